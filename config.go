@@ -1,0 +1,217 @@
+package awstokens
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/smithy-go/logging"
+)
+
+// DefaultMaxResponseBytes is the cap on a response body when
+// Config.MaxResponseBytes is zero: 1 MiB. The largest documented answer, a
+// page of 100 items, is far below it.
+const DefaultMaxResponseBytes = 1 << 20
+
+// Config is what every client of this module is made from. Only Region is
+// required, and not even that when a custom endpoint is used with operations
+// that need no signature. A client copies its Config: changing one afterwards
+// changes no client.
+type Config struct {
+	// Region is the AWS Region, such as us-east-1. License Manager calls go to
+	// the license's home Region; IAM Identity Center calls to the Region of the
+	// Identity Center instance.
+	Region string
+
+	// Credentials sign requests. If nil, operations that need a signature fail
+	// with ErrNoCredentials before any I/O.
+	Credentials CredentialsProvider
+
+	// BaseEndpoint overrides the endpoint resolved from Region. A path in it is
+	// kept as a prefix. It must be https, unless its host is a loopback address
+	// or AllowInsecureEndpoint is set.
+	BaseEndpoint string
+
+	// ServiceEndpoints overrides BaseEndpoint for single services. Its keys are
+	// the service IDs "License Manager", "SSO OIDC", "SSO" and "STS", and it is
+	// what ConfigFromEnv fills from AWS_ENDPOINT_URL_LICENSE_MANAGER and its
+	// kin.
+	ServiceEndpoints map[string]string
+
+	// UseFIPS and UseDualStack choose the FIPS 140 and the dual-stack (IPv4 and
+	// IPv6) variant of the resolved endpoint. Neither goes with a custom
+	// endpoint.
+	UseFIPS, UseDualStack bool
+
+	// HTTPClient sends requests. If nil, one client shared by the whole process
+	// is used: 10 s to connect, 10 s for the TLS handshake, 60 s for one whole
+	// attempt, and the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name. An
+	// *http.Client is copied, never changed, and the copy follows no
+	// redirects; any other implementation must not follow them either, because
+	// a redirected request would carry tokens to another host.
+	HTTPClient HTTPClient
+
+	// Retryer decides what is tried again and when. If nil, each client gets a
+	// NewStandardRetryer of its own.
+	Retryer Retryer
+
+	// Logger receives one line an attempt, at smithy-go's logging.Debug. It
+	// never sees a secret. If nil, nothing is logged.
+	Logger logging.Logger
+
+	// AppID is added to the User-Agent header as "app/AppID". At most 50
+	// characters are recommended.
+	AppID string
+
+	// MaxResponseBytes caps how much of a response is read; a longer one is
+	// ErrResponseTooLarge. Zero means DefaultMaxResponseBytes.
+	MaxResponseBytes int64
+
+	// DisableValidation skips Validate before a request is sent. The service
+	// still validates. It is the way past a documented rule that the service
+	// has since relaxed.
+	DisableValidation bool
+
+	// AllowInsecureEndpoint permits an http:// endpoint on a host that is not a
+	// loopback address. Tokens then cross the network in the clear.
+	AllowInsecureEndpoint bool
+
+	// Now is the clock for signatures and expirations. If nil, time.Now. It
+	// must be safe for concurrent use.
+	Now func() time.Time
+}
+
+// HTTPClient sends one HTTP request. *http.Client implements it. It must be
+// safe for concurrent use.
+type HTTPClient interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// ConfigFromEnv returns the Config that the environment describes, with the
+// variables that the AWS CLI reads:
+//
+//   - AWS_REGION, else AWS_DEFAULT_REGION
+//   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, as
+//     EnvCredentials; without keys Credentials stays nil
+//   - AWS_ENDPOINT_URL, and for one service AWS_ENDPOINT_URL_LICENSE_MANAGER,
+//     AWS_ENDPOINT_URL_SSO_OIDC, AWS_ENDPOINT_URL_SSO, AWS_ENDPOINT_URL_STS;
+//     none of them when AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true
+//   - AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT, true or false
+//   - AWS_CA_BUNDLE, a PEM file that replaces the system's root certificates
+//   - AWS_MAX_ATTEMPTS, the attempts of the standard retryer, at least 1
+//   - AWS_SDK_UA_APP_ID, as AppID
+//
+// It reads no configuration file and no profile. A variable with a value that
+// cannot be used is an error that names the variable.
+func ConfigFromEnv() (Config, error) {
+	cfg := Config{
+		Region: firstEnv("AWS_REGION", "AWS_DEFAULT_REGION"),
+		AppID:  os.Getenv("AWS_SDK_UA_APP_ID"),
+	}
+	var err error
+	if os.Getenv("AWS_ACCESS_KEY_ID") != "" || os.Getenv("AWS_SECRET_ACCESS_KEY") != "" {
+		cfg.Credentials = EnvCredentials()
+		if _, credErr := envCredentials(); credErr != nil {
+			err = credErr
+		}
+	}
+	ignoreEndpoints := envBool("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &err)
+	cfg.UseFIPS = envBool("AWS_USE_FIPS_ENDPOINT", &err)
+	cfg.UseDualStack = envBool("AWS_USE_DUALSTACK_ENDPOINT", &err)
+	if !ignoreEndpoints {
+		cfg.BaseEndpoint = os.Getenv("AWS_ENDPOINT_URL")
+		for _, id := range []string{"License Manager", "SSO OIDC", "SSO", "STS"} {
+			name := "AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(id, " ", "_"))
+			if url := os.Getenv(name); url != "" {
+				if cfg.ServiceEndpoints == nil {
+					cfg.ServiceEndpoints = make(map[string]string)
+				}
+				cfg.ServiceEndpoints[id] = url
+			}
+		}
+	}
+	if path := os.Getenv("AWS_CA_BUNDLE"); path != "" {
+		client, caErr := clientWithCABundle(path)
+		if caErr != nil {
+			err = errors.Join(err, fmt.Errorf("AWS_CA_BUNDLE: %w", caErr))
+		} else {
+			cfg.HTTPClient = client
+		}
+	}
+	if s := os.Getenv("AWS_MAX_ATTEMPTS"); s != "" {
+		n, convErr := strconv.Atoi(s)
+		if convErr != nil || n < 1 {
+			err = errors.Join(err, fmt.Errorf("AWS_MAX_ATTEMPTS: %q is not a whole number of at least 1", s))
+		} else {
+			cfg.Retryer = NewStandardRetryer(func(o *StandardRetryerOptions) { o.MaxAttempts = n })
+		}
+	}
+	if err != nil {
+		return Config{}, fmt.Errorf("awstokens: configuration from the environment: %w", err)
+	}
+	return cfg, nil
+}
+
+// DefaultHTTPClient returns a new HTTP client with the timeouts that a nil
+// Config.HTTPClient stands for, to start from when only some of them should
+// differ.
+func DefaultHTTPClient() *http.Client {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Client{
+		Timeout: 60 * time.Second,
+		Transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            dialer.DialContext,
+			ForceAttemptHTTP2:      true,
+			MaxIdleConns:           100,
+			MaxIdleConnsPerHost:    32,
+			IdleConnTimeout:        90 * time.Second,
+			TLSHandshakeTimeout:    10 * time.Second,
+			ExpectContinueTimeout:  time.Second,
+			MaxResponseHeaderBytes: 256 << 10,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		},
+	}
+}
+
+func clientWithCABundle(path string) (*http.Client, error) {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no PEM certificate", path)
+	}
+	client := DefaultHTTPClient()
+	client.Transport.(*http.Transport).TLSClientConfig.RootCAs = pool
+	return client, nil
+}
+
+func firstEnv(names ...string) string {
+	for _, name := range names {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func envBool(name string, err *error) bool {
+	switch v := os.Getenv(name); strings.ToLower(v) {
+	case "", "false":
+		return false
+	case "true":
+		return true
+	default:
+		*err = errors.Join(*err, fmt.Errorf("%s: %q is neither true nor false", name, v))
+		return false
+	}
+}

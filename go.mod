@@ -1,0 +1,8 @@
+module github.com/seed-25f54b62/awstokens
+
+go 1.25
+
+require (
+	github.com/aws/smithy-go v1.28.8
+	github.com/aws/smithy-go/aws-http-auth v1.1.3
+)

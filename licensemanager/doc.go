@@ -1,0 +1,2 @@
+// Package licensemanager is a client for AWS License Manager.
+package licensemanager

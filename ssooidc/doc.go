@@ -1,0 +1,2 @@
+// Package ssooidc is a client for IAM Identity Center OIDC.
+package ssooidc

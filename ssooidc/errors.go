@@ -1,0 +1,234 @@
+package ssooidc
+
+import (
+	"encoding/json"
+
+	"github.com/aws/smithy-go"
+)
+
+// OAuthException is what all exceptions of IAM Identity Center OIDC have in
+// common.
+type OAuthException struct {
+	// OAuthError is the error code of RFC 6749 section 5.2 and RFC 8628
+	// section 3.5, such as invalid_grant.
+	OAuthError string `json:"error"`
+
+	// Description is the service's explanation.
+	Description string `json:"error_description"`
+
+	// Reason says more of some errors, such as KMS_DisabledException.
+	Reason string `json:"reason"`
+
+	// Message is the explanation of an error that is not OAuth's, such as a
+	// denial by an IAM policy.
+	Message string `json:"message"`
+}
+
+// ErrorMessage returns the service's explanation.
+func (e *OAuthException) ErrorMessage() string {
+	for _, text := range []string{e.Description, e.Message} {
+		if text != "" {
+			return text
+		}
+	}
+	return e.OAuthError
+}
+
+// ErrorFault says that the caller is at fault.
+func (e *OAuthException) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
+
+func (e *OAuthException) text(code string) string {
+	text := code + ": " + e.ErrorMessage()
+	if e.Reason != "" {
+		text += " (" + e.Reason + ")"
+	}
+	return text
+}
+
+// AccessDeniedException: the user or a policy denied the request. It ends a
+// device authorization.
+type AccessDeniedException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*AccessDeniedException) ErrorCode() string { return "AccessDeniedException" }
+func (e *AccessDeniedException) Error() string   { return e.text(e.ErrorCode()) }
+
+// AuthorizationPendingException: the user has not approved the device yet. Ask
+// again after the interval.
+type AuthorizationPendingException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*AuthorizationPendingException) ErrorCode() string { return "AuthorizationPendingException" }
+func (e *AuthorizationPendingException) Error() string   { return e.text(e.ErrorCode()) }
+
+// ExpiredTokenException: the token or code is past its life.
+type ExpiredTokenException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*ExpiredTokenException) ErrorCode() string { return "ExpiredTokenException" }
+func (e *ExpiredTokenException) Error() string   { return e.text(e.ErrorCode()) }
+
+// InternalServerException: the service failed. A call that gets it is retried.
+type InternalServerException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*InternalServerException) ErrorCode() string { return "InternalServerException" }
+func (e *InternalServerException) Error() string   { return e.text(e.ErrorCode()) }
+
+// ErrorFault says that the service is at fault.
+func (*InternalServerException) ErrorFault() smithy.ErrorFault { return smithy.FaultServer }
+
+// RetryableError says that the call may be repeated.
+func (*InternalServerException) RetryableError() bool { return true }
+
+// InvalidClientException: the client ID or secret is wrong, or the
+// registration has expired. It comes with HTTP status 401.
+type InvalidClientException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*InvalidClientException) ErrorCode() string { return "InvalidClientException" }
+func (e *InvalidClientException) Error() string   { return e.text(e.ErrorCode()) }
+
+// InvalidClientMetadataException: a value of a registration is wrong.
+type InvalidClientMetadataException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*InvalidClientMetadataException) ErrorCode() string { return "InvalidClientMetadataException" }
+func (e *InvalidClientMetadataException) Error() string   { return e.text(e.ErrorCode()) }
+
+// InvalidGrantException: the code or token is wrong, used up or revoked, or
+// belongs to another Region.
+type InvalidGrantException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*InvalidGrantException) ErrorCode() string { return "InvalidGrantException" }
+func (e *InvalidGrantException) Error() string   { return e.text(e.ErrorCode()) }
+
+// InvalidRedirectUriException: a redirect URI of a registration cannot be.
+type InvalidRedirectUriException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*InvalidRedirectUriException) ErrorCode() string { return "InvalidRedirectUriException" }
+func (e *InvalidRedirectUriException) Error() string   { return e.text(e.ErrorCode()) }
+
+// InvalidRequestException: a parameter is missing or wrong.
+type InvalidRequestException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*InvalidRequestException) ErrorCode() string { return "InvalidRequestException" }
+func (e *InvalidRequestException) Error() string   { return e.text(e.ErrorCode()) }
+
+// InvalidRequestRegionException: the Identity Center instance is in another
+// Region.
+type InvalidRequestRegionException struct {
+	OAuthException
+
+	// Endpoint and Region are where the instance is, as far as the service
+	// says it.
+	Endpoint string `json:"endpoint"`
+	Region   string `json:"region"`
+}
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*InvalidRequestRegionException) ErrorCode() string { return "InvalidRequestRegionException" }
+func (e *InvalidRequestRegionException) Error() string {
+	text := e.text(e.ErrorCode())
+	if e.Region != "" {
+		text += " (the region is " + e.Region + ")"
+	}
+	return text
+}
+
+// InvalidScopeException: a scope is unknown or not allowed.
+type InvalidScopeException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*InvalidScopeException) ErrorCode() string { return "InvalidScopeException" }
+func (e *InvalidScopeException) Error() string   { return e.text(e.ErrorCode()) }
+
+// SlowDownException: requests come too fast. A device poll adds 5 seconds to
+// its interval, as RFC 8628 section 3.5 has it, which is why a call that gets
+// this error is not retried by itself.
+type SlowDownException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*SlowDownException) ErrorCode() string { return "SlowDownException" }
+func (e *SlowDownException) Error() string   { return e.text(e.ErrorCode()) }
+
+// UnauthorizedClientException: the client may not use this grant.
+type UnauthorizedClientException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*UnauthorizedClientException) ErrorCode() string { return "UnauthorizedClientException" }
+func (e *UnauthorizedClientException) Error() string   { return e.text(e.ErrorCode()) }
+
+// UnsupportedGrantTypeException: the service does not know the grant type.
+type UnsupportedGrantTypeException struct{ OAuthException }
+
+// ErrorCode returns the exception's code, which is its type's name.
+func (*UnsupportedGrantTypeException) ErrorCode() string { return "UnsupportedGrantTypeException" }
+func (e *UnsupportedGrantTypeException) Error() string   { return e.text(e.ErrorCode()) }
+
+// newException returns an empty exception of the type that a code names, or
+// nil for a code that is not published.
+func newException(code string) smithy.APIError {
+	switch code {
+	case "AccessDeniedException":
+		return new(AccessDeniedException)
+	case "AuthorizationPendingException":
+		return new(AuthorizationPendingException)
+	case "ExpiredTokenException":
+		return new(ExpiredTokenException)
+	case "InternalServerException":
+		return new(InternalServerException)
+	case "InvalidClientException":
+		return new(InvalidClientException)
+	case "InvalidClientMetadataException":
+		return new(InvalidClientMetadataException)
+	case "InvalidGrantException":
+		return new(InvalidGrantException)
+	case "InvalidRedirectUriException":
+		return new(InvalidRedirectUriException)
+	case "InvalidRequestException":
+		return new(InvalidRequestException)
+	case "InvalidRequestRegionException":
+		return new(InvalidRequestRegionException)
+	case "InvalidScopeException":
+		return new(InvalidScopeException)
+	case "SlowDownException":
+		return new(SlowDownException)
+	case "UnauthorizedClientException":
+		return new(UnauthorizedClientException)
+	case "UnsupportedGrantTypeException":
+		return new(UnsupportedGrantTypeException)
+	}
+	return nil
+}
+
+var oauthErrors = map[string]string{
+	"access_denied":           "AccessDeniedException",
+	"authorization_pending":   "AuthorizationPendingException",
+	"expired_token":           "ExpiredTokenException",
+	"invalid_client":          "InvalidClientException",
+	"invalid_client_metadata": "InvalidClientMetadataException",
+	"invalid_grant":           "InvalidGrantException",
+	"invalid_redirect_uri":    "InvalidRedirectUriException",
+	"invalid_request":         "InvalidRequestException",
+	"invalid_scope":           "InvalidScopeException",
+	"server_error":            "InternalServerException",
+	"slow_down":               "SlowDownException",
+	"unauthorized_client":     "UnauthorizedClientException",
+	"unsupported_grant_type":  "UnsupportedGrantTypeException",
+}
+
+// codeByBody returns the exception that the body of an error stands for, when
+// no header names one. A poller that did not know authorization_pending
+// without its header would give up on a user who is still typing.
+func codeByBody(body []byte) string {
+	var e InvalidRequestRegionException
+	_ = json.Unmarshal(body, &e)
+	if e.OAuthError == "invalid_request" && (e.Region != "" || e.Endpoint != "") {
+		return e.ErrorCode()
+	}
+	return oauthErrors[e.OAuthError]
+}
