@@ -120,6 +120,9 @@ func (a *attempt) newRequest(ctx context.Context, body *requestBody) *http.Reque
 
 var identityEncoding = []string{"identity"}
 
+// signer has no state.
+var signer = sigv4.New()
+
 // authorize signs the request if its operation wants that.
 func (a *attempt) authorize(ctx context.Context, req *http.Request) error {
 	if a.op.Auth == Unsigned || a.anonymous {
@@ -143,7 +146,7 @@ func (a *attempt) authorize(ctx context.Context, req *http.Request) error {
 		return errors.New("no region to sign for: set Config.Region")
 	}
 	hash := sha256.Sum256(a.body)
-	return a.signer.SignRequest(&sigv4.SignRequestInput{
+	return signer.SignRequest(&sigv4.SignRequestInput{
 		Request:     req,
 		PayloadHash: hash[:], // without it, the signer would not sign the body
 		Credentials: a.creds,

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/aws-http-auth/sigv4"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/seed-25f54b62/awstokens"
@@ -28,10 +27,9 @@ type Client struct {
 	service   endpoint.Service
 	protocol  Protocol
 	endpoint  *url.URL
-	signer    *sigv4.Signer
 	anonymous bool
 	userAgent []string
-	prototype *http.Request
+	prototype http.Request // what all requests have in common
 
 	// skew is how far the service's clock is ahead of ours, in nanoseconds.
 	skew atomic.Int64
@@ -68,9 +66,8 @@ func New(cfg awstokens.Config, service endpoint.Service, protocol Protocol) (*Cl
 		service:   service,
 		protocol:  protocol,
 		endpoint:  url,
-		signer:    sigv4.New(),
 		userAgent: []string{userAgent(service, cfg.AppID)},
-		prototype: &http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: url.Host},
+		prototype: http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: url.Host},
 	}
 	switch cfg.Credentials.(type) {
 	case awstokens.AnonymousCredentials, *awstokens.AnonymousCredentials:
@@ -106,9 +103,10 @@ func withoutRedirects(client awstokens.HTTPClient) awstokens.HTTPClient {
 
 func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
+var platform = "awstokens/" + awstokens.Version + " os/" + runtime.GOOS + " lang/go#" + strings.TrimPrefix(runtime.Version(), "go")
+
 func userAgent(service endpoint.Service, appID string) string {
-	ua := "awstokens/" + awstokens.Version + " os/" + runtime.GOOS + " lang/go#" + strings.TrimPrefix(runtime.Version(), "go") +
-		" api/" + strings.ToLower(strings.ReplaceAll(service.ID, " ", "-"))
+	ua := platform + " api/" + service.SigningName
 	if appID != "" {
 		ua += " app/" + strings.Map(userAgentRune, appID)
 	}

@@ -1,0 +1,116 @@
+//go:build !race
+
+// Package budget_test holds the module to what a call may cost. The race
+// detector allocates too, so it has no part in this.
+package budget_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+)
+
+// stub reads every request and gives it the same answer.
+type stub struct{ body string }
+
+func (s stub) Do(req *http.Request) (*http.Response, error) {
+	if _, err := io.Copy(io.Discard, req.Body); err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		StatusCode:    http.StatusOK,
+		Header:        http.Header{"X-Amzn-Requestid": {"11111111-2222-3333-4444-555555555555"}},
+		Body:          io.NopCloser(strings.NewReader(s.body)),
+		ContentLength: int64(len(s.body)),
+	}, nil
+}
+
+func config(body string) awstokens.Config {
+	return awstokens.Config{
+		Region:      "us-east-1",
+		Credentials: awstokens.StaticCredentials("AKIDEXAMPLE", "not-a-real-secret-key", ""),
+		HTTPClient:  stub{body},
+	}
+}
+
+var (
+	licenseManagerConfig = config(`{"Token":"` + strings.Repeat("x", 600) + `","TokenId":"t-1","TokenType":"REFRESH_TOKEN"}`)
+	oidcConfig           = config(`{"accessToken":"` + strings.Repeat("x", 300) + `","tokenType":"Bearer","expiresIn":28800,"refreshToken":"` +
+		strings.Repeat("y", 300) + `","idToken":null}`)
+)
+
+// A signed call: 117 allocations of 9.3 KB when written by hand with net/http
+// and aws-http-auth.
+func BenchmarkLicenseManagerCreateToken(b *testing.B) {
+	client, err := licensemanager.New(licenseManagerConfig)
+	require.NoError(b, err)
+	in := &licensemanager.CreateTokenInput{
+		ClientToken:     "00000000-0000-4000-8000-000000000000",
+		LicenseArn:      "arn:aws:license-manager::123456789012:license:l-0123456789abcdef0123456789abcdef",
+		RoleArns:        []string{"arn:aws:iam::123456789012:role/Consumer"},
+		TokenProperties: []string{"customer=example"},
+	}
+	repeat(b, func() error {
+		_, err := client.CreateToken(context.Background(), in)
+		return err
+	})
+}
+
+// An unsigned call: 30 allocations of 3 KB when written by hand with net/http.
+func BenchmarkOIDCCreateToken(b *testing.B) {
+	client, err := ssooidc.New(oidcConfig)
+	require.NoError(b, err)
+	in := &ssooidc.CreateTokenInput{
+		ClientId:     "client-example",
+		ClientSecret: "not-a-real-client-secret",
+		GrantType:    ssooidc.GrantTypeRefreshToken,
+		RefreshToken: "not-a-real-refresh-token",
+	}
+	repeat(b, func() error {
+		_, err := client.CreateToken(context.Background(), in)
+		return err
+	})
+}
+
+func BenchmarkNew(b *testing.B) {
+	repeat(b, func() error {
+		_, err := licensemanager.New(licenseManagerConfig)
+		return err
+	})
+}
+
+func repeat(b *testing.B, call func() error) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := call(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func TestBudgets(t *testing.T) {
+	for name, budget := range map[string]struct {
+		benchmark     func(*testing.B)
+		allocs, bytes int64
+	}{
+		"signed call":   {BenchmarkLicenseManagerCreateToken, 130, 11 << 10},
+		"unsigned call": {BenchmarkOIDCCreateToken, 45, 5 << 10},
+		"New":           {BenchmarkNew, 10, 2 << 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			result := testing.Benchmark(budget.benchmark)
+			require.NotZero(t, result.N)
+			assert.LessOrEqual(t, result.AllocsPerOp(), budget.allocs, "allocations")
+			assert.LessOrEqual(t, result.AllocedBytesPerOp(), budget.bytes, "bytes")
+		})
+	}
+}
