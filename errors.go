@@ -161,14 +161,15 @@ func (e *ResponseError) RetryableError() bool {
 		return true
 	}
 	var api smithy.APIError
-	return errors.As(e.Err, &api) && throttlingCodes[api.ErrorCode()]
+	return errors.As(e.Err, &api) && retryableCodes[api.ErrorCode()]
 }
 
-// throttlingCodes are the codes of AWS services that mean "too many requests",
-// beside those of the exceptions that say so themselves.
-var throttlingCodes = map[string]bool{
+// retryableCodes are the codes of AWS services that mean "too many requests" or
+// a passing fault, beside those of the exceptions that say so themselves.
+var retryableCodes = map[string]bool{
 	"BandwidthLimitExceeded":                 true,
 	"EC2ThrottledException":                  true,
+	"IDPCommunicationError":                  true,
 	"LimitExceededException":                 true,
 	"PriorRequestNotComplete":                true,
 	"ProvisionedThroughputExceededException": true,

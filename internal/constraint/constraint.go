@@ -65,6 +65,25 @@ func (c *Checker) MaxLength(member, value string, limit int, index ...int) {
 	}
 }
 
+// MinLength reports a text of fewer than limit Unicode characters. Absent text
+// passes.
+func (c *Checker) MinLength(member, value string, limit int) {
+	if n := utf8.RuneCountInString(value); n > 0 && n < limit {
+		c.add(&awstokens.ConstraintError{Member: member, Rule: awstokens.RuleMinLength, Limit: int64(limit), Actual: int64(n)})
+	}
+}
+
+// Chars reports a text with a byte that is not allowed by the pattern, which
+// must be a class of ASCII characters.
+func (c *Checker) Chars(member, value, pattern string, allowed func(byte) bool) {
+	for i := range len(value) {
+		if !allowed(value[i]) {
+			c.add(&awstokens.ConstraintError{Member: member, Rule: awstokens.RulePattern, Pattern: pattern})
+			return
+		}
+	}
+}
+
 // NoSpace is the documented pattern \S+, read as a rule for the whole value:
 // it reports a text that holds white space, which is space, \t, \n, \v, \f
 // and \r.
