@@ -96,7 +96,7 @@ func (c *Checker) NoSpace(member, value string, index ...int) {
 // StrictARN reports a text that does not match StrictARNPattern or is longer
 // than 2048 characters, as documented for CreateToken.
 func (c *Checker) StrictARN(member, value string, index ...int) {
-	if value != "" && !MatchStrictARN(value) {
+	if !absent(value, index) && !MatchStrictARN(value) {
 		c.add(&awstokens.ConstraintError{Member: at(member, index), Rule: awstokens.RulePattern, Pattern: StrictARNPattern,
 			Hint: "Config.DisableValidation sends it all the same"})
 	}
@@ -106,7 +106,7 @@ func (c *Checker) StrictARN(member, value string, index ...int) {
 // ARN reports a text that does not match ARNPattern or is longer than 2048
 // characters.
 func (c *Checker) ARN(member, value string, index ...int) {
-	if value != "" && !MatchARN(value) {
+	if !absent(value, index) && !MatchARN(value) {
 		c.add(&awstokens.ConstraintError{Member: at(member, index), Rule: awstokens.RulePattern, Pattern: ARNPattern})
 	}
 	c.MaxLength(member, value, maxARNLength, index...)
@@ -162,6 +162,9 @@ func (c *Checker) Nested(member string, err error, index ...int) {
 		}
 	}
 }
+
+// absent says whether a member was left out. An empty item of a list was not.
+func absent(value string, index []int) bool { return value == "" && len(index) == 0 }
 
 // at is the member, or one item of it.
 func at(member string, index []int) string {
