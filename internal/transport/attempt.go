@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/aws-http-auth/credentials"
 	"github.com/aws/smithy-go/aws-http-auth/sigv4"
+	v4 "github.com/aws/smithy-go/aws-http-auth/v4"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/redact"
@@ -121,7 +122,14 @@ func (a *attempt) newRequest(ctx context.Context, body *requestBody) *http.Reque
 var identityEncoding = []string{"identity"}
 
 // signer has no state.
-var signer = sigv4.New()
+var signer = sigv4.New(func(o *v4.SignerOptions) { o.HeaderRules = signedHeaders{} })
+
+// signedHeaders are those that the SigV4 documentation wants signed.
+type signedHeaders struct{}
+
+func (signedHeaders) IsSigned(lowercase string) bool {
+	return lowercase == "host" || lowercase == "content-type" || strings.HasPrefix(lowercase, "x-amz-")
+}
 
 // authorize signs the request if its operation wants that.
 func (a *attempt) authorize(ctx context.Context, req *http.Request) error {
