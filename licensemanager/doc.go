@@ -1,2 +1,49 @@
-// Package licensemanager is a client for AWS License Manager.
+// Package licensemanager is a client for AWS License Manager: refresh tokens
+// for licenses, and the access tokens made from them.
+//
+// # The story
+//
+// A seller, or a buyer's administrator, makes a refresh token for a license
+// with CreateToken. It is a JWT that lives for a year unless the call says
+// otherwise; the service shows it once. It travels to a machine that has no
+// AWS account. There GetAccessToken, which needs no signature, exchanges it
+// for an access token that is valid for an hour, and AWS STS exchanges that
+// one (AssumeRoleWithWebIdentity) for the credentials of a role that the
+// refresh token embeds. With those, the product checks out its license.
+// ListTokens and DeleteToken manage what CreateToken made.
+//
+//	client, err := licensemanager.New(awstokens.Config{
+//		Region:      "us-east-1",
+//		Credentials: awstokens.EnvCredentials(),
+//	})
+//	...
+//	out, err := client.CreateToken(ctx, &licensemanager.CreateTokenInput{
+//		ClientToken: licensemanager.NewClientToken(), // keep it to repeat the call
+//		LicenseArn:  licenseArn,
+//		RoleArns:    []string{roleArn},
+//	})
+//
+// # Rules
+//
+// Every input has a Validate method that encodes the limits of the API
+// reference, and a call runs it before it sends anything. CreateToken has the
+// limits of its own page, which are narrower than those of the service's
+// model: a ClientToken of at most 60 characters, and ARNs in the partitions
+// aws, aws-cn, aws-us-gov, aws-iso-b, aws-iso-c and aws-iso-d. For an ARN in
+// another partition, set Config.DisableValidation.
+//
+// # Errors
+//
+// Each published exception is a type, found with errors.As in the error of a
+// call; package awstokens tells what else an error can be.
+//
+//	var limit *licensemanager.ResourceLimitExceededException
+//	if errors.As(err, &limit) {
+//		...
+//	}
+//
+// # Tests
+//
+// Package licensemanagertest is the service in memory, for the tests of
+// programs that use this package.
 package licensemanager
