@@ -15,7 +15,6 @@
 package constraint
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,9 +85,9 @@ func (c *Checker) Chars(member, value, pattern string, allowed func(byte) bool) 
 
 // NoSpace is the documented pattern \S+, read as a rule for the whole value:
 // it reports a text that holds white space, which is space, \t, \n, \v, \f
-// and \r.
+// and \r, and an empty item of a list.
 func (c *Checker) NoSpace(member, value string, index ...int) {
-	if strings.ContainsAny(value, " \t\n\v\f\r") {
+	if value == "" && !absent(value, index) || strings.ContainsAny(value, " \t\n\v\f\r") {
 		c.add(&awstokens.ConstraintError{Member: at(member, index), Rule: awstokens.RulePattern, Pattern: `\S+`})
 	}
 }
@@ -141,7 +140,7 @@ func (c *Checker) Range(member string, value, low, high int64) {
 
 // Enum reports a text that is none of the documented values.
 func Enum[T ~string](c *Checker, member string, value T, documented []T, index ...int) {
-	if value == "" || slices.Contains(documented, value) {
+	if absent(string(value), index) || slices.Contains(documented, value) {
 		return
 	}
 	var list []string
@@ -154,7 +153,8 @@ func Enum[T ~string](c *Checker, member string, value T, documented []T, index .
 // Nested adds the violations that a structure's own Validate found, under the
 // member that holds the structure.
 func (c *Checker) Nested(member string, err error, index ...int) {
-	if v := (*violations)(nil); errors.As(err, &v) {
+	// Not errors.As: it would cost an allocation where there is no error.
+	if v, ok := err.(*violations); ok {
 		for _, e := range v.Errs() {
 			e := e.(smithy.InvalidParamError)
 			e.AddNestedContext(at(member, index))
