@@ -1,0 +1,317 @@
+package facts
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+)
+
+const region = "eu-north-1"
+
+// stub answers every request with the same status, header and body, and keeps
+// what was sent.
+type stub struct {
+	status int
+	header http.Header
+	answer string
+
+	request *http.Request
+	body    []byte
+}
+
+func (s *stub) Do(req *http.Request) (*http.Response, error) {
+	s.request, s.body = req, nil
+	if req.Body != nil {
+		s.body, _ = io.ReadAll(req.Body)
+	}
+	header := s.header
+	if header == nil {
+		header = http.Header{}
+	}
+	return &http.Response{StatusCode: s.status, Header: header, Body: io.NopCloser(strings.NewReader(s.answer)), Request: req}, nil
+}
+
+// call calls an operation of a new client on the stub. Only what a test passes
+// is there: credentials may be nil.
+func (s *stub) call(t *testing.T, op *operation, credentials awstokens.CredentialsProvider, in any) (any, error) {
+	client, err := op.new(awstokens.Config{
+		Region: region, HTTPClient: s, Credentials: credentials,
+		Retryer: awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 }),
+	})
+	require.NoError(t, err)
+	results := reflect.ValueOf(client).MethodByName(op.name).Call([]reflect.Value{reflect.ValueOf(t.Context()), reflect.ValueOf(in)})
+	err, _ = results[1].Interface().(error)
+	return results[0].Interface(), err
+}
+
+var someKeys = awstokens.StaticCredentials("AKIDEXAMPLE", "not-a-real-key", "")
+
+// TestCalls makes each call and looks at what goes out and what comes back.
+func TestCalls(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op *operation) {
+		facts := op.table.Operations[op.name]
+		answer := op.out.sample("")
+		s := &stub{status: 200, answer: string(encode(t, answer)), header: http.Header{"X-Amzn-Requestid": {"request-1"}}}
+		in, same := decode(t, op.in, op.in.sample("")), decode(t, op.in, op.in.sample(""))
+		out, err := s.call(t, op, someKeys, in)
+		require.NoError(t, err)
+		assert.Equal(t, same, in, "a call changes nothing in its input")
+
+		assert.Equal(t, facts.Method, s.request.Method)
+		assert.Equal(t, facts.URI, s.request.URL.RequestURI())
+		assert.JSONEq(t, string(encode(t, op.in.sample(""))), string(s.body))
+		switch op.table.Protocol {
+		case "awsJson1_1":
+			assert.Equal(t, "application/x-amz-json-1.1", s.request.Header.Get("Content-Type"))
+			assert.Equal(t, op.table.TargetPrefix+"."+op.name, s.request.Header.Get("X-Amz-Target"))
+		case "restJson1":
+			assert.Equal(t, "application/json", s.request.Header.Get("Content-Type"))
+			assert.Empty(t, s.request.Header.Get("X-Amz-Target"))
+		default:
+			assert.Fail(t, "unknown protocol", op.table.Protocol)
+		}
+
+		assert.JSONEq(t, string(encode(t, answer)), string(encode(t, out)))
+		result := out.(interface{ Metadata() *awstokens.Result }).Metadata()
+		assert.Equal(t, awstokens.Result{RequestID: "request-1", Attempts: 1}, *result)
+	})
+}
+
+// TestAuth: signed operations need credentials, the others do without, and
+// only an optional signature depends on them.
+func TestAuth(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op *operation) {
+		in := decode(t, op.in, op.in.sample(""))
+		for name, test := range map[string]struct {
+			credentials    awstokens.CredentialsProvider
+			sent, unsigned []string // the kinds of auth for which it is so
+		}{
+			"keys":      {someKeys, []string{"signed", "optional", "none"}, []string{"none"}},
+			"no keys":   {nil, []string{"optional", "none"}, []string{"optional", "none"}},
+			"anonymous": {awstokens.AnonymousCredentials{}, []string{"signed", "optional", "none"}, []string{"signed", "optional", "none"}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				auth := op.table.Operations[op.name].Auth
+				require.Contains(t, []string{"signed", "optional", "none"}, auth)
+				s := &stub{status: 200, answer: string(encode(t, op.out.sample("")))}
+				_, err := s.call(t, op, test.credentials, in)
+				if !slices.Contains(test.sent, auth) {
+					assert.ErrorIs(t, err, awstokens.ErrNoCredentials)
+					assert.Nil(t, s.request, "nothing is sent")
+					return
+				}
+				require.NoError(t, err)
+				scope := "/" + region + "/" + op.table.SigningName + "/aws4_request"
+				signed := strings.Contains(s.request.Header.Get("Authorization"), scope)
+				assert.Equal(t, !slices.Contains(test.unsigned, auth), signed)
+			})
+		}
+	})
+}
+
+// TestUnknownValues: what AWS adds later, a member or a value of an enum, is
+// no error, and the value is kept.
+func TestUnknownValues(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op *operation) {
+		answer := op.out.sample("").(map[string]any)
+		answer["AddedLater"] = map[string]any{"any": []any{"thing"}}
+		for name, member := range op.out.members {
+			if len(member.Enum) > 0 {
+				answer[name] = "ADDED_LATER"
+			}
+		}
+		s := &stub{status: 200, answer: string(encode(t, answer))}
+		out, err := s.call(t, op, someKeys, decode(t, op.in, op.in.sample("")))
+		require.NoError(t, err)
+		delete(answer, "AddedLater")
+		assert.JSONEq(t, string(encode(t, answer)), string(encode(t, out)))
+	})
+}
+
+// TestIteratorsKeepTheirInput calls each method that returns an iterator, on a
+// list of two pages.
+func TestIteratorsKeepTheirInput(t *testing.T) {
+	for _, s := range services(t) {
+		for i := range s.client.NumMethod() {
+			method := s.client.Method(i)
+			if method.Type.NumOut() != 1 || !method.Type.Out(0).CanSeq2() || method.Type.NumIn() != 3 {
+				continue
+			}
+			t.Run(method.Name, func(t *testing.T) {
+				name := strings.TrimSuffix(method.Type.In(2).Elem().Name(), "Input")
+				op := bind(t, s, name)
+				in, same := decode(t, op.in, op.in.sample("")), decode(t, op.in, op.in.sample(""))
+				answer := encode(t, with(op.out.sample("").(map[string]any), "NextToken", "always the same"))
+				client, err := s.new(awstokens.Config{Region: region, HTTPClient: &stub{status: 200, answer: string(answer)}, Credentials: someKeys})
+				require.NoError(t, err)
+				results := reflect.ValueOf(client).Method(i).Call([]reflect.Value{reflect.ValueOf(t.Context()), reflect.ValueOf(in)})
+				items := 0
+				for _, failed := range results[0].Seq2() {
+					require.True(t, failed.IsNil(), "%v", failed)
+					items++
+				}
+				assert.Equal(t, 2, items, "the page of the input's NextToken and the one that repeats its own")
+				assert.Equal(t, same, in)
+			})
+		}
+	}
+}
+
+// Members that every exception of a service has in Go, beyond the table.
+var commonFields = map[string][]string{
+	"licensemanager": {"Message"},
+	"ssooidc":        {"error", "error_description", "reason", "message"},
+}
+
+// exceptionFields are the members whose name in Go is not the API's: a method
+// has that name, or it is not Go.
+var exceptionFields = map[string]string{
+	"ErrorCode":         "ErrorCode_",
+	"error":             "OAuthError",
+	"error_description": "Description",
+}
+
+// TestExceptions answers with every exception of the service, named in every
+// way in which a service may name it, and expects the Go type of that name
+// with all its members.
+func TestExceptions(t *testing.T) {
+	for _, s := range services(t) {
+		op := bind(t, s, "CreateToken")
+		in := decode(t, op.in, op.in.sample(""))
+		for code, facts := range s.table.Exceptions {
+			members := map[string]any{}
+			for name, shapeName := range facts.Members {
+				members[name] = (&node{shape: s.table.Shapes[shapeName]}).sample(code + "." + name)
+			}
+			if facts.OAuth != "" {
+				members["error"] = facts.OAuth
+			}
+			ways := map[string]*stub{}
+			for form, name := range map[string]string{
+				"plain": code, "namespace": "com.amazonaws.example#" + code, "URL": code + ":http://internal.amazon.com/coral/com.amazonaws.example/",
+				"both": "com.amazonaws.example#" + code + ":http://internal.amazon.com/",
+			} {
+				ways["header, "+form] = &stub{header: http.Header{"X-Amzn-Errortype": {name}}, answer: string(encode(t, members))}
+				ways["__type, "+form] = &stub{answer: string(encode(t, with(members, "__type", name)))}
+				ways["code, "+form] = &stub{answer: string(encode(t, with(members, "code", name)))}
+			}
+			ways["header before body"] = &stub{header: http.Header{"X-Amzn-Errortype": {code}}, answer: string(encode(t, with(members, "__type", "OtherException")))}
+			if facts.OAuth != "" {
+				ways["OAuth error"] = &stub{answer: string(encode(t, members))}
+			}
+			if text, ok := members["Message"]; ok {
+				small := with(members, "message", text)
+				delete(small, "Message")
+				ways["small message"] = &stub{header: http.Header{"X-Amzn-Errortype": {code}}, answer: string(encode(t, small))}
+			}
+			for way, stub := range ways {
+				t.Run(s.dir+"/"+code+"/"+way, func(t *testing.T) {
+					stub.status = facts.Status
+					_, err := stub.call(t, op, someKeys, in)
+					checkException(t, s, err, code, facts.Status, members)
+				})
+			}
+		}
+	}
+}
+
+func with(m map[string]any, name string, value any) map[string]any {
+	changed := map[string]any{name: value}
+	for k, v := range m {
+		if k != name {
+			changed[k] = v
+		}
+	}
+	return changed
+}
+
+func checkException(t *testing.T, s *service, err error, code string, status int, members map[string]any) {
+	var api smithy.APIError
+	require.ErrorAs(t, err, &api)
+	is := reflect.TypeOf(api)
+	require.Equal(t, "*"+s.dir+"."+code, is.String())
+	require.ErrorAs(t, err, reflect.New(is).Interface())
+	assert.Equal(t, code, api.ErrorCode())
+	wantFault := smithy.FaultClient
+	if status >= 500 {
+		wantFault = smithy.FaultServer
+	}
+	assert.Equal(t, wantFault, api.ErrorFault())
+
+	var response interface{ HTTPStatusCode() int }
+	require.ErrorAs(t, err, &response)
+	assert.Equal(t, status, response.HTTPStatusCode())
+
+	allowed := append(commonFields[s.dir], sorted(members)...)
+	for _, field := range reflect.VisibleFields(is.Elem()) {
+		if field.Anonymous {
+			continue
+		}
+		name := wireName(field)
+		assert.Contains(t, allowed, name, "%s.%s is not in the table", is, field.Name)
+		want, ok := members[name]
+		if !ok {
+			want = ""
+		}
+		assert.Equal(t, want, reflect.ValueOf(api).Elem().FieldByIndex(field.Index).Interface(), field.Name)
+	}
+	for name := range members {
+		field := exceptionFields[name]
+		if field == "" {
+			field = goName(name)
+		}
+		_, ok := is.Elem().FieldByName(field)
+		assert.True(t, ok, "%s has no %s", is, field)
+	}
+	for _, name := range []string{"Message", "error_description"} {
+		if text, ok := members[name]; ok {
+			assert.Equal(t, text, api.ErrorMessage())
+			assert.Contains(t, api.Error(), text)
+		}
+	}
+	assert.Contains(t, api.Error(), code)
+}
+
+// TestOAuthRegion: either of its two members tells an error in the Region from
+// any other invalid_request, and a header-less error needs no description.
+func TestOAuthRegion(t *testing.T) {
+	for answer, want := range map[string]smithy.APIError{
+		`{"error":"invalid_request"}`:                                   &ssooidc.InvalidRequestException{},
+		`{"error":"invalid_request","region":"eu-west-1"}`:              &ssooidc.InvalidRequestRegionException{},
+		`{"error":"invalid_request","endpoint":"https://example.test"}`: &ssooidc.InvalidRequestRegionException{},
+		`{"error":"authorization_pending"}`:                             &ssooidc.AuthorizationPendingException{},
+	} {
+		op := bind(t, services(t)[1], "CreateToken")
+		_, err := (&stub{status: 400, answer: answer}).call(t, op, nil, decode(t, op.in, op.in.sample("")))
+		var api smithy.APIError
+		require.ErrorAs(t, err, &api)
+		require.NoError(t, json.Unmarshal([]byte(answer), want))
+		assert.Equal(t, want, api)
+	}
+}
+
+// TestUnknownException: a code that nobody has published is an API error all
+// the same.
+func TestUnknownException(t *testing.T) {
+	for _, s := range services(t) {
+		op := bind(t, s, "CreateToken")
+		in := decode(t, op.in, op.in.sample(""))
+		for status, fault := range map[int]smithy.ErrorFault{400: smithy.FaultClient, 503: smithy.FaultServer} {
+			_, err := (&stub{status: status, answer: `{"__type":"a.b#AddedLaterException","Message":"why"}`}).call(t, op, someKeys, in)
+			var api *smithy.GenericAPIError
+			require.ErrorAs(t, err, &api)
+			assert.Equal(t, smithy.GenericAPIError{Code: "AddedLaterException", Message: "why", Fault: fault}, *api)
+		}
+	}
+}

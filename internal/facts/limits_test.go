@@ -1,0 +1,247 @@
+package facts
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+)
+
+type validator interface{ Validate() error }
+
+// TestLimits validates inputs and outputs with every limit kept, met exactly
+// and broken by one, and compares what Validate says with what the tables say.
+func TestLimits(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op *operation) {
+		for _, n := range []*node{op.in, op.out} {
+			checkLimits(t, n)
+		}
+	})
+}
+
+func checkLimits(t *testing.T, n *node) {
+	if _, ok := reflect.New(n.goType).Interface().(validator); !ok {
+		return // TestTypes knows which outputs need none
+	}
+	require.NoError(t, decode(t, n, n.sample("")).(validator).Validate(), "the sample obeys all rules")
+
+	broken := map[awstokens.Rule]bool{}
+	n.mutants("", func(value any) {
+		want := n.violations(value, n.goType.Name())
+		text := encode(t, value)
+		in, same := decode(t, n, value), decode(t, n, value)
+		err := in.(validator).Validate()
+		require.Equal(t, same, in, "Validate changes nothing")
+
+		// An output without its token is refused though the model requires
+		// nothing; what is missing there is Validate's own promise.
+		got := reported(t, err)
+		if len(n.Required) == 0 {
+			got = slices.DeleteFunc(got, func(v violation) bool {
+				return v.Rule == ruleRequired && strings.HasSuffix(n.goType.Name(), "Output") && strings.Count(v.Field, ".") == 1
+			})
+		}
+		require.ElementsMatch(t, want, got, "%s %.300s", n.goType, text)
+		for _, v := range want {
+			broken[v.Rule] = true
+		}
+	})
+	for _, rule := range n.rules() {
+		assert.True(t, broken[rule], "%s of %s is never broken: the test proves nothing", rule, n.goType)
+	}
+}
+
+// rules are the kinds of rules below a node.
+func (n *node) rules() []awstokens.Rule {
+	found := map[awstokens.Rule]bool{}
+	n.walk(func(n *node) {
+		switch n.Type {
+		case "string":
+			found[awstokens.RuleMaxLength] = found[awstokens.RuleMaxLength] || n.Max != nil
+			found[awstokens.RuleMinLength] = found[awstokens.RuleMinLength] || orZero(n.Min) > 1
+			found[awstokens.RulePattern] = found[awstokens.RulePattern] || len(patterns[n.Pattern].bad) > 0
+			found[awstokens.RuleEnum] = found[awstokens.RuleEnum] || len(n.Enum) > 0
+		case "list":
+			found[awstokens.RuleMaxItems] = found[awstokens.RuleMaxItems] || n.Max != nil
+			found[awstokens.RuleMinItems] = found[awstokens.RuleMinItems] || orZero(n.Min) > 1
+		case "integer", "long":
+			found[awstokens.RuleMaxValue] = found[awstokens.RuleMaxValue] || n.Max != nil
+			found[awstokens.RuleMinValue] = found[awstokens.RuleMinValue] || n.Min != nil
+		case "structure":
+			found[ruleRequired] = found[ruleRequired] || len(n.Required) > 0
+		}
+	})
+	maps.DeleteFunc(found, func(_ awstokens.Rule, is bool) bool { return !is })
+	return slices.Collect(maps.Keys(found))
+}
+
+// reported takes an error of Validate apart.
+func reported(t *testing.T, err error) (found []violation) {
+	if err == nil {
+		return nil
+	}
+	var all smithy.InvalidParamsError
+	require.ErrorAs(t, err, &all)
+	for _, e := range all.Errs() {
+		switch e := e.(type) {
+		case *smithy.ParamRequiredError:
+			found = append(found, violation{Field: e.Field(), Rule: ruleRequired})
+		case *awstokens.ConstraintError:
+			found = append(found, violation{e.Field(), e.Rule, e.Limit, e.Actual, e.Pattern})
+		default:
+			require.Fail(t, "neither a ConstraintError nor a ParamRequiredError", "%T", e)
+		}
+	}
+	require.NotEmpty(t, found)
+	return found
+}
+
+// TestEverythingMissing: a nil input is an empty one, and all that it lacks is
+// reported at once.
+func TestEverythingMissing(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op *operation) {
+		var want []violation
+		for _, name := range op.in.Required {
+			want = append(want, violation{Field: op.name + "Input." + goName(name), Rule: ruleRequired})
+		}
+		for _, in := range []reflect.Value{reflect.New(op.in.goType), reflect.Zero(reflect.PointerTo(op.in.goType))} {
+			assert.ElementsMatch(t, want, reported(t, in.Interface().(validator).Validate()))
+		}
+	})
+}
+
+// TestGrants checks which members the grants of OIDC need beside the required
+// ones, and that what belongs to another grant is no error.
+func TestGrants(t *testing.T) {
+	for _, s := range services(t) {
+		for name, grants := range s.table.Grants {
+			op := bind(t, s, name)
+			validate := func(value map[string]any) []violation {
+				return reported(t, decode(t, op.in, value).(validator).Validate())
+			}
+			for grant, members := range grants {
+				t.Run(name+"/"+grant, func(t *testing.T) {
+					value := map[string]any{}
+					for _, m := range append(members, op.in.Required...) {
+						value[m] = "sample-of-" + m
+					}
+					value["grantType"] = grant
+					assert.Empty(t, validate(value), "no more than this is needed")
+					for _, m := range members {
+						without := maps.Clone(value)
+						delete(without, m)
+						want := []violation{{Field: name + "Input." + goName(m), Rule: ruleRequired}}
+						assert.Equal(t, want, validate(without), "without %s", m)
+					}
+					all := op.in.sample("").(map[string]any)
+					all["grantType"] = grant
+					assert.Empty(t, validate(all), "with the members of all grants")
+				})
+			}
+			// What AWS may add is the service's to judge.
+			value := map[string]any{"grantType": "urn:example:added-later", "clientId": "c", "clientSecret": "s"}
+			assert.Empty(t, validate(value))
+		}
+	}
+}
+
+// TestKnownLimits says in plain Go what the tables say in JSON, for the limits
+// that callers meet first. It holds TestLimits to account.
+func TestKnownLimits(t *testing.T) {
+	const arn = "arn:aws:license-manager::123456789012:license:l-0123456789abcdef0123456789abcdef"
+	text := func(r string, n int) string { return strings.Repeat(r, n) }
+	secret := func(r string, n int) awstokens.Secret { return awstokens.Secret(text(r, n)) }
+	type create = licensemanager.CreateTokenInput
+	type access = licensemanager.GetAccessTokenInput
+	type list = licensemanager.ListTokensInput
+	for name, test := range map[string]struct {
+		in   validator
+		want []violation
+	}{
+		"60 characters":             {in: &create{ClientToken: text("a", 60), LicenseArn: arn}},
+		"61 characters":             {&create{ClientToken: text("a", 61), LicenseArn: arn}, []violation{{"CreateTokenInput.ClientToken", awstokens.RuleMaxLength, 60, 61, ""}}},
+		"60 characters of 4 bytes":  {in: &create{ClientToken: text("🔑", 60), LicenseArn: arn}},
+		"61 characters of 4 bytes":  {&create{ClientToken: text("🔑", 61), LicenseArn: arn}, []violation{{"CreateTokenInput.ClientToken", awstokens.RuleMaxLength, 60, 61, ""}}},
+		"a space":                   {&create{ClientToken: "a b", LicenseArn: arn}, []violation{{"CreateTokenInput.ClientToken", awstokens.RulePattern, 0, 0, `\S+`}}},
+		"a partition off the list":  {&create{ClientToken: "a", LicenseArn: "arn:aws-iso:s:::r"}, []violation{{"CreateTokenInput.LicenseArn", awstokens.RulePattern, 0, 0, strictARN}}},
+		"the second role":           {&create{ClientToken: "a", LicenseArn: arn, RoleArns: []string{arn, "r"}}, []violation{{"CreateTokenInput.RoleArns[1]", awstokens.RulePattern, 0, 0, strictARN}}},
+		"an empty role":             {&create{ClientToken: "a", LicenseArn: arn, RoleArns: []string{""}}, []violation{{"CreateTokenInput.RoleArns[0]", awstokens.RulePattern, 0, 0, strictARN}}},
+		"3 properties":              {in: &create{ClientToken: "a", LicenseArn: arn, TokenProperties: []string{"a", "b", "c"}}},
+		"4 properties":              {&create{ClientToken: "a", LicenseArn: arn, TokenProperties: []string{"a", "b", "c", "d"}}, []violation{{"CreateTokenInput.TokenProperties", awstokens.RuleMaxItems, 3, 4, ""}}},
+		"a token of 4096":           {in: &access{Token: secret("é", 4096)}},
+		"a token of 4097":           {&access{Token: secret("é", 4097)}, []violation{{"GetAccessTokenInput.Token", awstokens.RuleMaxLength, 4096, 4097, ""}}},
+		"100 results":               {in: &list{MaxResults: 100}},
+		"101 results":               {&list{MaxResults: 101}, []violation{{"ListTokensInput.MaxResults", awstokens.RuleMaxValue, 100, 101, ""}}},
+		"no results is unset":       {in: &list{MaxResults: 0}},
+		"-1 results":                {&list{MaxResults: -1}, []violation{{"ListTokensInput.MaxResults", awstokens.RuleMinValue, 1, -1, ""}}},
+		"nothing to delete":         {&licensemanager.DeleteTokenInput{}, []violation{{"DeleteTokenInput.TokenId", ruleRequired, 0, 0, ""}}},
+		"a device code is missing":  {&ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: "s", GrantType: ssooidc.GrantTypeDeviceCode}, []violation{{"CreateTokenInput.DeviceCode", ruleRequired, 0, 0, ""}}},
+		"a code needs no challenge": {in: &ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: "s", GrantType: ssooidc.GrantTypeAuthorizationCode, Code: "a", RedirectUri: "http://127.0.0.1:1/"}},
+		"an unknown kind of token":  {&licensemanager.CreateTokenOutput{Token: "t", TokenType: "ADDED_LATER"}, []violation{{"CreateTokenOutput.TokenType", awstokens.RuleEnum, 0, 0, "REFRESH_TOKEN"}}},
+	} {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, reported(t, test.in.Validate())) })
+	}
+}
+
+// TestErrorsHoldNoValue: what breaks a rule may be a secret, or the wrong
+// thing pasted, so no error repeats it.
+func TestErrorsHoldNoValue(t *testing.T) {
+	const secret = "not-a-real secret"
+	eachOperation(t, func(t *testing.T, op *operation) {
+		op.in.mutants("", func(value any) {
+			text := encode(t, value)
+			in := reflect.New(op.in.goType)
+			require.NoError(t, json.Unmarshal(text, in.Interface()))
+			fillTexts(in, secret)
+			if err := in.Interface().(validator).Validate(); err != nil {
+				var each smithy.InvalidParamError
+				require.True(t, errors.As(err, &each))
+				assert.False(t, strings.Contains(err.Error(), secret), "%s: %s", op.name, err)
+			}
+		})
+	})
+}
+
+// fillTexts writes the text into each string that is not empty.
+func fillTexts(v reflect.Value, text string) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			fillTexts(v.Elem(), text)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fillTexts(v.Field(i), text)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			fillTexts(v.Index(i), text)
+		}
+	case reflect.String:
+		if v.String() != "" {
+			v.SetString(text)
+		}
+	}
+}
+
+// TestValidateAllocatesNothing: a valid value costs no allocation.
+func TestValidateAllocatesNothing(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op *operation) {
+		for _, n := range []*node{op.in, op.out} {
+			if v, ok := decode(t, n, n.sample("")).(validator); ok {
+				assert.Zero(t, testing.AllocsPerRun(100, func() { _ = v.Validate() }), "%T", v)
+			}
+		}
+	})
+}

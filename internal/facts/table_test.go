@@ -1,0 +1,530 @@
+// Package facts proves that the types, the validation and the errors of both
+// clients agree with what AWS publishes. The published facts are the tables in
+// testdata; its README tells how they are laid out and how an operation is
+// added.
+package facts
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+)
+
+// Where the Go code differs from the tables on purpose, this is where it is
+// said:
+//
+//   - Secrets that the models do not mark: unmarkedSecrets.
+//   - Minimums that real values do not reach: unenforcedMin.
+//   - Names of exception members in Go: exceptionFields, and the members that
+//     every exception has: commonFields.
+//   - \S+ is a rule for the whole value, and white space is six characters:
+//     patterns.
+//   - The zero value of a member that is no pointer means "not there". So an
+//     integer with a minimum of 1 takes a 0, which is never sent.
+//   - An OIDC grant needs members that the model calls optional: "grants" in
+//     the table.
+
+// unmarkedSecrets are shapes, and members written Structure.member, that hold
+// secrets although the models do not mark them as sensitive.
+var unmarkedSecrets = map[string]string{
+	"TokenString":     "refresh and access tokens of License Manager",
+	"DeviceCode":      "whoever has it can collect the token",
+	"AuthCode":        "whoever has it can exchange it",
+	"UserCode":        "whoever sees it can approve the device",
+	"IdentityContext": "it carries the user's identity",
+	"StartDeviceAuthorizationResponse.verificationUriComplete": "has the user code in it",
+}
+
+// unenforcedMin are shapes whose published minimum is not enforced.
+var unenforcedMin = map[string]string{
+	"SignedToken": "the published minimum of 4096 characters is longer than real tokens are",
+}
+
+// A table is one file of testdata.
+type table struct {
+	Service, APIVersion, Protocol, TargetPrefix, SigningName string
+
+	Operations map[string]struct {
+		Method, URI, Auth, Input, Output string
+		Errors                           []string
+	}
+	Shapes     map[string]shape
+	Exceptions map[string]struct {
+		Status  int
+		OAuth   string
+		Members map[string]string
+	}
+	Documented map[string]map[string]shape
+	Grants     map[string]map[string][]string
+}
+
+type shape struct {
+	Type, Member, Pattern string
+	Min, Max              *int64
+	Enum, Required        []string
+	Members               map[string]string
+	Sensitive             bool
+}
+
+// A service is a client package beside its table.
+type service struct {
+	file, dir string
+	new       func(awstokens.Config) (any, error)
+	client    reflect.Type
+	table     table
+}
+
+func services(t testing.TB) []*service {
+	all := []*service{
+		{
+			file: "license-manager.json", dir: "licensemanager", client: reflect.TypeFor[*licensemanager.Client](),
+			new: func(cfg awstokens.Config) (any, error) { return licensemanager.New(cfg) },
+		},
+		{
+			file: "sso-oidc.json", dir: "ssooidc", client: reflect.TypeFor[*ssooidc.Client](),
+			new: func(cfg awstokens.Config) (any, error) { return ssooidc.New(cfg) },
+		},
+	}
+	for _, s := range all {
+		f, err := os.Open("testdata/" + s.file)
+		require.NoError(t, err)
+		decoder := json.NewDecoder(f)
+		decoder.DisallowUnknownFields() // a misspelt key would be a rule that nobody tests
+		require.NoError(t, decoder.Decode(&s.table), s.file)
+		require.NoError(t, f.Close())
+	}
+	return all
+}
+
+// An operation is one of a service's, with its shapes bound to Go types.
+type operation struct {
+	*service
+	name    string
+	in, out *node
+}
+
+// eachOperation runs a subtest for every operation of both services.
+func eachOperation(t *testing.T, test func(t *testing.T, op *operation)) {
+	for _, s := range services(t) {
+		for _, name := range sorted(s.table.Operations) {
+			t.Run(s.dir+"/"+name, func(t *testing.T) { test(t, bind(t, s, name)) })
+		}
+	}
+}
+
+// A node is a shape in its place: under one operation, with the limits that
+// hold there and the Go type that stands for it.
+type node struct {
+	shape
+	shapeName string
+	goType    reflect.Type // without the pointer
+	pointer   bool
+	members   map[string]*node // of a structure, by the name on the wire
+	item      *node            // of a list
+}
+
+// bind finds the Go types of an operation and fails the test where they do not
+// fit the table.
+func bind(t testing.TB, s *service, name string) *operation {
+	method, ok := s.client.MethodByName(name)
+	require.True(t, ok, "%s has no method %s", s.client, name)
+	inType, outType, ok := operationTypes(method.Type)
+	require.True(t, ok, "%s is not func(context.Context, *In) (*Out, error)", name)
+	require.Equal(t, name+"Input", inType.Name())
+	require.Equal(t, name+"Output", outType.Name())
+
+	b := &binder{t: t, table: &s.table, limits: s.table.Documented[name], used: map[string]bool{}}
+	facts := s.table.Operations[name]
+	op := &operation{service: s, name: name, in: b.bind(facts.Input, "", inType)}
+	require.Len(t, b.used, len(b.limits), "documented limits of %s for members that it does not have", name)
+	b.limits = nil
+	op.out = b.bind(facts.Output, "", outType)
+	return op
+}
+
+// operationTypes takes the types out of the method of an operation, with its
+// receiver.
+func operationTypes(m reflect.Type) (in, out reflect.Type, ok bool) {
+	if m.NumIn() != 3 || m.NumOut() != 2 || m.In(1) != reflect.TypeFor[context.Context]() || m.Out(1) != reflect.TypeFor[error]() ||
+		m.In(2).Kind() != reflect.Pointer || m.Out(0).Kind() != reflect.Pointer {
+		return nil, nil, false
+	}
+	return m.In(2).Elem(), m.Out(0).Elem(), true
+}
+
+type binder struct {
+	t      testing.TB
+	table  *table
+	limits map[string]shape // documented, by path
+	used   map[string]bool
+}
+
+func (b *binder) bind(shapeName, path string, goType reflect.Type) *node {
+	s, ok := b.table.Shapes[shapeName]
+	require.True(b.t, ok, "the table has no shape %s", shapeName)
+	if limit, ok := b.limits[path]; ok {
+		s.Min, s.Max, s.Pattern = limit.Min, limit.Max, limit.Pattern
+		b.used[path] = true
+	}
+	if unenforcedMin[shapeName] != "" {
+		s.Min = nil
+	}
+	n := &node{shape: s, shapeName: shapeName, goType: goType}
+	if goType.Kind() == reflect.Pointer {
+		// Unset differs from zero for numbers, booleans and structures only.
+		require.NotContains(b.t, []string{"string", "list"}, s.Type, "%s is a pointer", path)
+		n.goType, n.pointer = goType.Elem(), true
+	}
+	kinds := map[string]reflect.Kind{
+		"string": reflect.String, "integer": reflect.Int32, "long": reflect.Int64,
+		"boolean": reflect.Bool, "list": reflect.Slice, "structure": reflect.Struct,
+	}
+	require.Contains(b.t, kinds, s.Type, "shape %s has a type that this test does not know yet", shapeName)
+	require.Equal(b.t, kinds[s.Type], n.goType.Kind(), "%s is a %s", path, goType)
+	switch s.Type {
+	case "string":
+		if s.Pattern != "" {
+			require.Contains(b.t, patterns, s.Pattern, "%s: the pattern has no samples in this test yet", shapeName)
+		}
+		if len(s.Enum) > 0 {
+			require.NotEqual(b.t, reflect.TypeFor[string](), n.goType, "%s is an enum and has no type of its own", path)
+		}
+	case "list":
+		n.item = b.bind(s.Member, path+"[]", n.goType.Elem())
+	case "structure":
+		b.bindMembers(n, path)
+	}
+	return n
+}
+
+func (b *binder) bindMembers(n *node, path string) {
+	if path != "" { // inputs and outputs are called after their operation
+		require.Equal(b.t, n.shapeName, n.goType.Name())
+	}
+	if path != "" {
+		path += "."
+	}
+	n.members = map[string]*node{}
+	for i := range n.goType.NumField() {
+		field := n.goType.Field(i)
+		if field.Type == reflect.TypeFor[awstokens.Result]() {
+			require.True(b.t, field.Anonymous)
+			continue
+		}
+		name := wireName(field)
+		where := n.goType.String() + "." + field.Name
+		require.Contains(b.t, n.Members, name, "%s is not in the table", where)
+		require.Equal(b.t, goName(name), field.Name, "%s is not the API's name", where)
+		n.members[name] = b.bind(n.Members[name], path+name, field.Type)
+
+		is := n.members[name].goType
+		for is.Kind() == reflect.Slice {
+			is = is.Elem()
+		}
+		leaf := b.table.Shapes[n.Members[name]]
+		secret := leaf.Sensitive || unmarkedSecrets[n.Members[name]] != "" || unmarkedSecrets[n.shapeName+"."+name] != ""
+		require.Equal(b.t, secret, is == reflect.TypeFor[awstokens.Secret](), "%s: is it a Secret?", where)
+	}
+	for name := range n.Members {
+		require.Contains(b.t, n.members, name, "%s lacks a member", n.goType)
+	}
+	for _, name := range n.Required {
+		require.Contains(b.t, n.Members, name)
+	}
+}
+
+// wireName is the name that a field has in JSON.
+func wireName(field reflect.StructField) string {
+	if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+		return name
+	}
+	return field.Name
+}
+
+// goName is the name that a member has in Go: the API's, exported.
+func goName(wire string) string { return strings.ToUpper(wire[:1]) + wire[1:] }
+
+// sample is a value, as of JSON, that obeys all rules. It has every member.
+func (n *node) sample(name string) any {
+	switch n.Type {
+	case "structure":
+		value := map[string]any{}
+		for _, m := range sorted(n.members) {
+			value[m] = n.members[m].sample(m)
+		}
+		return value
+	case "list":
+		return slices.Repeat([]any{n.item.sample(name)}, int(max(1, orZero(n.Min))))
+	case "integer", "long":
+		return float64(max(7, orZero(n.Min)))
+	case "boolean":
+		return true
+	}
+	switch {
+	case len(n.Enum) > 0:
+		return n.Enum[0]
+	case n.Pattern != "":
+		return patterns[n.Pattern].good[0]
+	}
+	return "sample-of-" + name
+}
+
+// A violation is a broken rule, as this test expects it and as the library
+// reports it.
+type violation struct {
+	Field         string
+	Rule          awstokens.Rule
+	Limit, Actual int64
+	Pattern       string
+}
+
+const ruleRequired awstokens.Rule = "required"
+
+// violations is what the tables say of a value: each rule that it breaks. It
+// is an independent second opinion, written for clarity: it counts all runes
+// and matches with regular expressions.
+func (n *node) violations(value any, field string) (found []violation) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range sorted(n.members) {
+			member, path := n.members[name], field+"."+goName(name)
+			switch {
+			case !member.absent(v[name]):
+				found = append(found, member.violations(v[name], path)...)
+			case slices.Contains(n.Required, name):
+				found = append(found, violation{Field: path, Rule: ruleRequired})
+			}
+		}
+	case []any:
+		found = n.limits(field, int64(len(v)), awstokens.RuleMinItems, awstokens.RuleMaxItems)
+		for i, item := range v {
+			found = append(found, n.item.violations(item, field+"["+strconv.Itoa(i)+"]")...)
+		}
+	case float64:
+		found = n.limits(field, int64(v), awstokens.RuleMinValue, awstokens.RuleMaxValue)
+	case string:
+		found = n.limits(field, int64(utf8.RuneCountInString(v)), awstokens.RuleMinLength, awstokens.RuleMaxLength)
+		if n.Pattern != "" && !patterns[n.Pattern].regexp.MatchString(v) {
+			found = append(found, violation{Field: field, Rule: awstokens.RulePattern, Pattern: n.Pattern})
+		}
+		if len(n.Enum) > 0 && !slices.Contains(n.Enum, v) {
+			found = append(found, violation{Field: field, Rule: awstokens.RuleEnum, Pattern: strings.Join(n.Enum, "|")})
+		}
+	}
+	return found
+}
+
+func (n *node) limits(field string, actual int64, low, high awstokens.Rule) []violation {
+	switch {
+	case n.Min != nil && actual < *n.Min:
+		return []violation{{Field: field, Rule: low, Limit: *n.Min, Actual: actual}}
+	case n.Max != nil && actual > *n.Max:
+		return []violation{{Field: field, Rule: high, Limit: *n.Max, Actual: actual}}
+	}
+	return nil
+}
+
+// absent says whether a member with this value is not there, as far as Go can
+// tell. An item of a list is always there.
+func (n *node) absent(value any) bool {
+	switch v := value.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case float64:
+		return v == 0 && !n.pointer
+	}
+	return false
+}
+
+// mutants passes many values to yield: n's sample with one thing changed at a
+// time, at and around every limit.
+func (n *node) mutants(name string, yield func(value any)) {
+	switch n.Type {
+	case "structure":
+		for _, m := range sorted(n.members) {
+			with := func(value any) {
+				changed := n.sample(name).(map[string]any)
+				changed[m] = value
+				if value == nil {
+					delete(changed, m)
+				}
+				yield(changed)
+			}
+			with(nil)
+			n.members[m].mutants(m, with)
+		}
+	case "list":
+		good := n.item.sample(name)
+		for _, limit := range n.bounds() {
+			yield(slices.Repeat([]any{good}, int(limit)))
+		}
+		n.item.mutants(name, func(item any) {
+			yield([]any{item})
+			yield([]any{good, item}) // an index other than 0
+		})
+	case "integer", "long":
+		yield(float64(-1))
+		yield(float64(0))
+		for _, limit := range n.bounds() {
+			yield(float64(limit))
+		}
+	case "string":
+		n.texts(func(s string) { yield(s) })
+	}
+}
+
+// texts passes texts around every limit of a string.
+func (n *node) texts(yield func(string)) {
+	yield("")
+	pattern := patterns[n.Pattern]
+	for _, limit := range n.bounds() {
+		for _, r := range []string{"a", "é", "語", "🔑"} { // 1 to 4 bytes
+			yield(strings.Repeat(r, int(limit)))
+		}
+		if pattern.ofLength != nil {
+			yield(pattern.ofLength(int(limit)))
+		}
+	}
+	for _, s := range slices.Concat(pattern.good, pattern.bad) {
+		yield(s)
+	}
+	for _, s := range n.Enum {
+		yield(s)
+		yield(strings.ToLower(s))
+	}
+	if len(n.Enum) > 0 {
+		yield("ADDED_LATER")
+	}
+}
+
+// bounds are the numbers at which a limit is kept and one past it.
+func (n *node) bounds() []int64 {
+	var all []int64
+	if n.Min != nil && *n.Min > 0 {
+		all = append(all, *n.Min-1, *n.Min)
+	}
+	if n.Max != nil {
+		all = append(all, *n.Max, *n.Max+1)
+	}
+	return all
+}
+
+// patternSamples is how this test understands a documented pattern.
+type patternSamples struct {
+	regexp    *regexp.Regexp
+	good, bad []string           // the first good one is used in samples
+	ofLength  func(n int) string // a match of so many characters; nil if only the plain texts will do
+}
+
+const (
+	arnTail   = `:[A-Za-z0-9][A-Za-z0-9_/.-]{0,62}:[A-Za-z0-9_/.-]{0,63}:[A-Za-z0-9_/.-]{0,63}:[A-Za-z0-9][A-Za-z0-9:_/+=,@.-]{0,1023}$`
+	anyARN    = `^arn:aws[a-zA-Z-]*` + arnTail
+	strictARN = `^arn:aws(-(cn|us-gov|iso-b|iso-c|iso-d))?` + arnTail
+	timestamp = `^(-?(?:[1-9][0-9]*)?[0-9]{4})-(1[0-2]|0[1-9])-(3[0-1]|0[1-9]|[1-2][0-9])T(2[0-3]|[0-1][0-9]):([0-5][0-9]):([0-5][0-9])(\.[0-9]+)?(Z|[+-](?:2[ 0-3]|[0-1][0-9]):[0-5][0-9])+$`
+)
+
+var patterns = map[string]patternSamples{
+	// White space is an engine's business. It is the six characters of most of
+	// them, and no other: to refuse what the service takes would do harm.
+	`\S+`: {
+		regexp: regexp.MustCompile(`^[^ \t\n\v\f\r]+$`),
+		good:   []string{"no-space", "🔑", "\u00a0", "a\u0085b", "a\u2003b", "a\u2028b", "\u3000", "a\u200bb"},
+		bad: func() (all []string) {
+			for _, space := range []string{" ", "\t", "\n", "\v", "\f", "\r"} {
+				all = append(all, space, space+"a", "a"+space, "a"+space+"b")
+			}
+			return all
+		}(),
+	},
+	anyARN: {
+		regexp: compile(anyARN),
+		good: append(arns("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-e", "aws-iso-f", "aws-eusc", "awsX", "aws-"),
+			longestARN),
+		bad: append(badARNs, arns("", "aw", "azure", "aws1", "aws_cn", "aws é")...),
+		// Only the partition can be as long as one likes.
+		ofLength: func(n int) string { return "arn:aws" + strings.Repeat("x", n-len("arn:aws:s:::r")) + ":s:::r" },
+	},
+	strictARN: {
+		regexp: compile(strictARN),
+		good: append(arns("aws", "aws-cn", "aws-us-gov", "aws-iso-b", "aws-iso-c", "aws-iso-d"),
+			longestARN),
+		bad: append(badARNs, arns("", "aws-iso", "aws-iso-e", "aws-iso-f", "aws-eusc", "awsX", "aws-", "aws-CN")...),
+	},
+	timestamp: {
+		regexp: regexp.MustCompile(timestamp),
+		good:   []string{"2030-01-02T03:04:05Z", "2030-12-31T23:59:59.123+14:00", "-12030-01-02T03:04:05Z", "2030-02-31T00:00:00-23:59Z"},
+		bad:    []string{"2030-01-02T03:04:05", "2030-01-02 03:04:05Z", "2030-13-02T03:04:05Z", "2030-01-02T24:00:00Z", "2030-01-02T03:04:05z", "tomorrow", "2030-01-02T03:04:05Z\n"},
+		ofLength: func(n int) string {
+			return "2030-01-02T03:04:05." + strings.Repeat("9", n-len("2030-01-02T03:04:05.Z")) + "Z"
+		},
+	},
+	// No anchor, so it says that there is a character.
+	`[\s\S]+`: {regexp: regexp.MustCompile(`[\s\S]+`), good: []string{"any text", " \n"}},
+	`^lct-[a-zA-Z0-9]*`: {
+		regexp: regexp.MustCompile(`^lct-[a-zA-Z0-9]*`),
+		good:   []string{"lct-1a", "lct-", "lct-1_"}, // no anchor at the end
+		bad:    []string{"lct", "LCT-1", " lct-1"},
+	},
+	`^[A-Za-z0-9]{1,25}$`: {
+		regexp: regexp.MustCompile(`^[A-Za-z0-9]{1,25}$`),
+		good:   []string{"Ab1", strings.Repeat("a", 25)},
+		bad:    []string{strings.Repeat("a", 26), "a-b", "é"},
+	},
+}
+
+// compile compiles a documented pattern. Go refuses repetitions of more than
+// 1000, so those are split.
+func compile(pattern string) *regexp.Regexp {
+	long := regexp.MustCompile(`(\[[^\]]*\])\{0,1023\}`)
+	return regexp.MustCompile(long.ReplaceAllString(pattern, `(?:$1{0,1000}$1{0,23})`))
+}
+
+func arns(partitions ...string) (all []string) {
+	for _, p := range partitions {
+		all = append(all, "arn:"+p+":license-manager::123456789012:license:l-0123456789abcdef0123456789abcdef")
+	}
+	return all
+}
+
+var (
+	longestARN = "arn:aws:" + strings.Repeat("s", 63) + ":" + strings.Repeat("/", 63) + ":" + strings.Repeat(".", 63) + ":" + strings.Repeat("r", 1024)
+
+	badARNs = []string{
+		"arn", "arn:aws:s::r", "arn:aws::::r", "arn:aws:s:::", "arn:aws:s:::-r", "ARN:aws:s:::r", " arn:aws:s:::r", "arn:aws:s:::r\n",
+		"arn:aws:s:::r s", "arn:aws:s:::é", "arn:aws:-s:::r", "arn:aws:s:r@:1:r", longestARN + "r",
+		"arn:aws:" + strings.Repeat("s", 64) + ":::r", "arn:aws:s:" + strings.Repeat("r", 64) + "::r", "arn:aws:s::" + strings.Repeat("1", 64) + ":r",
+	}
+)
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func orZero(n *int64) int64 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
