@@ -5,6 +5,7 @@ go 1.25
 require (
 	github.com/aws/smithy-go v1.28.8
 	github.com/aws/smithy-go/aws-http-auth v1.1.3
+	github.com/go-jose/go-jose/v4 v4.1.8
 )
 
 require (

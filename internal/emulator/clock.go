@@ -1,0 +1,55 @@
+package emulator
+
+import (
+	"sync"
+	"time"
+)
+
+// clock is the emulator's time. It runs ahead of real time, or behind it, by a
+// step that can be set, or it stands still.
+type clock struct {
+	mu     sync.Mutex
+	step   time.Duration
+	frozen time.Time // the time at which it stands; zero while it runs
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.read()
+}
+
+func (c *clock) read() time.Time {
+	if !c.frozen.IsZero() {
+		return c.frozen
+	}
+	return time.Now().Add(c.step).UTC()
+}
+
+// set makes the time t. A running clock runs on from there.
+func (c *clock) set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.frozen.IsZero() {
+		c.frozen = t.UTC()
+		return
+	}
+	c.step = time.Until(t)
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.frozen.IsZero() {
+		c.frozen = c.frozen.Add(d)
+		return
+	}
+	c.step += d
+}
+
+// freeze stops the clock where it is.
+func (c *clock) freeze() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.frozen = c.read()
+}

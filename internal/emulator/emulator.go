@@ -1,0 +1,311 @@
+// Package emulator is AWS License Manager, IAM Identity Center OIDC and AWS
+// STS on one loopback URL: in memory, with a clock that can be set and faults
+// that can be scripted. It verifies signatures, checks input by the published
+// constraints, signs real JWTs and lets things expire, so that any client, the
+// AWS CLI among them, works against it unchanged.
+//
+// # A request's way
+//
+// ServeHTTP (server.go) finds the service and the operation, meets a scripted
+// fault (faults.go), verifies the signature (sigv4.go), decodes and checks the
+// input (json.go, or the form in sts.go), and calls the operation's handler.
+// Each service is a file with its table of operations, its handlers and its
+// way to write answers and errors: licensemanager.go, oidc.go with device.go
+// and authorize.go, sts.go.
+//
+// # What AWS does not publish
+//
+// The issuer, key ID, algorithm and role claim of License Manager's tokens,
+// the size of a page, the life of OIDC tokens: whatever nobody publishes is an
+// Option or a named constant that says so. No client should rely on it.
+//
+// Policies are not emulated: every known key may do everything.
+package emulator
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens"
+)
+
+// Options are the settings of a Server. Zero values mean the defaults.
+type Options struct {
+	// Region is the one that signatures must be scoped to; default us-east-1.
+	Region string
+
+	// AccountID is the 12 digits of the account that owns everything; default
+	// 111122223333.
+	AccountID string
+
+	// AccessKeyID and SecretAccessKey sign requests; the defaults are
+	// obviously fake.
+	AccessKeyID, SecretAccessKey string
+
+	// FrozenAt, if not zero, is the time at which the clock stands until it is
+	// moved. By default, it starts at real time and runs.
+	FrozenAt time.Time
+
+	// Issuer, KeyID, Algorithm (ES256 or RS256) and RoleClaim are how License
+	// Manager's tokens look where AWS does not publish it: the claim iss, the
+	// header's kid and alg, and the name of the claim that lists the role
+	// ARNs. The defaults are https://openid-license-manager.amazonaws.com,
+	// emulator, ES256 and roles. Clients must not rely on them.
+	Issuer, KeyID, Algorithm, RoleClaim string
+
+	Behavior
+}
+
+// Behavior is what real services do in more than one way. It can be changed
+// while the Server serves.
+type Behavior struct {
+	// ZonelessTimes writes ISO 8601 times without a zone, as some services do
+	// against the published pattern.
+	ZonelessTimes bool
+
+	// RotateRefreshTokens gives a new OIDC refresh token with every refresh
+	// and makes the old one invalid.
+	RotateRefreshTokens bool
+
+	// OmitIdentityContext leaves awsAdditionalDetails null in the answers of
+	// CreateTokenWithIAM; the context is then only a claim of the ID token.
+	OmitIdentityContext bool
+
+	// AutoApprove approves device authorizations when they start.
+	AutoApprove bool
+}
+
+func (o *Options) setDefaults() {
+	o.Region = cmp.Or(o.Region, "us-east-1")
+	o.AccountID = cmp.Or(o.AccountID, "111122223333")
+	o.AccessKeyID = cmp.Or(o.AccessKeyID, "AKIAEMULATOREXAMPLE0")
+	o.SecretAccessKey = cmp.Or(o.SecretAccessKey, "not-a-real-secret-access-key")
+	o.Issuer = cmp.Or(o.Issuer, "https://openid-license-manager.amazonaws.com")
+	o.KeyID = cmp.Or(o.KeyID, "emulator")
+	o.Algorithm = cmp.Or(o.Algorithm, "ES256")
+	o.RoleClaim = cmp.Or(o.RoleClaim, "roles")
+}
+
+// Server is the emulator: an http.Handler, and, once Listen was called, a
+// server. It is safe for concurrent use.
+type Server struct {
+	options Options
+	clock   clock
+	issuer  *issuer
+	faults  faults
+
+	licenseManager, oidc, sts *service
+
+	mu       sync.Mutex // guards what follows, and the state of the services
+	keys     map[string]*accessKey
+	requests map[string]int // by qualified operation
+	licenses *licenseManager
+	identity *identityCenter
+
+	url    string
+	server *http.Server
+	stop   context.CancelFunc
+	served chan struct{} // closed when the server has ended
+}
+
+// New returns an emulator that does not listen yet. It knows one license and
+// one key. It fails if an option cannot be.
+func New(options Options) (*Server, error) {
+	options.setDefaults()
+	s := &Server{
+		options:  options,
+		clock:    clock{frozen: options.FrozenAt.UTC()},
+		keys:     map[string]*accessKey{},
+		requests: map[string]int{},
+	}
+	var err error
+	if s.issuer, err = newIssuer(options); err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	s.keys[options.AccessKeyID] = &accessKey{
+		id:     options.AccessKeyID,
+		secret: options.SecretAccessKey,
+		arn:    "arn:aws:iam::" + options.AccountID + ":user/emulator",
+		userID: "AIDAEMULATEDUSER00000",
+	}
+	s.licenseManager = newLicenseManager(s)
+	s.oidc = newOIDC(s)
+	s.sts = newSTS(s)
+	s.licenses.licenses[s.LicenseArn()] = true
+	return s, nil
+}
+
+// Listen serves the emulator on addr, which must be a loopback address with a
+// port, until Close. With port 0 it takes a free one. Under a prefix such as
+// /aws, it answers nowhere else, so that a client that loses the path of its
+// endpoint is found out. Call it once.
+func (s *Server) Listen(addr, prefix string) error {
+	if err := checkLoopback(addr); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.url = "http://" + listener.Addr().String() + prefix
+	s.stop = stop
+	s.served = make(chan struct{})
+	s.server = &http.Server{
+		Handler:           http.StripPrefix(prefix, s),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	go func() {
+		defer close(s.served)
+		_ = s.server.Serve(listener) // returns when Close is called
+	}()
+	return nil
+}
+
+func checkLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("emulator: %w", err)
+	}
+	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
+		if !strings.EqualFold(host, "localhost") {
+			return fmt.Errorf("emulator: %q is not a loopback address: the emulator's keys are public", addr)
+		}
+	}
+	return nil
+}
+
+// Close stops serving and ends every connection. Closing again does nothing.
+func (s *Server) Close() error {
+	if s.server == nil {
+		return nil
+	}
+	s.stop()
+	err := s.server.Close()
+	<-s.served
+	return err
+}
+
+// URL is what to use as an endpoint. It is empty before Listen.
+func (s *Server) URL() string { return s.url }
+
+// Config returns a configuration whose clients call this server, sign as it
+// wants, and go by its clock.
+func (s *Server) Config() awstokens.Config {
+	return awstokens.Config{
+		Region:       s.options.Region,
+		BaseEndpoint: s.url,
+		Credentials:  awstokens.StaticCredentials(s.options.AccessKeyID, s.options.SecretAccessKey, ""),
+		Now:          s.clock.now,
+	}
+}
+
+// Now returns the emulator's time.
+func (s *Server) Now() time.Time { return s.clock.now() }
+
+// SetTime sets the emulator's clock. It runs on from there, unless it is
+// frozen.
+func (s *Server) SetTime(t time.Time) { s.clock.set(t) }
+
+// Advance moves the emulator's clock, backwards if d is negative.
+func (s *Server) Advance(d time.Duration) { s.clock.advance(d) }
+
+// Freeze stops the emulator's clock: from then on only SetTime and Advance
+// move it.
+func (s *Server) Freeze() { s.clock.freeze() }
+
+// LicenseArn is the license that the emulator starts with.
+func (s *Server) LicenseArn() string {
+	return "arn:aws:license-manager::" + s.options.AccountID + ":license:l-0123456789abcdef0123456789abcdef"
+}
+
+// RoleArn is a role to put into tokens. It is no other than any other.
+func (s *Server) RoleArn() string {
+	return "arn:aws:iam::" + s.options.AccountID + ":role/AWSLicenseManagerConsumptionRole"
+}
+
+// Behave changes how the emulator behaves from now on.
+func (s *Server) Behave(change func(*Behavior)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.options.Behavior)
+}
+
+// AddLicense makes a license exist.
+func (s *Server) AddLicense(arn string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.licenses.licenses[arn] = true
+}
+
+// Minted returns how many refresh tokens were made for a ClientToken.
+func (s *Server) Minted(clientToken string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.licenses.minted[clientToken]
+}
+
+// Inject scripts a fault. Of several that a request could meet it meets the
+// one that was scripted first.
+func (s *Server) Inject(w When, f Fault) error {
+	if w.Next <= 0 && w.OneIn <= 0 {
+		return errors.New("a fault needs to happen to at least one request")
+	}
+	s.faults.add(w, f)
+	return nil
+}
+
+// ClearFaults forgets every scripted fault.
+func (s *Server) ClearFaults() { s.faults.clear() }
+
+// Requests returns how many requests for an operation, as Qualify returns it,
+// have come in, those that met a fault among them. Empty counts all.
+func (s *Server) Requests(operation string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if operation != "" {
+		return s.requests[operation]
+	}
+	total := 0
+	for _, n := range s.requests {
+		total += n
+	}
+	return total
+}
+
+func (s *Server) count(operation string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests[operation]++
+}
+
+// Qualify returns the name that tells an operation from one of the same name
+// in another service, looking first in the service with the ID preferred. An
+// empty name stays empty. A name that no service has is an error, lest a
+// script be ignored in silence.
+func (s *Server) Qualify(preferred, operation string) (string, error) {
+	if operation == "" {
+		return "", nil
+	}
+	var found string
+	for _, svc := range []*service{s.licenseManager, s.oidc, s.sts} {
+		if _, ok := svc.operations[operation]; ok && (found == "" || svc.ID == preferred) {
+			found = qualified(svc, operation)
+		}
+	}
+	if found == "" {
+		return "", fmt.Errorf("no service of the emulator has an operation %q", operation)
+	}
+	return found, nil
+}
+
+func qualified(svc *service, operation string) string { return svc.ID + "." + operation }

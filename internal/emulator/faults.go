@@ -1,0 +1,127 @@
+package emulator
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// When says which requests meet a fault: the Next ones of an operation, or one
+// in OneIn of them. The count of OneIn is exact, not random: with 3, the
+// third, the sixth and so on.
+type When struct {
+	Operation string // as Qualify returns it; empty for all operations
+	Next      int
+	OneIn     int
+}
+
+// Fault is what goes wrong with a request. Its parts combine: a request can be
+// delayed and then throttled.
+type Fault struct {
+	// Delay is waited for first, or until the client gives up.
+	Delay time.Duration
+
+	// CutBefore ends the connection before the request has any effect.
+	CutBefore bool
+
+	// LoseAnswer ends the connection after the request had its effect.
+	LoseAnswer bool
+
+	// OmitErrorHeader leaves X-Amzn-Errortype out of an error.
+	OmitErrorHeader bool
+
+	// Throttle answers with the service's own throttling error.
+	Throttle bool
+
+	// InternalStatus answers with the service's own internal error under this
+	// HTTP status.
+	InternalStatus int
+
+	// Code, if any, is that of the error to answer with; Message and Members,
+	// such as Location, are what it says.
+	Code, Message string
+	Members       map[string]string
+
+	// Answer, if any, is sent as it is.
+	Answer *Answer
+}
+
+// Answer is an HTTP answer.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// faults are what is scripted. Its zero value is ready to use.
+type faults struct {
+	mu       sync.Mutex
+	scripted []*scriptedFault
+}
+
+type scriptedFault struct {
+	when  When
+	fault Fault
+	met   int // requests that When.Operation named so far
+}
+
+func (f *faults) add(w When, fault Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.scripted = append(f.scripted, &scriptedFault{when: w, fault: fault})
+}
+
+func (f *faults) clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.scripted = nil
+}
+
+// take returns the fault that a request of the operation meets, which may be
+// none. A request meets one fault at most, the one scripted first.
+func (f *faults) take(operation string) Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var met *scriptedFault
+	for _, s := range f.scripted {
+		if s.when.Operation != "" && s.when.Operation != operation {
+			continue
+		}
+		// A rate counts every request, also one that meets another fault.
+		if s.when.OneIn > 0 {
+			s.met++
+		}
+		if met == nil && s.due() {
+			met = s
+		}
+	}
+	if met == nil {
+		return Fault{}
+	}
+	if met.when.OneIn == 0 {
+		met.when.Next--
+	}
+	return met.fault
+}
+
+func (s *scriptedFault) due() bool {
+	if s.when.OneIn > 0 {
+		return s.met%s.when.OneIn == 0
+	}
+	return s.when.Next > 0
+}
+
+// failure returns the error that the fault answers with, or nil.
+func (f *Fault) failure(svc *service) *failure {
+	switch {
+	case f.Throttle:
+		return fail(svc.throttled, "Rate exceeded")
+	case f.InternalStatus != 0:
+		e := fail(svc.internal, "An internal error occurred.")
+		e.status = f.InternalStatus
+		return e
+	case f.Code != "":
+		return &failure{code: f.Code, message: f.Message, members: f.Members}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package emulator
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/seed-25f54b62/awstokens"
+)
+
+// jsonHandler makes a handler of a function that takes the library's own
+// input type: what the body holds is decoded and checked against the
+// documented constraints first. The two codes are those of a body that cannot
+// be decoded and of an input that breaks a constraint.
+func jsonHandler[I any, PI interface {
+	*I
+	Validate() error
+}](undecodable, invalid string, handle func(*request, PI) (any, *failure)) handler {
+	return func(r *request) (any, *failure) {
+		in := PI(new(I))
+		if err := decodeJSON(r.body, in); err != nil {
+			return nil, fail(undecodable, "%s", err)
+		}
+		if err := in.Validate(); err != nil {
+			return nil, fail(invalid, "%s", describe(err))
+		}
+		return handle(r, in)
+	}
+}
+
+// decodeJSON decodes an object as a service does: a member of the wrong type
+// is an error, a member that no field is named after is ignored, and names
+// count upper and lower case, which encoding/json does not.
+func decodeJSON(body []byte, in any) error {
+	if !utf8.Valid(body) {
+		return errors.New("the body is not valid UTF-8")
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil || members == nil {
+		return errors.New("the body is not a JSON object")
+	}
+	known := map[string]json.RawMessage{}
+	for field := range fields(reflect.TypeOf(in).Elem()) {
+		if value, ok := members[field]; ok {
+			known[field] = value
+		}
+	}
+	exact, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	err = json.Unmarshal(exact, in)
+	if mismatch := (*json.UnmarshalTypeError)(nil); errors.As(err, &mismatch) {
+		return errors.New("member " + mismatch.Field + " cannot be a JSON " + mismatch.Value)
+	}
+	return err
+}
+
+// fields yields the JSON names of a struct's fields.
+func fields(t reflect.Type) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for i := range t.NumField() {
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			if name == "" {
+				name = t.Field(i).Name
+			}
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// describe puts what Validate found into words of a service.
+func describe(err error) string {
+	var found smithy.InvalidParamsError
+	if !errors.As(err, &found) {
+		return err.Error()
+	}
+	var text []string
+	for _, violation := range found.Errs() {
+		if c := (*awstokens.ConstraintError)(nil); errors.As(violation, &c) {
+			plain := *c
+			plain.Hint = "" // it is about the client
+			violation = &plain
+		}
+		text = append(text, violation.Error())
+	}
+	return strings.Join(text, " ")
+}

@@ -1,0 +1,296 @@
+package emulator
+
+import (
+	"encoding/base64"
+	"net/http"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens/internal/endpoint"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+)
+
+const (
+	refreshTokenDays   = 365
+	accessTokenLife    = time.Hour
+	clientTokenWindow  = 10 * time.Minute
+	defaultListResults = 100       // not published
+	maxExpirationDays  = 100 * 365 // not published; it keeps years at four digits
+)
+
+// licenseManager is the state of AWS License Manager.
+type licenseManager struct {
+	*Server
+	licenses map[string]bool
+	tokens   []*refreshToken // in the order of their creation
+	byID     map[string]*refreshToken
+	requests map[string]*tokenRequest // by ClientToken
+	minted   map[string]int           // by ClientToken
+}
+
+// refreshToken is what CreateToken made.
+type refreshToken struct {
+	id      string
+	text    string
+	input   licensemanager.CreateTokenInput
+	expires time.Time
+	deleted bool
+}
+
+// tokenRequest is the last call of CreateToken with one ClientToken that made
+// a token.
+type tokenRequest struct {
+	at    time.Time
+	token *refreshToken
+}
+
+func newLicenseManager(s *Server) *service {
+	l := &licenseManager{
+		Server:   s,
+		licenses: map[string]bool{},
+		byID:     map[string]*refreshToken{},
+		requests: map[string]*tokenRequest{},
+		minted:   map[string]int{},
+	}
+	s.licenses = l
+	return &service{
+		Service:   endpoint.LicenseManager,
+		result:    awsJSONResult,
+		refuse:    awsJSONRefuse,
+		throttled: "RateLimitExceededException",
+		internal:  "ServerInternalException",
+		operations: map[string]operation{
+			"CreateToken":    {signed, awsJSON(l.createToken)},
+			"GetAccessToken": {optional, awsJSON(l.getAccessToken)},
+			"ListTokens":     {signed, awsJSON(l.listTokens)},
+			"DeleteToken":    {signed, awsJSON(l.deleteToken)},
+		},
+	}
+}
+
+func awsJSON[I any, PI interface {
+	*I
+	Validate() error
+}](handle func(*request, PI) (any, *failure)) handler {
+	return jsonHandler[I, PI]("SerializationException", "ValidationException", handle)
+}
+
+const awsJSONType = "application/x-amz-json-1.1"
+
+func awsJSONResult(w http.ResponseWriter, _ *request, out any) {
+	writeJSONAs(w, awsJSONType, http.StatusOK, out)
+}
+
+// awsJSONRefuse answers with an error. All errors of the service are 400,
+// but for its own.
+func awsJSONRefuse(w http.ResponseWriter, r *request, f *failure) {
+	status := f.status
+	switch {
+	case status != 0:
+	case f.code == "ServerInternalException":
+		status = http.StatusInternalServerError
+	default:
+		status = http.StatusBadRequest
+	}
+	if !r.omitErrorHeader {
+		w.Header().Set("X-Amzn-Errortype", f.code)
+	}
+	body := object{"__type": f.code, "Message": f.message}
+	for name, value := range f.members {
+		body[name] = value
+	}
+	writeJSONAs(w, awsJSONType, status, body)
+}
+
+// createToken makes a refresh token. A ClientToken stands for one token for
+// 10 minutes. With other parameters it is refused, by the only published
+// exception that fits: ConflictException is not one of this operation's.
+func (l *licenseManager) createToken(r *request, in *licensemanager.CreateTokenInput) (any, *failure) {
+	days := int32(refreshTokenDays)
+	if in.ExpirationInDays != nil {
+		days = *in.ExpirationInDays
+	}
+	switch {
+	case days < 1 || days > maxExpirationDays:
+		return nil, fail("ValidationException", "ExpirationInDays must be positive and at most %d.", maxExpirationDays)
+	case !l.licenses[in.LicenseArn]:
+		return nil, fail("ResourceNotFoundException", "License %s does not exist.", in.LicenseArn)
+	}
+	if earlier := l.requests[in.ClientToken]; earlier != nil && r.now.Before(earlier.at.Add(clientTokenWindow)) {
+		if !reflect.DeepEqual(earlier.token.input, *in) {
+			return nil, fail("ValidationException", "ClientToken was used with other parameters in the last 10 minutes.")
+		}
+		return createdToken(earlier.token), nil
+	}
+	token, refusal := l.mint(r.now, in, int(days))
+	if refusal != nil {
+		return nil, refusal
+	}
+	l.tokens = append(l.tokens, token)
+	l.byID[token.id] = token
+	l.requests[in.ClientToken] = &tokenRequest{r.now, token}
+	l.minted[in.ClientToken]++
+	return createdToken(token), nil
+}
+
+func (l *licenseManager) mint(now time.Time, in *licensemanager.CreateTokenInput, days int) (*refreshToken, *failure) {
+	token := &refreshToken{
+		id:      randomHex(16),
+		input:   *in,
+		expires: now.Truncate(time.Second).AddDate(0, 0, days),
+	}
+	var err error
+	token.text, err = l.issuer.sign(claims{
+		ID:         token.id,
+		Subject:    token.id,
+		LicenseArn: in.LicenseArn,
+		Properties: append(slices.Clone(in.TokenProperties), l.issuerAccount()),
+		Roles:      in.RoleArns,
+		IssuedAt:   now,
+		Expires:    token.expires,
+	})
+	switch {
+	case err != nil:
+		return nil, fail("ServerInternalException", "%s", err)
+	case len(token.text) > maxTokenLength:
+		// GetAccessToken could not take it back.
+		return nil, fail("ValidationException", "The token would be longer than %d characters.", maxTokenLength)
+	}
+	return token, nil
+}
+
+// issuerAccount is the property that the service adds to those of the caller:
+// the trust policy of the consumption role asks for it among the amr.
+func (l *licenseManager) issuerAccount() string {
+	return "aws:license-manager:token-issuer-account-id:" + l.options.AccountID
+}
+
+func createdToken(t *refreshToken) object {
+	return object{"Token": t.text, "TokenId": t.id, "TokenType": licensemanager.TokenTypeRefreshToken}
+}
+
+// getAccessToken exchanges a refresh token. What is no refresh token of this
+// service is invalid; one that has expired or was deleted, or does not have
+// the properties asked for, is denied. Which of its exceptions the real
+// service chooses is not published.
+func (l *licenseManager) getAccessToken(r *request, in *licensemanager.GetAccessTokenInput) (any, *failure) {
+	refresh, err := l.issuer.verify(in.Token.Reveal())
+	if err != nil {
+		return nil, fail("ValidationException", "Token is not valid: %s.", err)
+	}
+	token := l.byID[refresh.ID]
+	switch {
+	case token == nil:
+		return nil, fail("ValidationException", "Token is not valid: it is not a refresh token.")
+	case token.deleted:
+		return nil, fail("AccessDeniedException", "The token was deleted.")
+	case !r.now.Before(token.expires):
+		return nil, fail("AccessDeniedException", "The token has expired.")
+	}
+	for _, property := range in.TokenProperties {
+		if !slices.Contains(refresh.Properties, property) {
+			return nil, fail("AccessDeniedException", "The token does not have all the TokenProperties of the request.")
+		}
+	}
+	access := refresh
+	access.ID = randomHex(16)
+	access.IssuedAt = r.now
+	access.Expires = r.now.Add(accessTokenLife)
+	text, err := l.issuer.sign(access)
+	if err != nil {
+		return nil, fail("ServerInternalException", "%s", err)
+	}
+	return object{"AccessToken": text}, nil
+}
+
+// listTokens returns a page of tokens, deleted ones too, oldest first. The
+// NextToken names the last token of the page before.
+func (l *licenseManager) listTokens(_ *request, in *licensemanager.ListTokensInput) (any, *failure) {
+	for _, filter := range in.Filters {
+		if filter.Name != "LicenseArns" {
+			return nil, fail("ValidationException", "%q is not the name of a filter; LicenseArns is.", filter.Name)
+		}
+	}
+	first, ok := l.after(in.NextToken)
+	if !ok {
+		return nil, fail("ValidationException", "NextToken is not valid.")
+	}
+	limit := int(in.MaxResults)
+	if limit == 0 {
+		limit = defaultListResults
+	}
+	page := object{"Tokens": []licensemanager.TokenData{}, "NextToken": nil}
+	var items []licensemanager.TokenData
+	var last string
+	for _, token := range l.tokens[first:] {
+		if !token.matches(in) {
+			continue
+		}
+		if len(items) == limit {
+			page["NextToken"] = base64.RawURLEncoding.EncodeToString([]byte(last))
+			break
+		}
+		items, last = append(items, l.describe(token)), token.id
+	}
+	if len(items) > 0 {
+		page["Tokens"] = items
+	}
+	return page, nil
+}
+
+// after returns the index of the token after the one that a NextToken names.
+func (l *licenseManager) after(nextToken string) (int, bool) {
+	if nextToken == "" {
+		return 0, true
+	}
+	id, err := base64.RawURLEncoding.DecodeString(nextToken)
+	if err != nil {
+		return 0, false
+	}
+	i := slices.IndexFunc(l.tokens, func(t *refreshToken) bool { return t.id == string(id) })
+	return i + 1, i >= 0
+}
+
+func (t *refreshToken) matches(in *licensemanager.ListTokensInput) bool {
+	if len(in.TokenIds) > 0 && !slices.Contains(in.TokenIds, t.id) {
+		return false
+	}
+	for _, filter := range in.Filters {
+		if !slices.Contains(filter.Values, t.input.LicenseArn) {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *licenseManager) describe(t *refreshToken) licensemanager.TokenData {
+	status, layout := "AVAILABLE", "2006-01-02T15:04:05Z"
+	if t.deleted {
+		status = "DELETED"
+	}
+	if l.options.ZonelessTimes {
+		layout = "2006-01-02T15:04:05"
+	}
+	return licensemanager.TokenData{
+		ExpirationTime:  t.expires.Format(layout),
+		LicenseArn:      t.input.LicenseArn,
+		RoleArns:        t.input.RoleArns,
+		Status:          status,
+		TokenId:         t.id,
+		TokenProperties: t.input.TokenProperties,
+		TokenType:       string(licensemanager.TokenTypeRefreshToken),
+	}
+}
+
+// deleteToken deletes a token. From then on GetAccessToken denies it; access
+// tokens made from it before stay good until they expire, since nobody
+// publishes that they would not.
+func (l *licenseManager) deleteToken(_ *request, in *licensemanager.DeleteTokenInput) (any, *failure) {
+	token := l.byID[in.TokenId]
+	if token == nil || token.deleted {
+		return nil, fail("ResourceNotFoundException", "Token %s does not exist.", in.TokenId)
+	}
+	token.deleted = true
+	return object{}, nil
+}

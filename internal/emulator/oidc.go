@@ -1,0 +1,455 @@
+package emulator
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens/internal/endpoint"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+)
+
+const (
+	registrationLife = 90 * 24 * time.Hour
+	oidcTokenLife    = time.Hour        // not published
+	codeLife         = 10 * time.Minute // the most that RFC 6749 section 4.1.2 recommends
+)
+
+// identityCenter is the state of IAM Identity Center OIDC.
+type identityCenter struct {
+	*Server
+	clients       map[string]*oidcClient        // by client ID
+	devices       map[string]*deviceGrant       // by device code
+	codes         map[string]*authorizationCode // by code
+	accessTokens  map[string]*oidcToken         // by token
+	refreshTokens map[string]*oidcToken         // by token
+	assertions    map[string]bool               // jti of every JWT that was exchanged
+}
+
+// oidcClient is a registration.
+type oidcClient struct {
+	id, secret   string
+	expires      time.Time
+	scopes       []string
+	grants       []ssooidc.GrantType
+	redirectUris []string
+}
+
+// authorizationCode is a code that a user's consent made.
+type authorizationCode struct {
+	clientID, redirectURI, challenge string
+	scopes                           []string
+	expires                          time.Time
+}
+
+// oidcToken is an access or a refresh token.
+type oidcToken struct {
+	clientID string
+	scopes   []string
+	expires  time.Time // zero for a refresh token, which lives as long as the registration
+}
+
+func newOIDC(s *Server) *service {
+	c := &identityCenter{
+		Server:        s,
+		clients:       map[string]*oidcClient{},
+		devices:       map[string]*deviceGrant{},
+		codes:         map[string]*authorizationCode{},
+		accessTokens:  map[string]*oidcToken{},
+		refreshTokens: map[string]*oidcToken{},
+		assertions:    map[string]bool{},
+	}
+	s.identity = c
+	return &service{
+		Service:   endpoint.OIDC,
+		result:    func(w http.ResponseWriter, _ *request, out any) { writeJSON(w, http.StatusOK, out) },
+		refuse:    oidcRefuse,
+		throttled: "SlowDownException",
+		internal:  "InternalServerException",
+		operations: map[string]operation{
+			"RegisterClient":           {unsigned, restJSON(c.registerClient)},
+			"StartDeviceAuthorization": {unsigned, restJSON(c.startDeviceAuthorization)},
+			"CreateToken":              {unsigned, restJSON(c.createToken)},
+			"CreateTokenWithIAM":       {signed, restJSON(c.createTokenWithIAM)},
+		},
+	}
+}
+
+// oidcOperation returns the operation that a path and a query stand for.
+func oidcOperation(path string, query url.Values) (string, bool) {
+	switch {
+	case path == "/client/register":
+		return "RegisterClient", true
+	case path == "/device_authorization":
+		return "StartDeviceAuthorization", true
+	case path == "/token" && query.Get("aws_iam") == "t":
+		return "CreateTokenWithIAM", true
+	case path == "/token":
+		return "CreateToken", true
+	}
+	return "", false
+}
+
+func restJSON[I any, PI interface {
+	*I
+	Validate() error
+}](handle func(*request, PI) (any, *failure)) handler {
+	return jsonHandler[I, PI]("InvalidRequestException", "InvalidRequestException", handle)
+}
+
+// oauthErrors are the OAuth names of the exceptions.
+var oauthErrors = map[string]string{
+	"AccessDeniedException":          "access_denied",
+	"AuthorizationPendingException":  "authorization_pending",
+	"ExpiredTokenException":          "expired_token",
+	"InternalServerException":        "server_error",
+	"InvalidClientException":         "invalid_client",
+	"InvalidClientMetadataException": "invalid_client_metadata",
+	"InvalidGrantException":          "invalid_grant",
+	"InvalidRedirectUriException":    "invalid_redirect_uri",
+	"InvalidRequestException":        "invalid_request",
+	"InvalidRequestRegionException":  "invalid_request",
+	"InvalidScopeException":          "invalid_scope",
+	"SlowDownException":              "slow_down",
+	"UnauthorizedClientException":    "unauthorized_client",
+	"UnsupportedGrantTypeException":  "unsupported_grant_type",
+}
+
+// oidcRefuse answers with an OAuth error, or, for an error that is not
+// OAuth's, such as one of the signature, with a message.
+func oidcRefuse(w http.ResponseWriter, r *request, f *failure) {
+	name, isOAuth := oauthErrors[f.code]
+	status := f.status
+	switch {
+	case status != 0:
+	case !isOAuth:
+		status = http.StatusForbidden
+	case f.code == "InvalidClientException":
+		status = http.StatusUnauthorized
+	case f.code == "InternalServerException":
+		status = http.StatusInternalServerError
+	default:
+		status = http.StatusBadRequest
+	}
+	body := object{"message": f.message}
+	if isOAuth {
+		body = object{"error": name, "error_description": f.message}
+	}
+	for name, value := range f.members {
+		body[name] = value
+	}
+	if !r.omitErrorHeader {
+		w.Header().Set("X-Amzn-Errortype", f.code+":http://internal.amazon.com/coral/com.amazonaws.ssooidc/")
+	}
+	writeJSON(w, status, body)
+}
+
+// The grants of the two operations that make tokens.
+var (
+	publicGrants = []ssooidc.GrantType{ssooidc.GrantTypeDeviceCode, ssooidc.GrantTypeAuthorizationCode, ssooidc.GrantTypeRefreshToken}
+	iamGrants    = []ssooidc.GrantType{ssooidc.GrantTypeAuthorizationCode, ssooidc.GrantTypeRefreshToken, ssooidc.GrantTypeJWTBearer, ssooidc.GrantTypeTokenExchange}
+)
+
+func (c *identityCenter) registerClient(r *request, in *ssooidc.RegisterClientInput) (any, *failure) {
+	if in.ClientType != ssooidc.ClientTypePublic {
+		return nil, fail("InvalidClientMetadataException", "clientType must be public.")
+	}
+	for _, grant := range in.GrantTypes {
+		if !slices.Contains(publicGrants, grant) {
+			return nil, fail("UnsupportedGrantTypeException", "grantType %q is not supported.", grant)
+		}
+	}
+	for _, uri := range in.RedirectUris {
+		if u, err := url.Parse(uri); err != nil || u.Host == "" || u.Scheme != "https" && !isLoopback(u) {
+			return nil, fail("InvalidRedirectUriException", "A redirectUri must be https, or http to a loopback address.")
+		}
+	}
+	for _, scope := range in.Scopes {
+		if scope == "" || strings.ContainsAny(scope, " \t\r\n") {
+			return nil, fail("InvalidScopeException", "A scope must be a text without white space.")
+		}
+	}
+	client := &oidcClient{
+		id:           randomHex(16),
+		secret:       "emulated-client-secret-" + randomHex(400), // real ones are that long
+		expires:      r.now.Truncate(time.Second).Add(registrationLife),
+		scopes:       in.Scopes,
+		grants:       in.GrantTypes,
+		redirectUris: in.RedirectUris,
+	}
+	if len(client.grants) == 0 {
+		client.grants = []ssooidc.GrantType{ssooidc.GrantTypeDeviceCode, ssooidc.GrantTypeRefreshToken}
+	}
+	c.clients[client.id] = client
+	return object{
+		"authorizationEndpoint": nil,
+		"clientId":              client.id,
+		"clientIdIssuedAt":      r.now.Unix(),
+		"clientSecret":          client.secret,
+		"clientSecretExpiresAt": client.expires.Unix(),
+		"registrationClientUri": nil, // not in the model: clients must not mind
+		"tokenEndpoint":         nil,
+	}, nil
+}
+
+// client returns a registered client that has proven who it is.
+func (c *identityCenter) client(now time.Time, id, secret string) (*oidcClient, *failure) {
+	client := c.clients[id]
+	switch {
+	case client == nil || client.secret != secret:
+		return nil, fail("InvalidClientException", "Invalid client provided")
+	case !now.Before(client.expires):
+		return nil, fail("InvalidClientException", "The client's registration has expired")
+	}
+	return client, nil
+}
+
+func (c *identityCenter) createToken(r *request, in *ssooidc.CreateTokenInput) (any, *failure) {
+	client, refusal := c.client(r.now, in.ClientId, in.ClientSecret.Reveal())
+	switch {
+	case refusal != nil:
+		return nil, refusal
+	case !slices.Contains(publicGrants, in.GrantType):
+		return nil, fail("UnsupportedGrantTypeException", "grantType %q is not supported.", in.GrantType)
+	case !slices.Contains(client.grants, in.GrantType):
+		return nil, fail("UnauthorizedClientException", "The client is not registered for grantType %q.", in.GrantType)
+	}
+	granted := client.scopes
+	switch in.GrantType {
+	case ssooidc.GrantTypeDeviceCode:
+		refusal = c.redeemDevice(r.now, client, in.DeviceCode.Reveal())
+	case ssooidc.GrantTypeAuthorizationCode:
+		granted, refusal = c.redeemCode(r.now, client.id, in.Code.Reveal(), in.RedirectUri, in.CodeVerifier.Reveal())
+	case ssooidc.GrantTypeRefreshToken:
+		granted, refusal = c.checkRefreshToken(client.id, in.RefreshToken.Reveal())
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	scopes, refusal := narrow(granted, in.Scope)
+	if refusal != nil {
+		return nil, refusal
+	}
+	answer := c.issue(r.now, client.id, scopes)
+	if slices.Contains(client.grants, ssooidc.GrantTypeRefreshToken) {
+		answer["refreshToken"] = c.nextRefreshToken(client.id, granted, in.RefreshToken.Reveal(), in.GrantType)
+	}
+	return answer, nil
+}
+
+// createTokenWithIAM makes tokens for an application of Identity Center. Any
+// ARN is one: applications are not part of this API.
+func (c *identityCenter) createTokenWithIAM(r *request, in *ssooidc.CreateTokenWithIAMInput) (any, *failure) {
+	switch {
+	case !isApplication(in.ClientId):
+		return nil, fail("InvalidClientException", "clientId is not the ARN of an application.")
+	case !slices.Contains(iamGrants, in.GrantType):
+		return nil, fail("UnsupportedGrantTypeException", "grantType %q is not supported.", in.GrantType)
+	}
+	granted := in.Scope // an application that no code or token has limited yet
+	var refusal *failure
+	switch in.GrantType {
+	case ssooidc.GrantTypeAuthorizationCode:
+		granted, refusal = c.redeemCode(r.now, in.ClientId, in.Code.Reveal(), in.RedirectUri, in.CodeVerifier.Reveal())
+	case ssooidc.GrantTypeRefreshToken:
+		granted, refusal = c.checkRefreshToken(in.ClientId, in.RefreshToken.Reveal())
+	case ssooidc.GrantTypeJWTBearer:
+		refusal = c.redeemAssertion(r.now, in.Assertion.Reveal())
+	case ssooidc.GrantTypeTokenExchange:
+		granted, refusal = c.checkSubject(r.now, in)
+	}
+	if refusal != nil {
+		return nil, refusal
+	}
+	scopes, refusal := narrow(granted, in.Scope)
+	if refusal != nil {
+		return nil, refusal
+	}
+	answer := c.issue(r.now, in.ClientId, scopes)
+	answer["scope"] = scopes
+	answer["issuedTokenType"] = ssooidc.TokenTypeAccessToken
+	if in.RequestedTokenType == ssooidc.TokenTypeRefreshToken {
+		answer["issuedTokenType"] = ssooidc.TokenTypeRefreshToken
+	}
+	if in.GrantType != ssooidc.GrantTypeTokenExchange || in.RequestedTokenType == ssooidc.TokenTypeRefreshToken {
+		answer["refreshToken"] = c.nextRefreshToken(in.ClientId, granted, in.RefreshToken.Reveal(), in.GrantType)
+	}
+	return c.withIdentity(r.now, answer, in.ClientId)
+}
+
+// withIdentity adds the user's identity for STS: as a claim of the ID token,
+// and, unless an option leaves it out, as a member of its own.
+func (c *identityCenter) withIdentity(now time.Time, answer object, clientID string) (any, *failure) {
+	identity := "emulated-identity-context-" + randomHex(32)
+	idToken, err := c.issuer.signAny(map[string]any{
+		"iss":                  c.options.Issuer,
+		"sub":                  "emulated-user",
+		"aud":                  clientID,
+		"iat":                  now.Unix(),
+		"exp":                  now.Add(oidcTokenLife).Unix(),
+		"sts:identity_context": identity,
+	})
+	if err != nil {
+		return nil, fail("InternalServerException", "%s", err)
+	}
+	answer["idToken"] = idToken
+	answer["awsAdditionalDetails"] = nil
+	if !c.options.OmitIdentityContext {
+		answer["awsAdditionalDetails"] = object{"identityContext": identity}
+	}
+	return answer, nil
+}
+
+// issue makes an access token and the answer that carries it. Members that
+// the service sends as null, and members that are not in the model, are there
+// too.
+func (c *identityCenter) issue(now time.Time, clientID string, scopes []string) object {
+	token := "emulated-access-token-" + randomHex(64)
+	c.accessTokens[token] = &oidcToken{clientID: clientID, scopes: scopes, expires: now.Add(oidcTokenLife)}
+	return object{
+		"accessToken":            token,
+		"aws_sso_app_session_id": nil,
+		"expiresIn":              int(oidcTokenLife / time.Second),
+		"idToken":                nil,
+		"originSessionId":        nil,
+		"refreshToken":           nil,
+		"tokenType":              "Bearer",
+	}
+}
+
+// nextRefreshToken returns the refresh token of an answer. A refresh gets
+// none, and the client keeps the one it has, unless tokens rotate: then it
+// gets a new one, and the old one is gone.
+func (c *identityCenter) nextRefreshToken(clientID string, granted []string, old string, grant ssooidc.GrantType) any {
+	if grant == ssooidc.GrantTypeRefreshToken {
+		if !c.options.RotateRefreshTokens {
+			return nil
+		}
+		delete(c.refreshTokens, old)
+	}
+	token := "emulated-refresh-token-" + randomHex(64)
+	c.refreshTokens[token] = &oidcToken{clientID: clientID, scopes: granted}
+	return token
+}
+
+func (c *identityCenter) checkRefreshToken(clientID, token string) ([]string, *failure) {
+	known := c.refreshTokens[token]
+	if known == nil || known.clientID != clientID {
+		return nil, fail("InvalidGrantException", "Invalid refresh token provided")
+	}
+	return known.scopes, nil
+}
+
+// redeemCode uses an authorization code up, also when something else is wrong
+// with the exchange: a client gets no second guess.
+func (c *identityCenter) redeemCode(now time.Time, clientID, code, redirectURI, verifier string) ([]string, *failure) {
+	known := c.codes[code]
+	if known == nil || known.clientID != clientID || !now.Before(known.expires) {
+		return nil, fail("InvalidGrantException", "Invalid authorization code provided")
+	}
+	delete(c.codes, code)
+	switch {
+	case known.redirectURI != redirectURI:
+		return nil, fail("InvalidGrantException", "redirectUri is not that of the authorization request")
+	case known.challenge != "" && known.challenge != s256(verifier):
+		return nil, fail("InvalidGrantException", "codeVerifier does not match the code challenge")
+	}
+	return known.scopes, nil
+}
+
+// redeemAssertion takes a JWT of any issuer, without looking at its
+// signature: the emulator trusts every token issuer. It serves once.
+func (c *identityCenter) redeemAssertion(now time.Time, assertion string) *failure {
+	var claims struct {
+		ID      string   `json:"jti"`
+		Expires *float64 `json:"exp"`
+	}
+	parts := strings.Split(assertion, ".")
+	if len(parts) != 3 {
+		return fail("InvalidGrantException", "assertion is not a JWT")
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(payload, &claims) != nil {
+		return fail("InvalidGrantException", "assertion is not a JWT")
+	}
+	switch {
+	case claims.ID == "":
+		return fail("InvalidGrantException", "assertion has no jti")
+	case claims.Expires != nil && float64(now.Unix()) >= *claims.Expires:
+		return fail("ExpiredTokenException", "assertion has expired")
+	case c.assertions[claims.ID]:
+		return fail("InvalidGrantException", "assertion was used before")
+	}
+	c.assertions[claims.ID] = true
+	return nil
+}
+
+func (c *identityCenter) checkSubject(now time.Time, in *ssooidc.CreateTokenWithIAMInput) ([]string, *failure) {
+	switch in.RequestedTokenType {
+	case "", ssooidc.TokenTypeAccessToken, ssooidc.TokenTypeRefreshToken:
+	default:
+		return nil, fail("InvalidRequestException", "requestedTokenType %q is not supported.", in.RequestedTokenType)
+	}
+	if in.SubjectTokenType != ssooidc.TokenTypeAccessToken {
+		return nil, fail("InvalidRequestException", "subjectTokenType %q is not supported.", in.SubjectTokenType)
+	}
+	token := c.accessTokens[in.SubjectToken.Reveal()]
+	switch {
+	case token == nil:
+		return nil, fail("InvalidGrantException", "Invalid subject token provided")
+	case !now.Before(token.expires):
+		return nil, fail("ExpiredTokenException", "The subject token has expired")
+	}
+	return token.scopes, nil
+}
+
+// narrow returns the scopes asked for, or all that were granted.
+func narrow(granted, asked []string) ([]string, *failure) {
+	if len(asked) == 0 {
+		return granted, nil
+	}
+	for _, scope := range asked {
+		if !slices.Contains(granted, scope) {
+			return nil, fail("InvalidScopeException", "scope %q was not granted.", scope)
+		}
+	}
+	return asked, nil
+}
+
+func isApplication(clientID string) bool {
+	return strings.HasPrefix(clientID, "arn:aws") && strings.Contains(clientID, ":sso::") && strings.Contains(clientID, ":application/")
+}
+
+func isLoopback(u *url.URL) bool {
+	if u.Scheme != "http" {
+		return false
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return err == nil && addr.IsLoopback() || u.Hostname() == "localhost"
+}
+
+// registered says whether a client may have codes sent to a URI. A loopback
+// address may have any port, as RFC 8252 section 7.3 has it.
+func (c *oidcClient) registered(redirectURI string) bool {
+	return slices.ContainsFunc(c.redirectUris, func(uri string) bool {
+		return uri == redirectURI || withoutPort(uri) == withoutPort(redirectURI)
+	})
+}
+
+// withoutPort cuts the port off a loopback URI.
+func withoutPort(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || !isLoopback(u) {
+		return uri
+	}
+	if host, _, err := net.SplitHostPort(u.Host); err == nil {
+		u.Host = host
+	}
+	return u.String()
+}

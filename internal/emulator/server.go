@@ -1,0 +1,248 @@
+package emulator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens/internal/endpoint"
+	"github.com/seed-25f54b62/awstokens/internal/transport"
+)
+
+// maxRequestBytes is far above the longest request of any operation here.
+const maxRequestBytes = 1 << 20
+
+// service is one AWS service: its operations and how it puts answers on the
+// wire.
+type service struct {
+	endpoint.Service
+	operations map[string]operation
+
+	result func(w http.ResponseWriter, r *request, out any)
+	refuse func(w http.ResponseWriter, r *request, f *failure)
+
+	throttled string // the code of its throttling error
+	internal  string // the code of its internal error
+
+	shared map[string]string // its own codes for errors that all services share
+}
+
+// failShared is fail for an error that all services share.
+func (svc *service) failShared(f *failure) *failure {
+	if code, ok := svc.shared[f.code]; ok {
+		f.code = code
+	}
+	return f
+}
+
+// operation is what happens when one is called.
+type operation struct {
+	auth   auth
+	handle handler
+}
+
+// handler carries out an operation. The Server's lock is held meanwhile, so
+// operations happen one after the other.
+type handler func(r *request) (any, *failure)
+
+// auth is how an operation is authorized.
+type auth int
+
+const (
+	signed   auth = iota // a SigV4 signature is required
+	unsigned             // none is looked at
+	optional             // one is verified if it is there
+)
+
+// request is a request on its way through the emulator.
+type request struct {
+	*http.Request
+	id        string
+	operation string
+	body      []byte
+	now       time.Time  // when it is carried out, by the emulator's clock
+	sent      *url.URL   // as the client sent it
+	caller    *accessKey // who signed it; nil if nobody did
+
+	omitErrorHeader bool
+}
+
+// failure is an error of a service. Each service knows what status and what
+// words it stands for.
+type failure struct {
+	code    string
+	message string
+	status  int               // overrides the service's, if not 0
+	members map[string]string // what the error has besides code and message
+}
+
+func fail(code, format string, args ...any) *failure {
+	return &failure{code: code, message: fmt.Sprintf(format, args...)}
+}
+
+// object is a JSON object.
+type object = map[string]any
+
+// ServeHTTP answers one request, in these steps: find the operation, meet a
+// scripted fault, verify the signature, carry the operation out, answer. It
+// is safe for concurrent use.
+func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	r := &request{Request: hr, id: transport.NewUUID(), sent: sentURL(hr)}
+	w.Header().Set("X-Amzn-Requestid", r.id)
+	s.setDate(w)
+	var err error
+	if r.body, err = io.ReadAll(http.MaxBytesReader(w, hr.Body, maxRequestBytes)); err != nil {
+		refuseBody(w, err)
+		return
+	}
+	svc, page := s.route(r)
+	if page != nil {
+		page(w, r)
+		return
+	}
+	if svc == nil {
+		writeJSON(w, http.StatusNotFound, object{"message": "No operation is served at " + r.Method + " " + r.sent.Path})
+		return
+	}
+	op, known := svc.operations[r.operation]
+	if !known {
+		svc.refuse(w, r, svc.failShared(fail("UnknownOperationException", "The operation %s is unknown to %s.", r.operation, svc.ID)))
+		return
+	}
+	s.serve(w, r, svc, op)
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *request, svc *service, op operation) {
+	name := qualified(svc, r.operation)
+	s.count(name)
+	fault := s.faults.take(name)
+	if !wait(r, fault.Delay) || fault.CutBefore {
+		panic(http.ErrAbortHandler) // closes the connection, says nothing
+	}
+	r.omitErrorHeader = fault.OmitErrorHeader
+	if fault.Answer != nil {
+		fault.Answer.write(w)
+		return
+	}
+	refusal := fault.failure(svc)
+	var out any
+	if refusal == nil {
+		out, refusal = s.run(r, svc, op)
+	}
+	if fault.LoseAnswer {
+		panic(http.ErrAbortHandler)
+	}
+	s.setDate(w)
+	if refusal != nil {
+		svc.refuse(w, r, refusal)
+		return
+	}
+	svc.result(w, r, out)
+}
+
+// run authorizes the request and carries its operation out.
+func (s *Server) run(r *request, svc *service, op operation) (any, *failure) {
+	r.now = s.clock.now()
+	if op.auth == signed || op.auth == optional && r.Header.Get("Authorization") != "" {
+		var refusal *failure
+		if r.caller, refusal = s.authenticate(r, svc.SigningName); refusal != nil {
+			return nil, svc.failShared(refusal)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return op.handle(r)
+}
+
+// route finds the service of a request and notes its operation, or finds a
+// page, or neither. The three services share one URL, told apart by what only
+// their protocols have: a target header, a path of their own, a form.
+func (s *Server) route(r *request) (*service, func(http.ResponseWriter, *request)) {
+	path := r.URL.Path
+	if operation, ok := oidcOperation(path, r.URL.Query()); ok && r.Method == http.MethodPost {
+		r.operation = operation
+		return s.oidc, nil
+	}
+	switch {
+	case path == devicePath:
+		return nil, s.devicePage
+	case path != "" && path != "/" || r.Method != http.MethodPost:
+		return nil, nil
+	}
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		r.operation = strings.TrimPrefix(target, "AWSLicenseManager.")
+		return s.licenseManager, nil
+	}
+	if contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); contentType == "application/x-www-form-urlencoded" {
+		r.operation = stsAction(r.body)
+		return s.sts, nil
+	}
+	return nil, nil
+}
+
+// base is the URL under which the client reaches this handler, with whatever
+// prefix it is mounted at and without a slash at the end.
+func (r *request) base() string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + strings.TrimSuffix(r.sent.Path, r.URL.Path)
+}
+
+// setDate gives the answer the time of the emulator: a client that corrects
+// its clock does it by this header.
+func (s *Server) setDate(w http.ResponseWriter) {
+	w.Header().Set("Date", s.clock.now().Format(http.TimeFormat))
+}
+
+// wait waits out a delay. It returns false if the client gave up meanwhile.
+func wait(r *request, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+func refuseBody(w http.ResponseWriter, err error) {
+	status := http.StatusBadRequest
+	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
+		status = http.StatusRequestEntityTooLarge
+	}
+	writeJSON(w, status, object{"message": err.Error()})
+}
+
+func (a *Answer) write(w http.ResponseWriter) {
+	for name, values := range a.Header {
+		w.Header()[http.CanonicalHeaderKey(name)] = values
+	}
+	w.WriteHeader(a.Status)
+	_, _ = io.WriteString(w, a.Body)
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	writeJSONAs(w, "application/json", status, body)
+}
+
+func writeJSONAs(w http.ResponseWriter, contentType string, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // every answer is made of texts, numbers, lists and objects
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = w.Write(text)
+}
