@@ -1,0 +1,83 @@
+// Command emulator serves AWS License Manager, IAM Identity Center OIDC and
+// AWS STS on a loopback address, in memory, for any client: this library, the
+// AWS CLI, other SDKs. It prints, one a line, the environment variables that
+// point a client at it, and serves until it is interrupted.
+//
+//	go run ./examples/emulator -addr 127.0.0.1:4010
+//
+// In another terminal, after pasting its output:
+//
+//	aws license-manager create-token --client-token t1 --license-arn $LICENSE_ARN --role-arns $ROLE_ARN
+//
+// A device authorization waits for its user, who approves it with
+//
+//	curl -d user_code=ABCD-EFGH $AWS_ENDPOINT_URL/device
+//
+// or, with -auto-approve, is approved at once.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/seed-25f54b62/awstokens/internal/emulator"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// run serves until the context ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("emulator", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	addr := flags.String("addr", "127.0.0.1:4010", "loopback `address` to serve on; port 0 takes a free one")
+	region := flags.String("region", "us-east-1", "the `Region` that requests must be signed for")
+	autoApprove := flags.Bool("auto-approve", false, "approve device authorizations at once")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	server, err := emulator.New(emulator.Options{
+		Region:   *region,
+		Behavior: emulator.Behavior{AutoApprove: *autoApprove},
+	})
+	if err != nil {
+		return err
+	}
+	if err := server.Listen(*addr, ""); err != nil {
+		return err
+	}
+	defer server.Close()
+	key, err := server.Config().Credentials.Retrieve(ctx)
+	if err != nil {
+		return err
+	}
+	for _, variable := range [][2]string{
+		{"AWS_ENDPOINT_URL", server.URL()},
+		{"AWS_REGION", *region},
+		{"AWS_DEFAULT_REGION", *region},
+		{"AWS_ACCESS_KEY_ID", key.AccessKeyID},
+		{"AWS_SECRET_ACCESS_KEY", key.SecretAccessKey},
+		{"LICENSE_ARN", server.LicenseArn()},
+		{"ROLE_ARN", server.RoleArn()},
+	} {
+		if _, err := fmt.Fprintf(stdout, "export %s=%s\n", variable[0], variable[1]); err != nil {
+			return err
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
