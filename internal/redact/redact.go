@@ -4,9 +4,8 @@
 package redact
 
 import (
-	"encoding/json"
+	"errors"
 	"log/slog"
-	"net/url"
 	"reflect"
 	"strings"
 
@@ -42,7 +41,9 @@ func logValue(v reflect.Value) slog.Value {
 		}
 		return slog.GroupValue(attrs...)
 	case reflect.Slice:
-		if v.Type().Elem().Kind() != reflect.Struct && v.Type().Elem() != secretType {
+		switch item := v.Type().Elem(); {
+		case item == secretType, item.Kind() == reflect.Struct, item.Kind() == reflect.Pointer:
+		default:
 			return slog.AnyValue(v.Interface())
 		}
 		items := make([]string, v.Len())
@@ -58,16 +59,13 @@ func logValue(v reflect.Value) slog.Value {
 }
 
 // Scrubber takes the secrets of one call out of texts.
-type Scrubber struct{ replace []string }
+type Scrubber struct{ secrets []string }
 
-// Add makes a Scrubber know a secret, in each form in which a server could
-// repeat it.
+// Add makes a Scrubber know a secret.
 func (s *Scrubber) Add(secret string) {
-	if len(secret) < minLength {
-		return
+	if len(secret) >= minLength {
+		s.secrets = append(s.secrets, secret)
 	}
-	quoted, _ := json.Marshal(secret)
-	s.replace = append(s.replace, secret, string(quoted[1:len(quoted)-1]), url.QueryEscape(secret))
 }
 
 // AddFrom adds every Secret in a value, however deep.
@@ -94,22 +92,139 @@ func (s *Scrubber) addFrom(v reflect.Value) {
 	}
 }
 
-// Text returns the text without the secrets, and without the beginning of one
-// at its end, where an answer may have been cut off.
+// Text returns the text without the secrets, however they are escaped, and
+// without the beginning of one: an answer may have been cut off, or have
+// shortened what it repeats.
 func (s *Scrubber) Text(text string) string {
-	for _, secret := range s.replace {
-		text = strings.ReplaceAll(text, secret, redacted)
+	var clean strings.Builder
+	done := 0
+	for i := 0; i < len(text); {
+		n := 0
+		for _, secret := range s.secrets {
+			n = max(n, match(text[i:], secret))
+		}
+		if n == 0 {
+			i++
+			continue
+		}
+		clean.WriteString(text[done:i])
+		clean.WriteString(redacted)
+		i += n
+		done = i
 	}
-	for _, secret := range s.replace {
-		for n := min(len(secret)-1, len(text)); n >= minLength; n-- {
-			if strings.HasSuffix(text, secret[:n]) {
-				text = text[:len(text)-n] + redacted
-				break
-			}
+	if done == 0 {
+		return text
+	}
+	return clean.String() + text[done:]
+}
+
+const (
+	// minPrefix is how much of a secret's beginning gives it away in the middle
+	// of a text. At the end of the text, minLength does.
+	minPrefix = 8
+
+	// resumption is how many letters and digits must follow an escape as they
+	// follow in the secret.
+	resumption = 4
+
+	// maxEscape is how many bytes may stand for one that is escaped, perhaps
+	// more than once: %5Cu0026.
+	maxEscape = 12
+)
+
+// match returns how many bytes at the beginning of a text show a secret, or a
+// telling part of its beginning. Bytes other than letters and digits can be
+// escaped in more ways than anybody lists (JSON has three, URLs and HTML two
+// each, and they nest), so whatever begins like an escape is taken for them, up
+// to where the letters and digits go on.
+func match(text, secret string) int {
+	if strings.HasPrefix(text, secret) {
+		return len(secret)
+	}
+	start := span(secret, false)
+	n, i := 0, start
+	for i < len(secret) && n < len(text) {
+		if same := commonPrefix(text[n:], secret[i:i+span(secret[i:], true)]); same > 0 {
+			n, i = n+same, i+same
+			continue
+		}
+		if i == start || isAlphanumeric(secret[i]) {
+			break
+		}
+		gap := span(secret[i:], false)
+		rest, plain := strings.CutPrefix(text[n:], secret[i:i+gap])
+		if plain && (rest == "" || commonPrefix(rest, secret[i+gap:]) > 0) {
+			n, i = n+gap, i+gap
+			continue
+		}
+		if !strings.ContainsAny(text[n:n+1], `\%&+`) {
+			break
+		}
+		next := secret[i+gap:]
+		next = next[:min(span(next, true), resumption)]
+		window := text[n:min(len(text), n+gap*maxEscape+len(next))]
+		at := strings.Index(window, next)
+		if at < 0 && len(window) == len(text)-n {
+			return len(text) // cut off in an escape, or just after it
+		}
+		if at < 0 {
+			break
+		}
+		n, i = n+at, i+gap
+	}
+	switch shown := i - start; {
+	case i == len(secret) && shown >= minLength,
+		n == len(text) && shown >= minLength,
+		shown >= minPrefix:
+		return n
+	}
+	return 0
+}
+
+// span returns how many bytes at the beginning of a text are ASCII letters and
+// digits, or are not.
+func span(text string, alphanumeric bool) int {
+	for i := range len(text) {
+		if isAlphanumeric(text[i]) != alphanumeric {
+			return i
 		}
 	}
-	return text
+	return len(text)
 }
+
+func isAlphanumeric(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
+}
+
+func commonPrefix(a, b string) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
+
+// Error returns the error as it is, or, if its text shows a secret, an error
+// with the scrubbed text that errors.Is takes for the original.
+func (s *Scrubber) Error(err error) error {
+	text := err.Error()
+	if clean := s.Text(text); clean != text {
+		return &scrubbed{clean, func(target error) bool { return errors.Is(err, target) }}
+	}
+	return err
+}
+
+// scrubbed has no Unwrap, because what it stands for shows a secret, and holds
+// it in a function, because fmt can look into every field of a struct.
+type scrubbed struct {
+	text string
+	is   func(error) bool
+}
+
+func (e *scrubbed) Error() string        { return e.text }
+func (e *scrubbed) Is(target error) bool { return e.is(target) }
 
 // Strings scrubs every text in the struct that v points to.
 func (s *Scrubber) Strings(v any) { s.strings(reflect.ValueOf(v)) }
