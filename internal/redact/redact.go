@@ -121,7 +121,7 @@ func (s *Scrubber) Text(text string) string {
 const (
 	// minPrefix is how much of a secret's beginning gives it away in the middle
 	// of a text. At the end of the text, minLength does.
-	minPrefix = 8
+	minPrefix = 16
 
 	// resumption is how many letters and digits must follow an escape as they
 	// follow in the secret.
