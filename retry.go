@@ -59,7 +59,7 @@ type StandardRetryerOptions struct {
 	MaxAttempts int
 
 	// BaseDelay is the upper bound of the first wait; it doubles with every
-	// attempt. Default 100 ms.
+	// attempt. Default 100 ms, negative for no wait.
 	BaseDelay time.Duration
 
 	// MaxBackoff is the upper bound of every computed wait; default 20 s.
@@ -125,12 +125,15 @@ func (r *StandardRetryer) MaxAttempts() int { return r.options.MaxAttempts }
 // fails when the service asked for a longer wait than MaxRetryAfter.
 func (r *StandardRetryer) RetryDelay(attempt int, opErr error) (time.Duration, error) {
 	ceiling := r.options.MaxBackoff
-	if shift := attempt - 1; shift < 32 && r.options.BaseDelay < ceiling>>shift {
+	if shift := max(0, attempt-1); shift < 32 && r.options.BaseDelay < ceiling>>shift {
 		ceiling = r.options.BaseDelay << shift
 	}
-	delay := rand.N(ceiling + 1)
+	var delay time.Duration
+	if ceiling > 0 {
+		delay = rand.N(ceiling)
+	}
 	var response *ResponseError
-	if errors.As(opErr, &response) {
+	if errors.As(opErr, &response) && response.RetryAfter > 0 {
 		if response.RetryAfter > r.options.MaxRetryAfter {
 			return 0, fmt.Errorf("the service asks to wait %s, longer than %s", response.RetryAfter, r.options.MaxRetryAfter)
 		}
