@@ -32,10 +32,12 @@ type attempt struct {
 
 	number    int
 	creds     credentials.Credentials
+	skew      time.Duration // of the clock that signed
 	requestID string
 
+	unsent        bool // the attempt failed before anything was sent
 	failedForGood bool // the failure must not be repeated, whatever a Retryer says
-	unanswered    bool // the failure is no answer of the service
+	unanswered    bool // the failure is no whole answer of the service
 	clockStep     clockStep
 }
 
@@ -57,24 +59,26 @@ func (a *attempt) clockCorrected() bool {
 	return true
 }
 
-// final marks a failure that is not the service's and is not to be repeated.
-func (a *attempt) final(err error) error {
-	a.failedForGood, a.unanswered = true, true
+// keepBack marks a failure for which nothing was sent, and that is not to be
+// repeated.
+func (a *attempt) keepBack(err error) error {
+	a.unsent, a.failedForGood, a.unanswered = true, true, true
 	return err
 }
 
 // run makes one attempt.
 func (a *attempt) run(ctx context.Context) error {
 	a.requestID, a.failedForGood, a.unanswered = "", false, false
+	a.skew = time.Duration(a.clockSkew.Load())
 	body := newRequestBody(a.body)
 	req := a.newRequest(ctx, body)
 	if err := a.authorize(ctx, req); err != nil {
-		return a.final(err)
+		return a.keepBack(err)
 	}
 	if err := ctx.Err(); err != nil {
-		return a.final(err)
+		return a.keepBack(err)
 	}
-	resp, err := a.cfg.HTTPClient.Do(req)
+	resp, err := a.http.Do(req)
 	if err == nil && resp == nil {
 		err = errors.New("the HTTP client returned no response")
 	}
@@ -160,12 +164,16 @@ func (a *attempt) authorize(ctx context.Context, req *http.Request) error {
 		Credentials: a.creds,
 		Service:     a.service.SigningName,
 		Region:      a.cfg.Region,
-		Time:        a.cfg.Now().Add(time.Duration(a.skew.Load())),
+		Time:        a.now(),
 	})
 }
 
+// now is the time by the service's clock, as far as it is known.
+func (a *attempt) now() time.Time { return a.cfg.Now().Add(a.skew) }
+
 func (a *attempt) sendError(err error, written bool) error {
 	a.failedForGood = written && !a.op.Repeatable
+	err = a.scrubber().Error(err) // an answer that is no HTTP is quoted in it
 	return &awstokens.SendError{Err: err, Written: written, Repeatable: a.op.Repeatable, Attempts: a.number}
 }
 
@@ -177,14 +185,15 @@ func (a *attempt) read(resp *http.Response) error {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		answer := a.serviceError(resp, body)
 		if err != nil {
-			answer = fmt.Errorf("%w (%w)", answer, err)
+			a.unanswered = !errors.Is(err, awstokens.ErrResponseTooLarge)
+			answer = fmt.Errorf("%w (%w)", answer, a.scrubber().Error(err))
 		}
 		err = answer
 	case errors.Is(err, awstokens.ErrResponseTooLarge):
 		a.failedForGood = true
 	case err != nil:
 		a.failedForGood, a.unanswered = !a.op.Repeatable, true
-		err = &lostAnswer{err: err, repeatable: a.op.Repeatable}
+		err = &lostAnswer{err: a.scrubber().Error(err), repeatable: a.op.Repeatable}
 	default:
 		if err = a.decode(body); err == nil {
 			return nil
@@ -192,10 +201,11 @@ func (a *attempt) read(resp *http.Response) error {
 		a.failedForGood = true
 		err = &smithy.DeserializationError{Err: err}
 	}
+	a.requestID = a.scrubber().Text(a.requestID)
 	return &awstokens.ResponseError{
 		StatusCode: resp.StatusCode,
 		RequestID:  a.requestID,
-		RetryAfter: retryAfter(resp.Header, a.cfg.Now()),
+		RetryAfter: retryAfter(resp.Header, a.now()),
 		Attempts:   a.number,
 		Err:        err,
 	}
@@ -213,20 +223,24 @@ func (a *attempt) decode(body []byte) error {
 	return nil
 }
 
-// serviceError returns the error that an answer reports, without the call's
-// secrets: services repeat a refused value, or the headers they saw.
-func (a *attempt) serviceError(resp *http.Response, body []byte) error {
-	var scrub redact.Scrubber
+// scrubber knows the call's secrets, which what came from outside may repeat.
+func (a *attempt) scrubber() *redact.Scrubber {
+	scrub := new(redact.Scrubber)
 	scrub.AddFrom(a.in)
 	scrub.Add(a.creds.SecretAccessKey)
 	scrub.Add(a.creds.SessionToken)
-	a.requestID = scrub.Text(a.requestID)
+	return scrub
+}
 
+// serviceError returns the error that an answer reports, without the call's
+// secrets: services repeat a refused value, or the headers they saw.
+func (a *attempt) serviceError(resp *http.Response, body []byte) error {
+	scrub := a.scrubber()
 	err := a.protocol.DecodeError(resp.StatusCode, resp.Header, body)
 	if err == nil {
 		err = &smithy.GenericAPIError{
 			Code:    "UnknownError",
-			Message: http.StatusText(resp.StatusCode) + ", body " + excerpt(body, &scrub),
+			Message: http.StatusText(resp.StatusCode) + ", body " + excerpt(body, scrub),
 			Fault:   FaultOf(resp.StatusCode),
 		}
 	}
@@ -256,10 +270,10 @@ func (a *attempt) correctClock(code string, header http.Header) {
 		return
 	}
 	skew := date.Sub(a.cfg.Now())
-	if (skew - time.Duration(a.skew.Load())).Abs() < minSkew {
+	if (skew - a.skew).Abs() < minSkew {
 		return
 	}
-	a.skew.Store(int64(skew))
+	a.clockSkew.Store(int64(skew))
 	a.clockStep = clockSet
 }
 
@@ -298,12 +312,15 @@ func readAll(resp *http.Response, limit int64) ([]byte, error) {
 		return nil, nil
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode < 200 {
+		return nil, nil // the "body" of a 101 is the connection, and has no end
+	}
 	size := int64(512)
 	if n := resp.ContentLength; n >= 0 {
 		size = min(n, limit, 64<<10) + 1 // one more byte, to meet the end without growing
 	}
 	body := make([]byte, 0, size)
-	r := io.LimitReader(resp.Body, limit+1)
+	r := io.LimitReader(resp.Body, max(limit, limit+1)) // limit+1 may overflow
 	for {
 		n, err := r.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
@@ -333,8 +350,8 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	if value == "" {
 		return 0
 	}
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds) * time.Second // out of range, it is the largest there is
 	}
 	date, err := http.ParseTime(value)
 	if err != nil {

@@ -23,7 +23,8 @@ import (
 // Client sends the operations of one service. It is immutable, but for what it
 // learns of the service's clock, and safe for concurrent use.
 type Client struct {
-	cfg       awstokens.Config
+	cfg       awstokens.Config // what With starts from
+	http      awstokens.HTTPClient
 	service   endpoint.Service
 	protocol  Protocol
 	endpoint  *url.URL
@@ -31,8 +32,8 @@ type Client struct {
 	userAgent []string
 	prototype http.Request // what all requests have in common
 
-	// skew is how far the service's clock is ahead of ours, in nanoseconds.
-	skew atomic.Int64
+	// clockSkew is how far the service's clock is ahead of ours, in nanoseconds.
+	clockSkew atomic.Int64
 }
 
 var sharedHTTPClient = sync.OnceValue(func() *http.Client {
@@ -60,9 +61,9 @@ func New(cfg awstokens.Config, service endpoint.Service, protocol Protocol) (*Cl
 		cfg.MaxResponseBytes = awstokens.DefaultMaxResponseBytes
 	}
 	cfg.ServiceEndpoints = maps.Clone(cfg.ServiceEndpoints)
-	cfg.HTTPClient = withoutRedirects(cfg.HTTPClient)
 	c := &Client{
 		cfg:       cfg,
+		http:      withoutRedirects(cfg.HTTPClient),
 		service:   service,
 		protocol:  protocol,
 		endpoint:  url,
@@ -80,6 +81,7 @@ func New(cfg awstokens.Config, service endpoint.Service, protocol Protocol) (*Cl
 // keeps what is not changed, the retry budget included.
 func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
 	cfg := c.cfg
+	cfg.ServiceEndpoints = maps.Clone(cfg.ServiceEndpoints) // or a change would write into that of c
 	if change != nil {
 		change(&cfg)
 	}
@@ -141,9 +143,14 @@ func (c *Client) call(ctx context.Context, op *Operation, in input, out output) 
 	}
 	a := attempt{Client: c, op: op, in: in, out: out, body: body, invocation: NewUUID()}
 	release := c.cfg.Retryer.GetInitialToken()
+	var failure error // of the attempt before
 	for {
 		a.number++
 		err := c.try(ctx, &a)
+		if a.unsent && failure != nil {
+			err = notRepeated(failure, err)
+		}
+		failure = err
 		_ = release(err)
 		c.log(ctx, &a, err)
 		if err == nil {
@@ -170,7 +177,7 @@ func (c *Client) try(ctx context.Context, a *attempt) error {
 	}
 	release, err := limiter.GetAttemptToken(ctx)
 	if err != nil {
-		return a.final(err)
+		return a.keepBack(err)
 	}
 	err = a.run(ctx)
 	_ = release(err)
@@ -190,16 +197,24 @@ func (c *Client) next(ctx context.Context, a *attempt, failure error) (func(erro
 	}
 	release, err := retryer.GetRetryToken(ctx, failure)
 	if err != nil {
-		return nil, fmt.Errorf("%w (not repeated: %w)", failure, err)
+		return nil, notRepeated(failure, err)
 	}
 	delay, err := retryer.RetryDelay(a.number, failure)
 	if err != nil {
-		return nil, fmt.Errorf("%w (not repeated: %w)", failure, err)
+		_ = release(err)
+		return nil, notRepeated(failure, err)
 	}
 	if err := sleep(ctx, delay); err != nil {
+		_ = release(err)
 		return nil, canceled(ctx, failure)
 	}
 	return release, nil
+}
+
+// notRepeated is the failure of an attempt that something kept from being
+// repeated.
+func notRepeated(failure, reason error) error {
+	return fmt.Errorf("%w (not repeated: %w)", failure, reason)
 }
 
 func canceled(ctx context.Context, failure error) error {
