@@ -1,0 +1,134 @@
+// Command quickstart runs the whole token flow, with real requests and real
+// tokens, on the services in memory that come with this module. It needs no
+// AWS account, and says what it does in one line a step.
+//
+//	go run ./examples/quickstart
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/seed-25f54b62/awstokens/internal/sts"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+)
+
+func main() {
+	if err := run(context.Background(), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer) error {
+	step := 0
+	say := func(format string, args ...any) {
+		step++
+		fmt.Fprintf(out, "%d. "+format+"\n", append([]any{step}, args...)...)
+	}
+
+	// Against AWS, this would be awstokens.ConfigFromEnv.
+	server, err := licensemanagertest.Start()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	cfg := server.Config()
+	say("The services listen on %s.", server.URL())
+
+	// IAM Identity Center: a person logs a device in.
+	oidc, err := ssooidc.New(cfg)
+	if err != nil {
+		return err
+	}
+	client, err := oidc.RegisterClient(ctx, &ssooidc.RegisterClientInput{
+		ClientName: "quickstart",
+		ClientType: ssooidc.ClientTypePublic,
+		Scopes:     []string{"sso:account:access"},
+	})
+	if err != nil {
+		return err
+	}
+	say("Registered client %s, secret %s, until %s.", client.ClientId, client.ClientSecret, client.Expires().UTC().Format("2006-01-02"))
+
+	device, err := oidc.StartDeviceAuthorization(ctx, &ssooidc.StartDeviceAuthorizationInput{
+		ClientId:     client.ClientId,
+		ClientSecret: client.ClientSecret,
+		StartUrl:     "https://example.awsapps.com/start",
+	})
+	if err != nil {
+		return err
+	}
+	say("A person would go to %s and type the code %s within %d s.", device.VerificationUri, device.UserCode, device.ExpiresIn)
+
+	poll := &ssooidc.CreateTokenInput{
+		ClientId:     client.ClientId,
+		ClientSecret: client.ClientSecret,
+		GrantType:    ssooidc.GrantTypeDeviceCode,
+		DeviceCode:   device.DeviceCode,
+	}
+	_, err = oidc.CreateToken(ctx, poll)
+	var pending *ssooidc.AuthorizationPendingException
+	if !errors.As(err, &pending) {
+		return fmt.Errorf("a device that nobody approved: %w", err)
+	}
+	say("Not approved yet: %s.", pending.OAuthError)
+
+	if err := server.IdentityCenter().ApproveDevice(device.UserCode.Reveal()); err != nil {
+		return err
+	}
+	server.Advance(device.PollInterval()) // instead of waiting
+	login, err := oidc.CreateToken(ctx, poll)
+	if err != nil {
+		return err
+	}
+	say("Approved: access token %s for %d s, refresh token %s.", login.AccessToken, login.ExpiresIn, login.RefreshToken)
+
+	// License Manager: a seller makes a token for a customer.
+	seller, err := licensemanager.New(cfg)
+	if err != nil {
+		return err
+	}
+	refresh, err := seller.CreateToken(ctx, &licensemanager.CreateTokenInput{
+		ClientToken:     licensemanager.NewClientToken(),
+		LicenseArn:      server.LicenseArn(),
+		RoleArns:        []string{server.RoleArn()},
+		TokenProperties: []string{"customer=example"},
+	})
+	if err != nil {
+		return err
+	}
+	say("Minted %s %s for the license %s: %s.", refresh.TokenType, refresh.TokenId, server.LicenseArn(), refresh.Token)
+
+	// The customer has no AWS credentials, only the token.
+	cfg.Credentials = nil
+	customer, err := licensemanager.New(cfg)
+	if err != nil {
+		return err
+	}
+	access, err := customer.GetAccessToken(ctx, &licensemanager.GetAccessTokenInput{Token: refresh.Token})
+	if err != nil {
+		return err
+	}
+	say("Exchanged it, without a signature, for the access token %s.", access.AccessToken)
+
+	roles, err := sts.New(cfg)
+	if err != nil {
+		return err
+	}
+	creds, err := roles.AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
+		RoleArn:          server.RoleArn(),
+		RoleSessionName:  "quickstart",
+		WebIdentityToken: access.AccessToken,
+	})
+	if err != nil {
+		return err
+	}
+	say("Assumed %s: access key %s, secret %s, until %s.", creds.AssumedRoleArn, creds.AccessKeyID, creds.SecretAccessKey, creds.Expiration.UTC().Format("15:04:05Z"))
+	return nil
+}
