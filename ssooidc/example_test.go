@@ -1,0 +1,82 @@
+package ssooidc_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
+)
+
+// A device asks for a token until its user has approved it, then renews it.
+func Example() {
+	server, err := ssooidctest.Start() // against AWS: awstokens.ConfigFromEnv
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	ctx := context.Background()
+	client, err := ssooidc.New(server.Config())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	registered, err := client.RegisterClient(ctx, &ssooidc.RegisterClientInput{
+		ClientName: "example",
+		ClientType: ssooidc.ClientTypePublic,
+		Scopes:     []string{"sso:account:access"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	device, err := client.StartDeviceAuthorization(ctx, &ssooidc.StartDeviceAuthorizationInput{
+		ClientId:     registered.ClientId,
+		ClientSecret: registered.ClientSecret,
+		StartUrl:     "https://example.awsapps.com/start",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	in := &ssooidc.CreateTokenInput{
+		ClientId:     registered.ClientId,
+		ClientSecret: registered.ClientSecret,
+		GrantType:    ssooidc.GrantTypeDeviceCode,
+		DeviceCode:   device.DeviceCode,
+	}
+	token, err := client.CreateToken(ctx, in)
+	for pending := (*ssooidc.AuthorizationPendingException)(nil); errors.As(err, &pending); token, err = client.CreateToken(ctx, in) {
+		fmt.Println("pending:", pending.OAuthError)
+		if err := server.ApproveDevice(device.UserCode.Reveal()); err != nil { // the user, elsewhere
+			fmt.Println(err)
+			return
+		}
+		server.Advance(device.PollInterval()) // a program sleeps
+	}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("token:", token.AccessToken, "for", token.ExpiresIn, "seconds")
+
+	renewed, err := client.CreateToken(ctx, &ssooidc.CreateTokenInput{
+		ClientId:     registered.ClientId,
+		ClientSecret: registered.ClientSecret,
+		GrantType:    ssooidc.GrantTypeRefreshToken,
+		RefreshToken: token.RefreshToken,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("another:", renewed.AccessToken != token.AccessToken)
+	// Output:
+	// pending: authorization_pending
+	// token: [redacted] for 3600 seconds
+	// another: true
+}
