@@ -1,0 +1,327 @@
+package transport_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+)
+
+// mark is in bodies, to see what of them an error repeats.
+const mark = "mark-of-the-body"
+
+// once is a configuration without retries.
+func once(client awstokens.HTTPClient) awstokens.Config {
+	cfg := config(client)
+	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 })
+	return cfg
+}
+
+// handler is what a real server on loopback answers.
+type handler func(http.ResponseWriter)
+
+func respond(status int, body string, headers ...string) handler {
+	return func(w http.ResponseWriter) {
+		for i := 0; i < len(headers); i += 2 {
+			w.Header().Set(headers[i], headers[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// cut answers with less than it announces, and closes.
+func cut(status int, announced string, body string) handler {
+	return func(w http.ResponseWriter) {
+		w.Header().Set("Content-Length", announced)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func gzipped(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text)
+	w.Close()
+	return b.String()
+}
+
+// serve returns the configuration for a server that gives one answer.
+func serve(t *testing.T, h handler) awstokens.Config {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_, _ = io.Copy(io.Discard, req.Body)
+		w.Header().Set("X-Amzn-Requestid", fakeRequestID)
+		h(w)
+	}))
+	t.Cleanup(server.Close)
+	cfg := once(server.Client())
+	cfg.BaseEndpoint = server.URL
+	return cfg
+}
+
+func TestUnusableSuccess(t *testing.T) {
+	deep := strings.Repeat(`{"a":`, 20000)
+	for name, body := range map[string]string{
+		"empty": "", "white space": " \r\n\t", "HTML": "<html>" + mark, "null": "null", "a list": "[]", "a text": `"` + mark + `"`,
+		"a number": "42", "true": "true", "cut": `{"Token":"` + mark, "cut object": "{", "two objects": "{}{}", "trailing": "{} " + mark,
+		"not UTF-8": "{\"Token\":\"\xff" + mark + "\"}", "UTF-16": "{\x00}\x00", "byte order mark": "\ufeff{}",
+		"compressed": gzipped(`{"Token":"` + mark + `"}`), "too deep": deep,
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachOperation(t, func(t *testing.T, op operation) {
+				_, err := op.open(t, once(play(reply(200, body))))(t.Context())
+				assertUnusable(t, err, 200)
+			})
+		})
+	}
+	eachOperation(t, func(t *testing.T, op operation) {
+		for name, body := range map[string]string{
+			"without its token": op.tokenless, "with an empty token": op.emptyToken, "with a member of another type": op.mistyped,
+		} {
+			if body == "" {
+				continue
+			}
+			t.Run(name, func(t *testing.T) {
+				_, err := op.open(t, once(play(reply(200, body))))(t.Context())
+				assertUnusable(t, err, 200)
+			})
+		}
+		t.Run("compressed on the wire", func(t *testing.T) {
+			_, err := op.open(t, serve(t, respond(200, gzipped(op.answer), "Content-Encoding", "gzip")))(t.Context())
+			assertUnusable(t, err, 200)
+		})
+		t.Run("204", func(t *testing.T) {
+			_, err := op.open(t, serve(t, respond(204, "")))(t.Context())
+			assertUnusable(t, err, 204)
+		})
+		t.Run("nil body", func(t *testing.T) {
+			_, err := op.open(t, once(play(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: 200}, nil
+			})))(t.Context())
+			requireOperationError(t, err)
+			assert.Equal(t, 200, responseError(t, err).StatusCode)
+		})
+		t.Run("nil response", func(t *testing.T) {
+			_, err := op.open(t, once(play(func(*http.Request) (*http.Response, error) { return nil, nil })))(t.Context())
+			requireOperationError(t, err)
+			var send *awstokens.SendError
+			assert.ErrorAs(t, err, &send)
+		})
+		for name, h := range map[string]handler{
+			"cut off on the wire": cut(200, "100", op.answer[:len(op.answer)-1]+mark),
+			"a lie of 1 EB":       cut(200, "1000000000000000000", op.answer),
+		} {
+			t.Run(name, func(t *testing.T) {
+				_, err := op.open(t, serve(t, h))(t.Context())
+				response := responseError(t, err)
+				assert.Equal(t, 200, response.StatusCode)
+				assert.Equal(t, fakeRequestID, response.RequestID)
+				assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+				assert.NotContains(t, err.Error(), mark)
+				assert.Equal(t, !op.single, response.RetryableError())
+			})
+		}
+	})
+}
+
+func assertUnusable(t *testing.T, err error, status int) {
+	t.Helper()
+	response := responseError(t, err)
+	assert.Equal(t, status, response.StatusCode)
+	assert.Equal(t, fakeRequestID, response.RequestID)
+	var decode *smithy.DeserializationError
+	assert.ErrorAs(t, err, &decode)
+	assert.NotContains(t, err.Error(), mark, "the body of a success may hold a token")
+	assert.Less(t, len(err.Error()), 300)
+	assert.False(t, response.RetryableError(), "the service has acted")
+}
+
+func TestErrorAnswers(t *testing.T) {
+	gibberish := strings.Repeat("\x00\xff\x1b", 1000)
+	for name, test := range map[string]struct {
+		body    string
+		headers []string
+		code    string
+		excerpt bool
+	}{
+		"empty":               {"", nil, "UnknownError", false},
+		"HTML":                {"<html>" + mark + strings.Repeat("x", 100_000), nil, "UnknownError", true},
+		"cut JSON":            {`{"Message":"` + mark, nil, "UnknownError", true},
+		"gibberish":           {mark + gibberish, nil, "UnknownError", true},
+		"null":                {"null", nil, "UnknownError", false},
+		"a list":              {`["` + mark + `"]`, nil, "UnknownError", true},
+		"JSON of another API": {`{"fault":"` + mark + `"}`, nil, "UnknownError", true},
+		"members mistyped":    {`{"__type":{},"code":1,"message":["` + mark + `"],"error":7}`, nil, "UnknownError", true},
+		"compressed":          {gzipped(mark), []string{"Content-Encoding", "gzip"}, "UnknownError", false},
+		"only a header":       {"", []string{"X-Amzn-Errortype", "BrandNewException:http://example.com/#x"}, "BrandNewException", false},
+		"a header and HTML":   {"<html>", []string{"X-Amzn-Errortype", "ns#ValidationException"}, "ValidationException", false},
+		"an unknown code":     {`{"__type":"ns#BrandNew","Message":"` + mark + `"}`, nil, "BrandNew", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, op := range operations {
+				for _, status := range []int{400, 401, 403, 404, 413, 500, 503, 599} {
+					_, err := op.open(t, once(play(reply(status, test.body, test.headers...))))(t.Context())
+					response := responseError(t, err)
+					assert.Equal(t, status, response.StatusCode)
+					assert.Equal(t, fakeRequestID, response.RequestID)
+					var api smithy.APIError
+					require.ErrorAs(t, err, &api)
+					assert.Equal(t, test.code, api.ErrorCode())
+					if test.code == "UnknownError" {
+						assert.Equal(t, status >= 500, api.ErrorFault() == smithy.FaultServer)
+					}
+					assert.Equal(t, test.excerpt, strings.Contains(err.Error(), mark))
+					assert.Less(t, len(err.Error()), 1500, "an excerpt is bounded")
+				}
+			}
+		})
+	}
+	eachOperation(t, func(t *testing.T, op operation) {
+		_, err := op.open(t, serve(t, cut(400, "1000", `{"__type":"ValidationException","Message":"`+mark)))(t.Context())
+		assert.Equal(t, 400, responseError(t, err).StatusCode)
+		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		assert.ErrorContains(t, err, mark)
+	})
+}
+
+func TestResponseSize(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op operation) {
+		for _, known := range []bool{true, false} {
+			get := func(status, size int, limit int64) error {
+				padded := op.answer + strings.Repeat(" ", size-len(op.answer))
+				cfg := once(play(func(req *http.Request) (*http.Response, error) {
+					resp, err := exception(status, "ValidationException")(req)
+					resp.Body, resp.ContentLength = io.NopCloser(strings.NewReader(padded)), int64(size)
+					if !known {
+						resp.ContentLength = -1
+					}
+					return resp, err
+				}))
+				cfg.MaxResponseBytes = limit
+				_, err := op.open(t, cfg)(t.Context())
+				return err
+			}
+			for size, limit := range map[int]int64{2000: 2000, 1 << 20: 0, 3 << 20: math.MaxInt64} {
+				assert.NoError(t, get(200, size, limit), "%d bytes, limit %d", size, limit)
+				assert.NotErrorIs(t, get(400, size, limit), awstokens.ErrResponseTooLarge)
+			}
+			for size, limit := range map[int]int64{2001: 2000, 1<<20 + 1: 0, 1000: 1} {
+				for _, status := range []int{200, 400} {
+					err := get(status, size, limit)
+					require.ErrorIs(t, err, awstokens.ErrResponseTooLarge)
+					response := responseError(t, err)
+					assert.Equal(t, status, response.StatusCode)
+					assert.Equal(t, fakeRequestID, response.RequestID)
+					assert.False(t, response.RetryableError(), "it would be as large again")
+					var api smithy.APIError
+					assert.Equal(t, status == 400, errors.As(err, &api), "the header still names the error")
+				}
+			}
+		}
+	})
+	cfg := config(nil)
+	cfg.MaxResponseBytes = -1
+	_, err := licensemanager.New(cfg)
+	assert.ErrorContains(t, err, "MaxResponseBytes")
+}
+
+// A body without end is not read to its end.
+func TestEndlessBody(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op operation) {
+		for _, status := range []int{200, 500} {
+			body := &endless{}
+			_, err := op.open(t, once(play(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: status, ContentLength: -1, Body: body}, nil
+			})))(t.Context())
+			require.ErrorIs(t, err, awstokens.ErrResponseTooLarge)
+			assert.LessOrEqual(t, body.read, awstokens.DefaultMaxResponseBytes+1)
+			assert.True(t, body.closed)
+		}
+	})
+}
+
+type endless struct {
+	read   int
+	closed bool
+}
+
+func (b *endless) Read(p []byte) (int, error) { b.read += len(p); return len(p), nil }
+func (b *endless) Close() error               { b.closed = true; return nil }
+
+// A redirected POST would carry its tokens to wherever the answer says.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("the other server was asked")
+	}))
+	defer other.Close()
+	for _, status := range []int{300, 301, 302, 303, 307, 308} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			eachOperation(t, func(t *testing.T, op operation) {
+				for _, location := range []string{other.URL + "/", "/elsewhere", ""} {
+					cfg := serve(t, respond(status, `{"a":"b"}`, "Location", location))
+					// Neither the caller's policy nor the default one counts.
+					cfg.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+					_, err := op.open(t, cfg)(t.Context())
+					response := responseError(t, err)
+					assert.Equal(t, status, response.StatusCode)
+					assert.Equal(t, fakeRequestID, response.RequestID)
+				}
+				cfg := serve(t, respond(status, "", "Location", other.URL))
+				cfg.HTTPClient = nil // the shared one
+				_, err := op.open(t, cfg)(t.Context())
+				assert.Equal(t, status, responseError(t, err).StatusCode)
+			})
+		})
+	}
+}
+
+// What comes before an answer is no answer.
+func TestInformationalAnswers(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op operation) {
+		cfg := serve(t, func(w http.ResponseWriter) {
+			w.WriteHeader(http.StatusProcessing)
+			w.WriteHeader(http.StatusEarlyHints)
+			_, _ = io.WriteString(w, op.answer)
+		})
+		out, err := op.open(t, cfg)(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, awstokens.Result{RequestID: fakeRequestID, Attempts: 1}, *out.Metadata())
+
+		_, err = op.open(t, once(play(reply(100, op.answer))))(t.Context())
+		assert.Equal(t, 100, responseError(t, err).StatusCode)
+	})
+}
+
+func TestRequestIDs(t *testing.T) {
+	op := named("LM.DeleteToken")
+	for _, header := range []string{"X-Amzn-Requestid", "X-Amz-Request-Id"} {
+		for _, status := range []int{200, 400} {
+			cfg := once(play(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: status, Header: http.Header{header: {"the-id"}}, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+			}))
+			out, err := op.open(t, cfg)(t.Context())
+			if status == 200 {
+				require.NoError(t, err)
+				assert.Equal(t, "the-id", out.Metadata().RequestID)
+			} else {
+				assert.Equal(t, "the-id", responseError(t, err).ServiceRequestID())
+			}
+		}
+	}
+}
