@@ -493,7 +493,7 @@ var patterns = map[string]patternSamples{
 // 1000, so those are split.
 func compile(pattern string) *regexp.Regexp {
 	long := regexp.MustCompile(`(\[[^\]]*\])\{0,1023\}`)
-	return regexp.MustCompile(long.ReplaceAllString(pattern, `(?:$1{0,1000}$1{0,23})`))
+	return regexp.MustCompile(long.ReplaceAllString(pattern, `(?:$1{0,23}|$1{24}$1{0,999})`))
 }
 
 func arns(partitions ...string) (all []string) {
