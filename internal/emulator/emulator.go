@@ -255,10 +255,18 @@ func (s *Server) Minted(clientToken string) int {
 }
 
 // Inject scripts a fault. Of several that a request could meet it meets the
-// one that was scripted first.
+// one that was scripted first. It fails for a fault that can happen to no
+// request and for a status that is not the final one of an answer.
 func (s *Server) Inject(w When, f Fault) error {
 	if w.Next <= 0 && w.OneIn <= 0 {
-		return errors.New("a fault needs to happen to at least one request")
+		return errors.New("a fault must be for at least one request")
+	}
+	status := f.InternalStatus
+	if f.Answer != nil {
+		status = f.Answer.Status
+	}
+	if (f.Answer != nil || status != 0) && (status < 200 || status > 599) {
+		return fmt.Errorf("%d is not the HTTP status of an answer", status)
 	}
 	s.faults.add(w, f)
 	return nil

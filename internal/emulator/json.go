@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/json"
 	"errors"
+	"iter"
 	"reflect"
 	"strings"
 	"unicode/utf8"
@@ -33,8 +34,9 @@ func jsonHandler[I any, PI interface {
 }
 
 // decodeJSON decodes an object as a service does: a member of the wrong type
-// is an error, a member that no field is named after is ignored, and names
-// count upper and lower case, which encoding/json does not.
+// is an error, and one that no field is named after is ignored. So is one that
+// differs from a field in upper and lower case only, which encoding/json would
+// take for the field.
 func decodeJSON(body []byte, in any) error {
 	if !utf8.Valid(body) {
 		return errors.New("the body is not valid UTF-8")
@@ -61,7 +63,7 @@ func decodeJSON(body []byte, in any) error {
 }
 
 // fields yields the JSON names of a struct's fields.
-func fields(t reflect.Type) func(yield func(string) bool) {
+func fields(t reflect.Type) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for i := range t.NumField() {
 			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")

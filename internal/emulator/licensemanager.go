@@ -118,7 +118,7 @@ func (l *licenseManager) createToken(r *request, in *licensemanager.CreateTokenI
 		return nil, fail("ResourceNotFoundException", "License %s does not exist.", in.LicenseArn)
 	}
 	if earlier := l.requests[in.ClientToken]; earlier != nil && r.now.Before(earlier.at.Add(clientTokenWindow)) {
-		if !reflect.DeepEqual(earlier.token.input, *in) {
+		if !sameInput(&earlier.token.input, in) {
 			return nil, fail("ValidationException", "ClientToken was used with other parameters in the last 10 minutes.")
 		}
 		return createdToken(earlier.token), nil
@@ -132,6 +132,13 @@ func (l *licenseManager) createToken(r *request, in *licensemanager.CreateTokenI
 	l.requests[in.ClientToken] = &tokenRequest{r.now, token}
 	l.minted[in.ClientToken]++
 	return createdToken(token), nil
+}
+
+// sameInput says whether two inputs mean the same: an empty list means what an
+// absent one does.
+func sameInput(a, b *licensemanager.CreateTokenInput) bool {
+	return slices.Equal(a.RoleArns, b.RoleArns) && slices.Equal(a.TokenProperties, b.TokenProperties) &&
+		a.LicenseArn == b.LicenseArn && reflect.DeepEqual(a.ExpirationInDays, b.ExpirationInDays)
 }
 
 func (l *licenseManager) mint(now time.Time, in *licensemanager.CreateTokenInput, days int) (*refreshToken, *failure) {

@@ -193,7 +193,7 @@ func (r *request) base() string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return scheme + "://" + r.Host + strings.TrimSuffix(r.sent.Path, r.URL.Path)
+	return scheme + "://" + r.Host + strings.TrimSuffix(r.sent.EscapedPath(), r.URL.EscapedPath())
 }
 
 // setDate gives the answer the time of the emulator: a client that corrects

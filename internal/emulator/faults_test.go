@@ -1,0 +1,238 @@
+package emulator_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/emulator"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+)
+
+func (w *world) inject(t *testing.T, when emulator.When, fault emulator.Fault) {
+	t.Helper()
+	require.NoError(t, w.Inject(when, fault))
+}
+
+// status is the HTTP status of an error.
+func status(err error) int {
+	var response *awstokens.ResponseError
+	if errors.As(err, &response) {
+		return response.StatusCode
+	}
+	return 0
+}
+
+func TestEachServiceFailsInItsOwnWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, tt := range map[string]struct {
+		call                func() error
+		throttled, internal string
+	}{
+		"License Manager": {func() error { _, err := w.lm.ListTokens(t.Context(), nil); return err },
+			"RateLimitExceededException", "ServerInternalException"},
+		"SSO OIDC": {func() error {
+			_, err := w.oidc.RegisterClient(t.Context(), &ssooidc.RegisterClientInput{ClientName: "test", ClientType: "public"})
+			return err
+		}, "SlowDownException", "InternalServerException"},
+		"STS": {func() error {
+			_, err := w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity("fake-token"))
+			return err
+		},
+			"Throttling", "InternalFailure"},
+	} {
+		w.inject(t, emulator.When{Next: 1}, emulator.Fault{Throttle: true})
+		err := tt.call()
+		refused(t, err, tt.throttled)
+		assert.Equal(t, 400, status(err), name)
+		w.inject(t, emulator.When{Next: 1}, emulator.Fault{InternalStatus: 503})
+		err = tt.call()
+		refused(t, err, tt.internal)
+		assert.Equal(t, 503, status(err), name)
+		w.inject(t, emulator.When{Next: 1}, emulator.Fault{Code: tt.internal, Message: "on request"})
+		err = tt.call()
+		refused(t, err, tt.internal)
+		assert.Equal(t, 500, status(err), name)
+	}
+}
+
+func TestScriptedErrorsHaveTheirMembers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inject(t, emulator.When{Next: 1}, emulator.Fault{
+		Code: "RedirectException", Message: "elsewhere", Members: map[string]string{"Location": "https://elsewhere.example.com"},
+	})
+	_, err := w.lm.ListTokens(t.Context(), nil)
+	var redirect *licensemanager.RedirectException
+	require.ErrorAs(t, err, &redirect)
+	assert.Equal(t, "https://elsewhere.example.com", redirect.Location)
+
+	w.inject(t, emulator.When{Operation: "STS.AssumeRoleWithWebIdentity", Next: 1}, emulator.Fault{Code: "IDPCommunicationError"})
+	_, err = w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity("fake-token"))
+	refused(t, err, "IDPCommunicationError")
+	assert.Equal(t, 400, status(err))
+}
+
+func TestFaultsKeepTheirOrderAndCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inject(t, emulator.When{Operation: "SSO OIDC.RegisterClient", OneIn: 1}, emulator.Fault{CutBefore: true})
+	w.inject(t, emulator.When{Operation: "License Manager.ListTokens", Next: 2}, emulator.Fault{Throttle: true})
+	w.inject(t, emulator.When{Operation: "License Manager.ListTokens", OneIn: 3}, emulator.Fault{InternalStatus: 500})
+	var codes []string
+	for range 9 {
+		_, err := w.lm.ListTokens(t.Context(), nil)
+		var api smithy.APIError
+		code := ""
+		if errors.As(err, &api) {
+			code = api.ErrorCode()
+		}
+		codes = append(codes, code)
+	}
+	const throttled, internal = "RateLimitExceededException", "ServerInternalException"
+	assert.Equal(t, []string{throttled, throttled, internal, "", "", internal, "", "", internal}, codes)
+	assert.Equal(t, 9, w.Requests("License Manager.ListTokens"))
+	assert.Equal(t, 9, w.Requests(""))
+
+	w.ClearFaults()
+	for range 3 {
+		_, err := w.lm.ListTokens(t.Context(), nil)
+		assert.NoError(t, err)
+	}
+}
+
+func TestCutConnections(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i, tt := range []struct {
+		fault  emulator.Fault
+		minted int
+	}{
+		{emulator.Fault{CutBefore: true}, 0},
+		{emulator.Fault{LoseAnswer: true}, 1},
+	} {
+		clientToken := "t-" + strconv.Itoa(i)
+		w.inject(t, emulator.When{Next: 1}, tt.fault)
+		_, err := w.lm.CreateToken(t.Context(), w.tokenInput(clientToken))
+		var send *awstokens.SendError
+		require.ErrorAs(t, err, &send)
+		assert.Equal(t, tt.minted, w.Minted(clientToken))
+		w.createToken(t, w.tokenInput(clientToken))
+		assert.Equal(t, 1, w.Minted(clientToken))
+	}
+}
+
+func TestOmittedErrorHeader(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inject(t, emulator.When{Next: 2}, emulator.Fault{OmitErrorHeader: true})
+	got := w.send(t, w.request(t, "/token", "application/json", `{"clientId":"c","clientSecret":"s","grantType":"refresh_token","refreshToken":"r"}`))
+	assert.Equal(t, http.StatusUnauthorized, got.status)
+	assert.Empty(t, got.header.Get("X-Amzn-Errortype"))
+	assert.Equal(t, "invalid_client", got.json(t)["error"])
+	got = w.send(t, w.target(t, "ListTokens", `{}`))
+	assert.Empty(t, got.header.Get("X-Amzn-Errortype"))
+	assert.Equal(t, "MissingAuthenticationTokenException", got.json(t)["__type"])
+}
+
+func TestAnswerAsItIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inject(t, emulator.When{Next: 1}, emulator.Fault{Answer: &emulator.Answer{
+		Status: 418, Header: http.Header{"x-note": {"tea"}}, Body: "<html>",
+	}})
+	got := w.send(t, w.target(t, "ListTokens", `{}`))
+	assert.Equal(t, 418, got.status)
+	assert.Equal(t, "tea", got.header.Get("X-Note"))
+	assert.Equal(t, "<html>", got.body)
+}
+
+func TestDelayEndsWithTheClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inject(t, emulator.When{Next: 1}, emulator.Fault{Delay: time.Hour})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := w.lm.CreateToken(ctx, w.tokenInput("t-1"))
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+
+	w.inject(t, emulator.When{Next: 1}, emulator.Fault{Delay: time.Nanosecond})
+	_, err = w.lm.ListTokens(t.Context(), nil)
+	assert.NoError(t, err)
+	assert.Zero(t, w.Minted("t-1"), "given up before it had any effect")
+}
+
+func TestCloseEndsADelay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inject(t, emulator.When{Next: 1}, emulator.Fault{Delay: time.Hour})
+	done := make(chan error)
+	go func() {
+		_, err := w.lm.ListTokens(t.Context(), nil)
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return w.Requests("") == 1 }, 5*time.Second, time.Millisecond)
+	require.NoError(t, w.Close())
+	assert.Error(t, <-done)
+	assert.NoError(t, w.Close(), "a second time")
+}
+
+func TestFaultsThatCannotBe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	assert.Error(t, w.Inject(emulator.When{}, emulator.Fault{Throttle: true}))
+	assert.Error(t, w.Inject(emulator.When{Next: 1}, emulator.Fault{InternalStatus: 99}))
+	assert.Error(t, w.Inject(emulator.When{Next: 1}, emulator.Fault{Answer: &emulator.Answer{}}))
+	for name, want := range map[string]string{
+		"":                 "",
+		"CreateToken":      "SSO OIDC.CreateToken",
+		"DeleteToken":      "License Manager.DeleteToken",
+		"AssumeRole":       "STS.AssumeRole",
+		"DeleteEverything": "",
+	} {
+		got, err := w.Qualify("SSO OIDC", name)
+		assert.Equal(t, want, got)
+		assert.Equal(t, name == "DeleteEverything", err != nil)
+	}
+}
+
+// Whatever goes wrong, a ClientToken stands for one token.
+func TestManyClientsUnderFaults(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for n, fault := range map[int]emulator.Fault{
+		5: {Throttle: true}, 7: {InternalStatus: 500}, 11: {CutBefore: true}, 13: {LoseAnswer: true},
+	} {
+		w.inject(t, emulator.When{OneIn: n}, fault)
+	}
+	client, err := w.lm.With(func(c *awstokens.Config) { c.Retryer = attempts(20) })
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			out, err := client.CreateToken(t.Context(), w.tokenInput("t-"+strconv.Itoa(i)))
+			if assert.NoError(t, err) {
+				_, err = client.GetAccessToken(t.Context(), &licensemanager.GetAccessTokenInput{Token: out.Token})
+				assert.NoError(t, err)
+			}
+			w.Advance(time.Millisecond)
+			w.AddLicense("arn:aws:license-manager::111122223333:license:l-" + strconv.Itoa(i))
+			w.Behave(func(b *emulator.Behavior) { b.ZonelessTimes = !b.ZonelessTimes })
+		})
+	}
+	wg.Wait()
+	for i := range 50 {
+		assert.Equal(t, 1, w.Minted("t-"+strconv.Itoa(i)))
+	}
+}

@@ -1,0 +1,93 @@
+package emulator_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/emulator"
+)
+
+func TestOnlyThePrefixIsServed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root := strings.TrimSuffix(w.URL(), prefix)
+	client, err := w.lm.With(func(c *awstokens.Config) { c.BaseEndpoint = root })
+	require.NoError(t, err)
+	_, err = client.ListTokens(t.Context(), nil)
+	assert.Equal(t, http.StatusNotFound, status(err))
+
+	for _, path := range []string{"/elsewhere", "/token/more", "/client"} {
+		got := w.send(t, w.request(t, path, "application/json", "{}"))
+		assert.Equal(t, http.StatusNotFound, got.status)
+		assert.NotEmpty(t, got.header.Get("X-Amzn-Requestid"))
+	}
+	assert.Equal(t, http.StatusNotFound, w.send(t, w.request(t, "/", "text/plain", "hello")).status)
+}
+
+// A program can mount the handler where it likes.
+func TestHandlerUnderAnyPrefix(t *testing.T) {
+	t.Parallel()
+	server, err := emulator.New(emulator.Options{})
+	require.NoError(t, err)
+	outside := httptest.NewServer(http.StripPrefix("/a b", server))
+	t.Cleanup(outside.Close)
+	cfg := server.Config()
+	cfg.BaseEndpoint = outside.URL + "/a%20b"
+	lm, oidc, _ := clients(t, cfg)
+	_, err = lm.ListTokens(t.Context(), nil)
+	assert.NoError(t, err, "the signature covers the whole path")
+	w := &world{Server: server, cfg: cfg, oidc: oidc}
+	device := w.startDevice(t, w.register(t))
+	assert.Equal(t, cfg.BaseEndpoint+"/device", device.VerificationUri)
+}
+
+func TestBodyTooLarge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	got := w.send(t, w.target(t, "ListTokens", strings.Repeat(" ", 1<<20+1)))
+	assert.Equal(t, http.StatusRequestEntityTooLarge, got.status)
+}
+
+func TestClock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	assert.Equal(t, "Fri, 02 Jan 2026 03:04:05 GMT", w.send(t, w.target(t, "ListTokens", "{}")).header.Get("Date"))
+	w.Advance(-time.Hour)
+	assert.Equal(t, startTime.Add(-time.Hour), w.Now())
+	w.SetTime(startTime)
+	assert.Equal(t, startTime, w.Now())
+
+	running, err := emulator.New(emulator.Options{})
+	require.NoError(t, err)
+	assert.WithinDuration(t, time.Now(), running.Now(), time.Minute)
+	running.Advance(time.Hour)
+	assert.WithinDuration(t, time.Now().Add(time.Hour), running.Now(), time.Minute)
+	running.SetTime(startTime)
+	assert.WithinDuration(t, startTime, running.Now(), time.Minute)
+	running.Freeze()
+	stands := running.Now()
+	assert.Equal(t, stands, running.Now())
+	running.Advance(time.Second)
+	assert.Equal(t, stands.Add(time.Second), running.Now())
+}
+
+func TestOptionsThatCannotBe(t *testing.T) {
+	t.Parallel()
+	_, err := emulator.New(emulator.Options{Algorithm: "none"})
+	assert.Error(t, err)
+	server, err := emulator.New(emulator.Options{})
+	require.NoError(t, err)
+	assert.NoError(t, server.Close(), "it never listened")
+	for _, addr := range []string{"0.0.0.0:0", ":0", "127.0.0.1", "192.0.2.1:0"} {
+		assert.Error(t, server.Listen(addr, ""), addr)
+	}
+	require.NoError(t, server.Listen("localhost:0", ""))
+	assert.NoError(t, server.Close())
+}
