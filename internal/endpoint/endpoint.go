@@ -134,7 +134,12 @@ func parseCustom(custom string, cfg awstokens.Config) (*url.URL, error) {
 	case u.Scheme == "http" && !cfg.AllowInsecureEndpoint && !isLoopback(u.Hostname()):
 		return nil, awstokens.ErrInsecureEndpoint
 	}
-	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	if u.RawPath == "" {
+		u.Path = strings.TrimRight(u.Path, "/")
+	} else { // an escaped slash at the end is part of a name
+		u.RawPath = strings.TrimRight(u.RawPath, "/")
+		u.Path, _ = url.PathUnescape(u.RawPath)
+	}
 	return u, nil
 }
 
