@@ -93,7 +93,7 @@ func DecodeJSONError(status int, header http.Header, body []byte, exception func
 // errorCode takes the code out of a text such as
 // com.amazonaws.licensemanager#ValidationException:http://internal.amazon.com/.
 func errorCode(text string) string {
+	text, _, _ = strings.Cut(text, ":") // first, because a # may be in what follows
 	text = text[strings.IndexByte(text, '#')+1:]
-	text, _, _ = strings.Cut(text, ":")
 	return strings.TrimSpace(text)
 }

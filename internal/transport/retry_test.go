@@ -38,15 +38,10 @@ func TestRetries(t *testing.T) {
 		{"ServerInternalException", exception(500, "ServerInternalException"), 3, 3},
 		{"InternalServerException", exception(500, "InternalServerException"), 3, 3},
 		{"server_error", reply(500, `{"error":"server_error"}`), 3, 3},
-		{"cut 500", func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 500, Body: io.NopCloser(cutBody{})}, nil
-		}, 3, 3},
+		{"cut 500", cutOff(500), 3, 3},
 		{"connection refused", refused, 3, 3},
 		{"answer lost", lost, 3, 1},
-		{"answer cut off", func(req *http.Request) (*http.Response, error) {
-			_, _ = io.Copy(io.Discard, req.Body)
-			return &http.Response{StatusCode: 200, Body: io.NopCloser(cutBody{})}, nil
-		}, 3, 1},
+		{"answer cut off", cutOff(200), 3, 1},
 		{"no response", func(req *http.Request) (*http.Response, error) {
 			_, _ = io.Copy(io.Discard, req.Body)
 			return nil, nil
@@ -131,7 +126,14 @@ func assertAttempts(t *testing.T, http *script, want int) {
 	}
 }
 
-// cutBody breaks in the middle.
+// cutOff is an answer that breaks in the middle of its body.
+func cutOff(status int) answer {
+	return func(req *http.Request) (*http.Response, error) {
+		_, _ = io.Copy(io.Discard, req.Body)
+		return &http.Response{StatusCode: status, ContentLength: -1, Body: io.NopCloser(cutBody{})}, nil
+	}
+}
+
 type cutBody struct{}
 
 func (cutBody) Read(p []byte) (int, error) { return copy(p, `{"To`), io.ErrUnexpectedEOF }
@@ -216,7 +218,7 @@ func (eager) GetRetryToken(context.Context, error) (func(error) error, error) {
 // Even a Retryer that says yes to everything does not send a code twice.
 func TestSingleUseIsNotAtARetryersDiscretion(t *testing.T) {
 	for _, op := range operations {
-		for _, a := range []answer{lost, reply(200, "garbage")} {
+		for _, a := range []answer{lost, cutOff(200), reply(200, "garbage")} {
 			http := play(a)
 			cfg := config(http)
 			cfg.Retryer = eager{}
