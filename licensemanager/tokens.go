@@ -278,13 +278,8 @@ func (c *Client) ListTokens(ctx context.Context, in *ListTokensInput) (*ListToke
 // comes with a zero TokenData, and when the service repeats a NextToken. The
 // input is not changed; nil is an empty one.
 func (c *Client) Tokens(ctx context.Context, in *ListTokensInput) iter.Seq2[TokenData, error] {
-	if in == nil {
-		in = &ListTokensInput{}
-	}
-	return transport.Pages(in.NextToken, func(token string) ([]TokenData, string, error) {
-		page := *in
-		page.NextToken = token
-		out, err := c.ListTokens(ctx, &page)
+	return transport.Pages(in, func(in *ListTokensInput) *string { return &in.NextToken }, func(page *ListTokensInput) ([]TokenData, string, error) {
+		out, err := c.ListTokens(ctx, page)
 		if err != nil {
 			return nil, "", err
 		}
@@ -333,7 +328,7 @@ func tokenString(c *constraint.Checker, member string, token awstokens.Secret) {
 	c.NoSpace(member, token.Reveal())
 }
 
-func missing(member string, value awstokens.Secret) string {
+func missing[T ~string](member string, value T) string {
 	if value == "" {
 		return member
 	}
