@@ -95,7 +95,7 @@ type CheckoutLicenseInput struct {
 	ClientToken string
 
 	// Entitlements are what to check out. Required.
-	Entitlements []EntitlementData `json:",omitzero"`
+	Entitlements []EntitlementData `json:",omitempty"`
 
 	// KeyFingerprint is the fingerprint of the license's issuer, such as
 	// MarketplaceKeyFingerprint. Required.
@@ -118,7 +118,7 @@ func (in *CheckoutLicenseInput) Validate() error {
 	c.Required("CheckoutType", in.CheckoutType != "")
 	constraint.Enum(&c, "CheckoutType", in.CheckoutType, checkoutTypes)
 	clientToken(&c, in.ClientToken)
-	c.Required("Entitlements", in.Entitlements != nil)
+	c.Required("Entitlements", len(in.Entitlements) > 0)
 	entitlementData(&c, "Entitlements", in.Entitlements)
 	c.Required("KeyFingerprint", in.KeyFingerprint != "")
 	c.Required("ProductSKU", in.ProductSKU != "")
@@ -210,7 +210,7 @@ type CheckoutBorrowLicenseInput struct {
 	DigitalSignatureMethod DigitalSignatureMethod
 
 	// Entitlements are what to borrow, all or nothing. Required.
-	Entitlements []EntitlementData `json:",omitzero"`
+	Entitlements []EntitlementData `json:",omitempty"`
 
 	// LicenseArn is the license, which must permit borrowing. At most 2048
 	// characters, an ARN. Required.
@@ -230,7 +230,7 @@ func (in *CheckoutBorrowLicenseInput) Validate() error {
 	clientToken(&c, in.ClientToken)
 	c.Required("DigitalSignatureMethod", in.DigitalSignatureMethod != "")
 	constraint.Enum(&c, "DigitalSignatureMethod", in.DigitalSignatureMethod, digitalSignatureMethods)
-	c.Required("Entitlements", in.Entitlements != nil)
+	c.Required("Entitlements", len(in.Entitlements) > 0)
 	entitlementData(&c, "Entitlements", in.Entitlements)
 	c.Required("LicenseArn", in.LicenseArn != "")
 	c.ARN("LicenseArn", in.LicenseArn)

@@ -65,7 +65,6 @@ var allowedOperations = []AllowedOperation{
 
 // allowed is the shape AllowedOperationList.
 func allowed(c *constraint.Checker, member string, list []AllowedOperation) {
-	c.MinItems(member, list == nil, len(list), 1)
 	c.MaxItems(member, len(list), 8)
 	for i, operation := range list {
 		constraint.Enum(c, member, operation, allowedOperations, i)
@@ -124,7 +123,7 @@ func (g *Grant) validate() error {
 	c.Required("GrantName", g.GrantName != "")
 	c.Required("GrantStatus", g.GrantStatus != "")
 	constraint.Enum(&c, "GrantStatus", g.GrantStatus, grantStatuses)
-	c.Required("GrantedOperations", g.GrantedOperations != nil)
+	c.Required("GrantedOperations", len(g.GrantedOperations) > 0)
 	allowed(&c, "GrantedOperations", g.GrantedOperations)
 	c.Required("GranteePrincipalArn", g.GranteePrincipalArn != "")
 	c.ARN("GranteePrincipalArn", g.GranteePrincipalArn)
@@ -142,7 +141,7 @@ func (g *Grant) validate() error {
 // CreateGrantInput is the input of CreateGrant.
 type CreateGrantInput struct {
 	// AllowedOperations are what the grant permits, 1 to 8. Required.
-	AllowedOperations []AllowedOperation `json:",omitzero"`
+	AllowedOperations []AllowedOperation `json:",omitempty"`
 
 	// ClientToken makes the call idempotent. At most 2048 characters, none of
 	// them white space. Required; NewClientToken makes one.
@@ -159,7 +158,7 @@ type CreateGrantInput struct {
 
 	// Principals is who gets the license: exactly one ARN of at most 2048
 	// characters. Required.
-	Principals []string `json:",omitzero"`
+	Principals []string `json:",omitempty"`
 
 	// Tags of the grant.
 	Tags []Tag `json:",omitempty"`
@@ -172,15 +171,14 @@ func (in *CreateGrantInput) Validate() error {
 		in = &CreateGrantInput{}
 	}
 	var c constraint.Checker
-	c.Required("AllowedOperations", in.AllowedOperations != nil)
+	c.Required("AllowedOperations", len(in.AllowedOperations) > 0)
 	allowed(&c, "AllowedOperations", in.AllowedOperations)
 	clientToken(&c, in.ClientToken)
 	c.Required("GrantName", in.GrantName != "")
 	c.Required("HomeRegion", in.HomeRegion != "")
 	c.Required("LicenseArn", in.LicenseArn != "")
 	c.ARN("LicenseArn", in.LicenseArn)
-	c.Required("Principals", in.Principals != nil)
-	c.MinItems("Principals", in.Principals == nil, len(in.Principals), 1)
+	c.Required("Principals", len(in.Principals) > 0)
 	c.MaxItems("Principals", len(in.Principals), 1)
 	arns(&c, "Principals", in.Principals)
 	return c.Err("CreateGrantInput")

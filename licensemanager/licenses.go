@@ -385,7 +385,7 @@ type CreateLicenseInput struct {
 	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitempty"`
 
 	// Entitlements are what the license entitles to. Required.
-	Entitlements []Entitlement `json:",omitzero"`
+	Entitlements []Entitlement `json:",omitempty"`
 
 	// HomeRegion is the Region in which the license is checked out. Required.
 	HomeRegion string
@@ -434,7 +434,7 @@ func (in *CreateLicenseInput) Validate() error {
 func terms(c *constraint.Checker, consumption *ConsumptionConfiguration, list []Entitlement, issuer *Issuer, validity *DatetimeRange) {
 	c.Required("ConsumptionConfiguration", consumption != nil)
 	c.Nested("ConsumptionConfiguration", consumption.validate())
-	c.Required("Entitlements", list != nil)
+	c.Required("Entitlements", len(list) > 0)
 	entitlements(c, list)
 	c.Required("Issuer", issuer != nil)
 	if issuer != nil {
@@ -487,7 +487,7 @@ type CreateLicenseVersionInput struct {
 	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitempty"`
 
 	// Entitlements are what the license entitles to. Required.
-	Entitlements []Entitlement `json:",omitzero"`
+	Entitlements []Entitlement `json:",omitempty"`
 
 	// HomeRegion is the Region in which the license is checked out. Required.
 	HomeRegion string

@@ -127,13 +127,6 @@ func (c *Checker) MaxItems(member string, items, limit int) {
 	}
 }
 
-// MinItems reports a list, which is not absent, of fewer than limit items.
-func (c *Checker) MinItems(member string, absent bool, items, limit int) {
-	if !absent && items < limit {
-		c.add(&awstokens.ConstraintError{Member: member, Rule: awstokens.RuleMinItems, Limit: int64(limit), Actual: int64(items)})
-	}
-}
-
 // Range reports a number outside low to high. Zero is absent.
 func (c *Checker) Range(member string, value, low, high int64) {
 	switch {

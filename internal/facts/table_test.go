@@ -41,6 +41,7 @@ import (
 // secrets although the models do not mark them as sensitive.
 var unmarkedSecrets = map[string]string{
 	"TokenString":     "refresh and access tokens of License Manager",
+	"SignedToken":     "a borrowed license, good without a service",
 	"DeviceCode":      "whoever has it can collect the token",
 	"AuthCode":        "whoever has it can exchange it",
 	"UserCode":        "whoever sees it can approve the device",
@@ -218,13 +219,11 @@ func (b *binder) bindMembers(n *node, path string) {
 		path += "."
 	}
 	n.members = map[string]*node{}
-	for i := range n.goType.NumField() {
-		field := n.goType.Field(i)
-		if field.Type == reflect.TypeFor[awstokens.Result]() {
-			require.True(b.t, field.Anonymous)
+	for _, field := range reflect.VisibleFields(n.goType) { // those of an embedded structure, too
+		name := wireName(field)
+		if field.Anonymous || name == "-" { // Result and its fields
 			continue
 		}
-		name := wireName(field)
 		where := n.goType.String() + "." + field.Name
 		require.Contains(b.t, n.Members, name, "%s is not in the table", where)
 		require.Equal(b.t, goName(name), field.Name, "%s is not the API's name", where)
@@ -304,7 +303,7 @@ func (n *node) violations(value any, field string) (found []violation) {
 			switch {
 			case !member.absent(v[name]):
 				found = append(found, member.violations(v[name], path)...)
-			case slices.Contains(n.Required, name):
+			case slices.Contains(n.Required, name) && member.canBeAbsent():
 				found = append(found, violation{Field: path, Rule: ruleRequired})
 			}
 		}
@@ -352,6 +351,10 @@ func (n *node) absent(value any) bool {
 	}
 	return false
 }
+
+// canBeAbsent says whether Go tells unset from every value that can be meant: a
+// required boolean is always there.
+func (n *node) canBeAbsent() bool { return n.Type != "boolean" || n.pointer }
 
 // mutants passes many values to yield: n's sample with one thing changed at a
 // time, at and around every limit.
