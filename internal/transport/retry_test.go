@@ -329,10 +329,8 @@ func TestEmptyBudgetEndsRetries(t *testing.T) {
 // recorder is a Retryer that notes what it is asked and told.
 type recorder struct {
 	eager
-	delay, token, attempt error // what to fail with
-	attemptTokens         bool
-
-	said []string
+	delay, token error // what to fail with
+	said         []string
 }
 
 func (r *recorder) note(format string, args ...any) {
