@@ -161,7 +161,7 @@ func TestErrorAnswers(t *testing.T) {
 		excerpt bool
 	}{
 		"empty":               {"", nil, "UnknownError", false},
-		"HTML":                {"<html>" + mark + strings.Repeat("x", 100_000), nil, "UnknownError", true},
+		"HTML":                {"<html>" + mark + strings.Repeat("x", 10_000), nil, "UnknownError", true},
 		"cut JSON":            {`{"Message":"` + mark, nil, "UnknownError", true},
 		"gibberish":           {mark + gibberish, nil, "UnknownError", true},
 		"null":                {"null", nil, "UnknownError", false},
@@ -201,40 +201,43 @@ func TestErrorAnswers(t *testing.T) {
 }
 
 func TestResponseSize(t *testing.T) {
-	eachOperation(t, func(t *testing.T, op operation) {
-		for _, known := range []bool{true, false} {
-			get := func(status, size int, limit int64) error {
-				padded := op.answer + strings.Repeat(" ", size-len(op.answer))
-				cfg := once(play(func(req *http.Request) (*http.Response, error) {
-					resp, err := exception(status, "ValidationException")(req)
-					resp.Body, resp.ContentLength = io.NopCloser(strings.NewReader(padded)), int64(size)
-					if !known {
-						resp.ContentLength = -1
-					}
-					return resp, err
-				}))
-				cfg.MaxResponseBytes = limit
-				_, err := op.open(t, cfg)(t.Context())
-				return err
+	get := func(t *testing.T, op operation, status, size int, known bool, limit int64) error {
+		padded := op.answer + strings.Repeat(" ", size-len(op.answer))
+		cfg := once(play(func(req *http.Request) (*http.Response, error) {
+			resp, err := reply(status, padded, "X-Amzn-Errortype", "ValidationException")(req)
+			if !known {
+				resp.ContentLength = -1
 			}
-			for size, limit := range map[int]int64{2000: 2000, 1 << 20: 0, 3 << 20: math.MaxInt64} {
-				assert.NoError(t, get(200, size, limit), "%d bytes, limit %d", size, limit)
-				assert.NotErrorIs(t, get(400, size, limit), awstokens.ErrResponseTooLarge)
+			return resp, err
+		}))
+		cfg.MaxResponseBytes = limit
+		_, err := op.open(t, cfg)(t.Context())
+		return err
+	}
+	tooLarge := func(t *testing.T, err error, status int) {
+		require.ErrorIs(t, err, awstokens.ErrResponseTooLarge)
+		response := responseError(t, err)
+		assert.Equal(t, status, response.StatusCode)
+		assert.Equal(t, fakeRequestID, response.RequestID)
+		assert.False(t, response.RetryableError(), "it would be as large again")
+		var api smithy.APIError
+		assert.Equal(t, status == 400, errors.As(err, &api), "the header still names the error")
+	}
+	for _, known := range []bool{true, false} {
+		eachOperation(t, func(t *testing.T, op operation) {
+			for _, limit := range []int64{2000, 2001, 0, math.MaxInt64} {
+				assert.NoError(t, get(t, op, 200, 2000, known, limit), limit)
+				assert.NotErrorIs(t, get(t, op, 400, 2000, known, limit), awstokens.ErrResponseTooLarge, limit)
 			}
-			for size, limit := range map[int]int64{2001: 2000, 1<<20 + 1: 0, 1000: 1} {
-				for _, status := range []int{200, 400} {
-					err := get(status, size, limit)
-					require.ErrorIs(t, err, awstokens.ErrResponseTooLarge)
-					response := responseError(t, err)
-					assert.Equal(t, status, response.StatusCode)
-					assert.Equal(t, fakeRequestID, response.RequestID)
-					assert.False(t, response.RetryableError(), "it would be as large again")
-					var api smithy.APIError
-					assert.Equal(t, status == 400, errors.As(err, &api), "the header still names the error")
-				}
+			for _, status := range []int{200, 400} {
+				tooLarge(t, get(t, op, status, 2001, known, 2000), status)
+				tooLarge(t, get(t, op, status, 2000, known, 1), status)
 			}
-		}
-	})
+		})
+		op := named("LM.CreateToken")
+		assert.NoError(t, get(t, op, 200, awstokens.DefaultMaxResponseBytes, known, 0))
+		tooLarge(t, get(t, op, 200, awstokens.DefaultMaxResponseBytes+1, known, 0), 200)
+	}
 	cfg := config(nil)
 	cfg.MaxResponseBytes = -1
 	_, err := licensemanager.New(cfg)
@@ -245,12 +248,15 @@ func TestResponseSize(t *testing.T) {
 func TestEndlessBody(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op operation) {
 		for _, status := range []int{200, 500} {
+			const limit = 10_000
 			body := &endless{}
-			_, err := op.open(t, once(play(func(*http.Request) (*http.Response, error) {
+			cfg := once(play(func(*http.Request) (*http.Response, error) {
 				return &http.Response{StatusCode: status, ContentLength: -1, Body: body}, nil
-			})))(t.Context())
+			}))
+			cfg.MaxResponseBytes = limit
+			_, err := op.open(t, cfg)(t.Context())
 			require.ErrorIs(t, err, awstokens.ErrResponseTooLarge)
-			assert.LessOrEqual(t, body.read, awstokens.DefaultMaxResponseBytes+1)
+			assert.LessOrEqual(t, body.read, limit+1)
 			assert.True(t, body.closed)
 		}
 	})
