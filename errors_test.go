@@ -86,7 +86,7 @@ func TestResponseError(t *testing.T) {
 	}{
 		"client's fault":         {awstokens.ResponseError{StatusCode: 400, Err: api("ValidationException")}, "https response error StatusCode: 400, api error ValidationException: why", false},
 		"with a request ID":      {awstokens.ResponseError{StatusCode: 403, RequestID: "r-1", Attempts: 1, Err: api("AccessDenied")}, "https response error StatusCode: 403, RequestID: r-1, api error AccessDenied: why", false},
-		"after attempts":         {awstokens.ResponseError{StatusCode: 500, RequestID: "r-1", Attempts: 3, Err: api("Internal")}, "https response error StatusCode: 500, RequestID: r-1, after 3 attempts, api error Internal: why", true},
+		"after attempts":         {awstokens.ResponseError{StatusCode: 500, RequestID: "r-1", Attempts: 2, Err: api("Internal")}, "https response error StatusCode: 500, RequestID: r-1, after 2 attempts, api error Internal: why", true},
 		"any 5xx":                {awstokens.ResponseError{StatusCode: 599, Err: api("Other")}, "https response error StatusCode: 599, api error Other: why", true},
 		"too many requests":      {awstokens.ResponseError{StatusCode: 429, Err: api("Other")}, "https response error StatusCode: 429, api error Other: why", true},
 		"throttled":              {awstokens.ResponseError{StatusCode: 400, Err: api("ThrottlingException")}, "https response error StatusCode: 400, api error ThrottlingException: why", true},
