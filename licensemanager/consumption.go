@@ -2,6 +2,7 @@ package licensemanager
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strconv"
 	"time"
@@ -175,6 +176,9 @@ func (out *CheckoutLicenseOutput) Validate() error {
 // LogValue hides the signed token from slog.
 func (out CheckoutLicenseOutput) LogValue() slog.Value { return redact.LogValue(out) }
 
+// Format hides the signed token from fmt.
+func (out CheckoutLicenseOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
+
 var checkoutLicense = transport.Operation{
 	Name: "CheckoutLicense", Auth: transport.Signed, Repeatable: true,
 	Missing: func(out any) string {
@@ -280,6 +284,9 @@ func (out *CheckoutBorrowLicenseOutput) Validate() error {
 
 // LogValue hides the signed token from slog.
 func (out CheckoutBorrowLicenseOutput) LogValue() slog.Value { return redact.LogValue(out) }
+
+// Format hides the signed token from fmt.
+func (out CheckoutBorrowLicenseOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
 
 var checkoutBorrowLicense = transport.Operation{
 	Name: "CheckoutBorrowLicense", Auth: transport.Signed, Repeatable: true,

@@ -2,6 +2,7 @@ package licensemanager
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"log/slog"
 	"time"
@@ -97,6 +98,9 @@ func (out *CreateTokenOutput) Validate() error {
 // LogValue hides the token from slog.
 func (out CreateTokenOutput) LogValue() slog.Value { return redact.LogValue(out) }
 
+// Format hides the token from fmt.
+func (out CreateTokenOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
+
 var createToken = transport.Operation{
 	Name: "CreateToken", Auth: transport.Signed, Repeatable: true,
 	Missing: func(out any) string { return missing("Token", out.(*CreateTokenOutput).Token) },
@@ -142,6 +146,9 @@ func (in *GetAccessTokenInput) Validate() error {
 // LogValue hides the token from slog.
 func (in GetAccessTokenInput) LogValue() slog.Value { return redact.LogValue(in) }
 
+// Format hides the token from fmt.
+func (in GetAccessTokenInput) Format(f fmt.State, _ rune) { redact.Format(f, in) }
+
 // GetAccessTokenOutput is the output of GetAccessToken.
 type GetAccessTokenOutput struct {
 	// AccessToken is a JWT that is valid for one hour. It is the
@@ -165,6 +172,9 @@ func (out *GetAccessTokenOutput) Validate() error {
 
 // LogValue hides the token from slog.
 func (out GetAccessTokenOutput) LogValue() slog.Value { return redact.LogValue(out) }
+
+// Format hides the token from fmt.
+func (out GetAccessTokenOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
 
 var getAccessToken = transport.Operation{
 	Name: "GetAccessToken", Auth: transport.Optional, Repeatable: true,

@@ -2,6 +2,7 @@ package ssooidc
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -38,6 +39,9 @@ func (in *StartDeviceAuthorizationInput) Validate() error {
 
 // LogValue hides the client secret from slog.
 func (in StartDeviceAuthorizationInput) LogValue() slog.Value { return redact.LogValue(in) }
+
+// Format hides the client secret from fmt.
+func (in StartDeviceAuthorizationInput) Format(f fmt.State, _ rune) { redact.Format(f, in) }
 
 // StartDeviceAuthorizationOutput is the output of StartDeviceAuthorization.
 type StartDeviceAuthorizationOutput struct {
@@ -91,6 +95,9 @@ func (out *StartDeviceAuthorizationOutput) Validate() error {
 
 // LogValue hides the codes from slog.
 func (out StartDeviceAuthorizationOutput) LogValue() slog.Value { return redact.LogValue(out) }
+
+// Format hides the codes from fmt.
+func (out StartDeviceAuthorizationOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
 
 // A lost answer leaves a code that nobody shows and that expires by itself, so
 // starting again does no harm.

@@ -2,6 +2,7 @@ package ssooidc
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -90,6 +91,9 @@ func (out RegisterClientOutput) Expires() time.Time { return time.Unix(out.Clien
 
 // LogValue hides the client secret from slog.
 func (out RegisterClientOutput) LogValue() slog.Value { return redact.LogValue(out) }
+
+// Format hides the client secret from fmt.
+func (out RegisterClientOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
 
 // A lost answer leaves a registration that nobody uses and that expires by
 // itself, so registering again does no harm.

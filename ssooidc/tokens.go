@@ -2,6 +2,7 @@ package ssooidc
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/seed-25f54b62/awstokens"
@@ -96,6 +97,9 @@ func (in *CreateTokenInput) Validate() error {
 // LogValue hides the secrets from slog.
 func (in CreateTokenInput) LogValue() slog.Value { return redact.LogValue(in) }
 
+// Format hides the secrets from fmt.
+func (in CreateTokenInput) Format(f fmt.State, _ rune) { redact.Format(f, in) }
+
 // CreateTokenOutput is the output of CreateToken.
 type CreateTokenOutput struct {
 	// AccessToken is a bearer token for the AWS access portal.
@@ -130,6 +134,9 @@ func (out *CreateTokenOutput) Validate() error {
 
 // LogValue hides the tokens from slog.
 func (out CreateTokenOutput) LogValue() slog.Value { return redact.LogValue(out) }
+
+// Format hides the tokens from fmt.
+func (out CreateTokenOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
 
 // A code is good for one use, and a refresh token may be: sent twice, the
 // second use can revoke what the first one got.
@@ -229,6 +236,9 @@ func (in *CreateTokenWithIAMInput) Validate() error {
 // LogValue hides the secrets from slog.
 func (in CreateTokenWithIAMInput) LogValue() slog.Value { return redact.LogValue(in) }
 
+// Format hides the secrets from fmt.
+func (in CreateTokenWithIAMInput) Format(f fmt.State, _ rune) { redact.Format(f, in) }
+
 // AwsAdditionalDetails is what a token response says beyond OAuth.
 type AwsAdditionalDetails struct {
 	// IdentityContext is the context assertion that carries the user's
@@ -238,6 +248,9 @@ type AwsAdditionalDetails struct {
 
 // LogValue hides the context assertion from slog.
 func (d AwsAdditionalDetails) LogValue() slog.Value { return redact.LogValue(d) }
+
+// Format hides the context assertion from fmt.
+func (d AwsAdditionalDetails) Format(f fmt.State, _ rune) { redact.Format(f, d) }
 
 // CreateTokenWithIAMOutput is the output of CreateTokenWithIAM.
 type CreateTokenWithIAMOutput struct {
@@ -289,6 +302,9 @@ func (out *CreateTokenWithIAMOutput) hasToken() bool {
 
 // LogValue hides the tokens from slog.
 func (out CreateTokenWithIAMOutput) LogValue() slog.Value { return redact.LogValue(out) }
+
+// Format hides the tokens from fmt.
+func (out CreateTokenWithIAMOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
 
 // Codes, assertions and rotating refresh tokens are good for one use.
 var createTokenWithIAM = transport.Operation{

@@ -1,10 +1,12 @@
 // Package redact keeps secrets out of logs and errors: it gives structs a slog
-// value that hides them, and takes a call's secrets out of a text that came
+// value and a format that hide them, and takes a call's secrets out of a text that came
 // from outside.
 package redact
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"reflect"
 	"strings"
@@ -56,6 +58,23 @@ func logValue(v reflect.Value) slog.Value {
 		return slog.StringValue(redacted)
 	}
 	return slog.AnyValue(v.Interface())
+}
+
+// Format writes the fields of a struct as the verb %+v does, with every Secret
+// hidden whatever the verb. It is what a struct's Format method calls: fmt
+// itself, when a pointer does not suit the verb (%s), prints what it points to
+// without asking any method how.
+func Format(f fmt.State, v any) {
+	s := reflect.ValueOf(v)
+	separator := ""
+	_, _ = io.WriteString(f, "{")
+	for i := range s.NumField() {
+		if field := s.Type().Field(i); field.IsExported() {
+			_, _ = fmt.Fprintf(f, "%s%s:%+v", separator, field.Name, s.Field(i).Interface())
+			separator = " "
+		}
+	}
+	_, _ = io.WriteString(f, "}")
 }
 
 // Scrubber takes the secrets of one call out of texts.
@@ -156,6 +175,10 @@ func match(text, secret string) int {
 		if plain && (rest == "" || commonPrefix(rest, secret[i+gap:]) > 0) {
 			n, i = n+gap, i+gap
 			continue
+		}
+		if strings.HasPrefix(secret[i:i+gap], text[n:]) {
+			n = len(text) // cut off between the letters and digits
+			break
 		}
 		if !strings.ContainsAny(text[n:n+1], `\%&+`) {
 			break

@@ -30,7 +30,7 @@ func scrubber(secrets ...string) *redact.Scrubber {
 // fakes have what the alphabets of real secrets have, and more.
 var fakes = []string{
 	"fake.eyJub3QiOiJhIHRva2VuIn0.c2lnbmF0dXJl",
-	"FakeSecretAccess/Key+with/base64+=fake",
+	"FakeSecretAccess//Key+with/base64+=fake",
 	"~fake-verifier_with.all~of-PKCE_",
 	`fake"quoted\and<tagged>&more`,
 	"fake secret with spaces",
@@ -193,3 +193,18 @@ func TestLogValue(t *testing.T) {
 	assert.JSONEq(t, `{"v":{"Text":"text","Number":1,"Secret":"[redacted]","List":["a"],"Secrets":["[redacted]"],
 		"Structs":["[Secret=[redacted]]"],"Pointers":["[Secret=[redacted]]","<nil>"],"Pointer":{"Secret":"[redacted]"}}}`, out.String())
 }
+
+func TestFormat(t *testing.T) {
+	v := struct {
+		Text   string
+		Secret awstokens.Secret
+		List   []string
+		hidden string
+	}{"text", "fake", []string{"a", "b"}, "hidden"}
+	assert.Equal(t, "{Text:text Secret:[redacted] List:[a b]}", fmt.Sprint(formatted{v}))
+	assert.Equal(t, "{}", fmt.Sprintf("%s", formatted{struct{}{}}))
+}
+
+type formatted struct{ v any }
+
+func (f formatted) Format(s fmt.State, _ rune) { redact.Format(s, f.v) }

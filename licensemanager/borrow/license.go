@@ -1,6 +1,7 @@
 package borrow
 
 import (
+	"fmt"
 	"log/slog"
 	"strconv"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/redact"
 )
 
 // License is a borrowed license that was verified.
@@ -51,6 +53,9 @@ func (l License) LogValue() slog.Value {
 		slog.Time("IssuedAt", l.IssuedAt),
 	)
 }
+
+// Format hides the consumption token from fmt.
+func (l License) Format(f fmt.State, _ rune) { redact.Format(f, l) }
 
 // Allows says whether the license grants at least e: an entitlement of the
 // same name and unit that is as large or, for a feature, has the same value if
