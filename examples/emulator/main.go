@@ -13,7 +13,9 @@
 //
 //	curl -d user_code=ABCD-EFGH $AWS_ENDPOINT_URL/device
 //
-// or, with -auto-approve, is approved at once.
+// or, with -auto-approve, is approved at once. Version 1 of the AWS CLI fetches
+// a parameter that looks like a URL, such as --start-url, unless it is told not
+// to: aws configure set cli_follow_urlparam false
 package main
 
 import (

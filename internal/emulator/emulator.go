@@ -11,7 +11,8 @@
 // input (json.go, or the form in sts.go), and calls the operation's handler.
 // Each service is a file with its table of operations, its handlers and its
 // way to write answers and errors: licensemanager.go, oidc.go with device.go
-// and authorize.go, sts.go.
+// and authorize.go, sts.go. A new operation is a line in a table and a
+// handler; a new service is a file, a field of Server and a case in route.
 //
 // # What AWS does not publish
 //

@@ -33,8 +33,8 @@ type service struct {
 	shared map[string]string // its own codes for errors that all services share
 }
 
-// failShared is fail for an error that all services share.
-func (svc *service) failShared(f *failure) *failure {
+// inOwnWords gives an error that all services share the service's own code.
+func (svc *service) inOwnWords(f *failure) *failure {
 	if code, ok := svc.shared[f.code]; ok {
 		f.code = code
 	}
@@ -112,7 +112,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	op, known := svc.operations[r.operation]
 	if !known {
-		svc.refuse(w, r, svc.failShared(fail("UnknownOperationException", "The operation %s is unknown to %s.", r.operation, svc.ID)))
+		svc.refuse(w, r, svc.inOwnWords(fail("UnknownOperationException", "The operation %s is unknown to %s.", r.operation, svc.ID)))
 		return
 	}
 	s.serve(w, r, svc, op)
@@ -152,7 +152,7 @@ func (s *Server) run(r *request, svc *service, op operation) (any, *failure) {
 	if op.auth == signed || op.auth == optional && r.Header.Get("Authorization") != "" {
 		var refusal *failure
 		if r.caller, refusal = s.authenticate(r, svc.SigningName); refusal != nil {
-			return nil, svc.failShared(refusal)
+			return nil, svc.inOwnWords(refusal)
 		}
 	}
 	s.mu.Lock()
