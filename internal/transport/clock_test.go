@@ -145,3 +145,15 @@ func TestRetryAfterByTheServicesClock(t *testing.T) {
 		assert.Equal(t, 10*time.Second, time.Since(start).Truncate(time.Second))
 	})
 }
+
+// The correction is none of a Retryer's business: no token is taken for it,
+// and none is released twice.
+func TestClockCorrectionTakesNoToken(t *testing.T) {
+	op := named("LM.CreateToken")
+	cfg := config(play(refuseClock("RequestExpired", time.Hour), reply(200, op.answer)))
+	r := &recorder{}
+	cfg.Retryer = r
+	_, err := op.open(t, cfg)(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"initial", "initial released, failed true"}, r.said)
+}

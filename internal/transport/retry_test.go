@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/smithy-go/logging"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -494,5 +495,28 @@ func TestLastServerErrorIsReturned(t *testing.T) {
 		require.ErrorAs(t, err, &internal)
 		assert.Equal(t, "fake outage", internal.Description)
 		assert.ErrorContains(t, err, "after 3 attempts")
+	})
+}
+
+// lines is a logging.Logger that keeps what it is given.
+type lines []string
+
+func (l *lines) Logf(class logging.Classification, format string, args ...any) {
+	*l = append(*l, string(class)+" "+fmt.Sprintf(format, args...))
+}
+
+func TestLogger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := named("LM.CreateToken")
+		cfg := config(play(exception(400, "ThrottlingException"), refused, reply(200, op.answer)))
+		var log lines
+		cfg.Logger = &log
+		_, err := op.open(t, cfg)(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, lines{
+			`DEBUG License Manager CreateToken attempt 1, request ID "` + fakeRequestID + `": https response error StatusCode: 400, RequestID: ` + fakeRequestID + `, api error ThrottlingException: says the service`,
+			`DEBUG License Manager CreateToken attempt 2, request ID "": request send failed after 2 attempts: dial tcp: connection refused`,
+			`DEBUG License Manager CreateToken attempt 3, request ID "` + fakeRequestID + `": ok`,
+		}, log)
 	})
 }
