@@ -10,10 +10,14 @@ import (
 const redacted = "[redacted]"
 
 // Secret is a text that must not be seen: a token, a client secret, a code.
-// However it is printed, with any verb of fmt or any handler of slog, it shows
-// [redacted]; Reveal returns the text. As JSON it is plain, because JSON is
-// what goes over the wire, so a struct of this module that holds a Secret
-// also implements slog.LogValuer: slog's JSON handler then redacts it too.
+// Printed with any verb of fmt or logged with slog, by itself or in a struct of
+// this module, it shows [redacted]; Reveal returns the text.
+//
+// As JSON it is plain, because JSON is what goes over the wire. That, and the
+// language, set the limits: nothing is hidden in an unexported field of a
+// struct of yours, which fmt reads without asking; from slog's JSON handler
+// when it meets a list, map or struct of yours; and from fmt.Errorf's %w, which
+// is for errors.
 type Secret string
 
 // Reveal returns the secret text.
