@@ -193,14 +193,19 @@ func TestStructs(t *testing.T) {
 // prints with fmt what is no slog.LogValuer.
 func assertPrintsNothing(t *testing.T, v any, what string) {
 	t.Helper()
+	assertFormatsNothing(t, v, what)
+	var out bytes.Buffer
+	logTo(slog.NewTextHandler(&out, nil), v)
+	assertHidden(t, out.String(), what+", text handler")
+}
+
+func assertFormatsNothing(t *testing.T, v any, what string) {
+	t.Helper()
 	text := fmt.Sprintf("%[1]v %+[1]v %#[1]v %[1]s %[1]q %[1]d %[1]x %[1]X %[1]10.3v", v)
 	assertHidden(t, text, what)
 	if strings.Contains(strings.ToLower(text), "46414b45") {
 		t.Errorf("%s shows FAKE in hexadecimal: %s", what, text)
 	}
-	var out bytes.Buffer
-	logTo(slog.NewTextHandler(&out, nil), v)
-	assertHidden(t, out.String(), what+", text handler")
 }
 
 // assertLogsNothing asserts it of slog's JSON handler, too. That one encodes
@@ -385,6 +390,7 @@ func assertCallHides(t *testing.T, op operation, client awstokens.HTTPClient, wh
 	_, err := op.call(t.Context(), config(client, log), in)
 	require.Error(t, err, what)
 	assertErrorHides(t, err, what)
+	assertPrintsNothing(t, err, what)
 	assertLogsNothing(t, err, what)
 	assert.NotEmpty(t, log.lines)
 	for _, line := range log.lines {
@@ -396,9 +402,9 @@ func assertCallHides(t *testing.T, op operation, client awstokens.HTTPClient, wh
 // assertErrorHides asserts it of every error of the chain.
 func assertErrorHides(t *testing.T, err error, what string) {
 	t.Helper()
-	assertPrintsNothing(t, err, what)
+	assertFormatsNothing(t, err, what)
 	if reflect.ValueOf(err).Kind() == reflect.Pointer { // its members, too
-		assertPrintsNothing(t, reflect.ValueOf(err).Elem(), what)
+		assertFormatsNothing(t, reflect.ValueOf(err).Elem(), what)
 	}
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
