@@ -155,6 +155,9 @@ type SlowDownException struct{ OAuthException }
 func (*SlowDownException) ErrorCode() string { return "SlowDownException" }
 func (e *SlowDownException) Error() string   { return e.text(e.ErrorCode()) }
 
+// RetryableError says that only the caller knows when to ask again.
+func (*SlowDownException) RetryableError() bool { return false }
+
 // UnauthorizedClientException: the client may not use this grant.
 type UnauthorizedClientException struct{ OAuthException }
 

@@ -201,7 +201,10 @@ func assertPrintsNothing(t *testing.T, v any, what string) {
 
 func assertFormatsNothing(t *testing.T, v any, what string) {
 	t.Helper()
-	text := fmt.Sprintf("%[1]v %+[1]v %#[1]v %[1]s %[1]q %[1]d %[1]x %[1]X %[1]10.3v", v)
+	var text string
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X", "%10.3v"} {
+		text += fmt.Sprintf(verb, v) + " "
+	}
 	assertHidden(t, text, what)
 	if strings.Contains(strings.ToLower(text), "46414b45") {
 		t.Errorf("%s shows FAKE in hexadecimal: %s", what, text)

@@ -18,8 +18,7 @@ import (
 type pages map[string]string
 
 func (p pages) client(t *testing.T) (*licensemanager.Client, *script) {
-	var s *script
-	s = play(func(req *http.Request) (*http.Response, error) {
+	s := play(func(req *http.Request) (*http.Response, error) {
 		var in licensemanager.ListTokensInput
 		body, _ := req.GetBody()
 		assert.NoError(t, json.NewDecoder(body).Decode(&in))
