@@ -82,6 +82,8 @@ type Behavior struct {
 
 	// AutoApprove approves device authorizations when they start.
 	AutoApprove bool
+
+	LicenseBehavior
 }
 
 func (o *Options) setDefaults() {
@@ -111,10 +113,11 @@ type Server struct {
 	licenses *licenseManager
 	identity *identityCenter
 
-	url    string
-	server *http.Server
-	stop   context.CancelFunc
-	served chan struct{} // closed when the server has ended
+	url       string
+	inProcess *inProcess // nil if there is a network
+	server    *http.Server
+	stop      context.CancelFunc
+	served    chan struct{} // closed when the server has ended
 }
 
 // New returns an emulator that does not listen yet. It knows one license and
@@ -140,7 +143,7 @@ func New(options Options) (*Server, error) {
 	s.licenseManager = newLicenseManager(s)
 	s.oidc = newOIDC(s)
 	s.sts = newSTS(s)
-	s.licenses.licenses[s.LicenseArn()] = true
+	s.licenses.seed(s.LicenseArn(), seedSKU)
 	return s, nil
 }
 
@@ -187,6 +190,9 @@ func checkLoopback(addr string) error {
 
 // Close stops serving and ends every connection. Closing again does nothing.
 func (s *Server) Close() error {
+	if s.inProcess != nil {
+		s.inProcess.closed.Store(true)
+	}
 	if s.server == nil {
 		return nil
 	}
@@ -202,12 +208,16 @@ func (s *Server) URL() string { return s.url }
 // Config returns a configuration whose clients call this server, sign as it
 // wants, and go by its clock.
 func (s *Server) Config() awstokens.Config {
-	return awstokens.Config{
+	cfg := awstokens.Config{
 		Region:       s.options.Region,
 		BaseEndpoint: s.url,
 		Credentials:  awstokens.StaticCredentials(s.options.AccessKeyID, s.options.SecretAccessKey, ""),
 		Now:          s.clock.now,
 	}
+	if s.inProcess != nil {
+		cfg.HTTPClient = s.inProcess
+	}
+	return cfg
 }
 
 // Now returns the emulator's time.
@@ -239,13 +249,6 @@ func (s *Server) Behave(change func(*Behavior)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.options.Behavior)
-}
-
-// AddLicense makes a license exist.
-func (s *Server) AddLicense(arn string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.licenses.licenses[arn] = true
 }
 
 // Minted returns how many refresh tokens were made for a ClientToken.

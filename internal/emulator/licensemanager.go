@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"encoding/base64"
 	"net/http"
 	"reflect"
 	"slices"
@@ -12,21 +11,23 @@ import (
 )
 
 const (
-	refreshTokenDays   = 365
-	accessTokenLife    = time.Hour
-	clientTokenWindow  = 10 * time.Minute
-	defaultListResults = 100       // not published
-	maxExpirationDays  = 100 * 365 // not published; it keeps years at four digits
+	refreshTokenDays  = 365
+	accessTokenLife   = time.Hour
+	clientTokenWindow = 10 * time.Minute
+	maxExpirationDays = 100 * 365 // not published; it keeps years at four digits
 )
 
 // licenseManager is the state of AWS License Manager.
 type licenseManager struct {
 	*Server
-	licenses map[string]bool
-	tokens   []*refreshToken // in the order of their creation
-	byID     map[string]*refreshToken
-	requests map[string]*tokenRequest // by ClientToken
-	minted   map[string]int           // by ClientToken
+	licenses  []*license           // in the order of their creation
+	grants    []*grant             // in the order of their creation
+	checkouts map[string]*checkout // by consumption token
+	calls     map[callName]call
+	tokens    []*refreshToken // in the order of their creation
+	byID      map[string]*refreshToken
+	requests  map[string]*tokenRequest // by ClientToken
+	minted    map[string]int           // by ClientToken
 }
 
 // refreshToken is what CreateToken made.
@@ -47,25 +48,53 @@ type tokenRequest struct {
 
 func newLicenseManager(s *Server) *service {
 	l := &licenseManager{
-		Server:   s,
-		licenses: map[string]bool{},
-		byID:     map[string]*refreshToken{},
-		requests: map[string]*tokenRequest{},
-		minted:   map[string]int{},
+		Server:    s,
+		checkouts: map[string]*checkout{},
+		calls:     map[callName]call{},
+		byID:      map[string]*refreshToken{},
+		requests:  map[string]*tokenRequest{},
+		minted:    map[string]int{},
 	}
 	s.licenses = l
+	operations := map[string]operation{
+		"CreateToken":    {signed, awsJSON(l.createToken)},
+		"GetAccessToken": {optional, awsJSON(l.getAccessToken)},
+		"ListTokens":     {signed, awsJSON(l.listTokens)},
+		"DeleteToken":    {signed, awsJSON(l.deleteToken)},
+
+		"CreateLicense":        {signed, awsJSON(l.createLicense)},
+		"CreateLicenseVersion": {signed, awsJSON(l.createLicenseVersion)},
+		"DeleteLicense":        {signed, awsJSON(l.deleteLicense)},
+		"GetLicense":           {signed, awsJSON(l.getLicense)},
+		"GetLicenseUsage":      {signed, awsJSON(l.getLicenseUsage)},
+		"ListLicenses":         {signed, awsJSON(l.listLicenses)},
+		"ListLicenseVersions":  {signed, jsonHandler("SerializationException", "InvalidParameterValueException", l.listLicenseVersions)}, // publishes no ValidationException
+		"ListReceivedLicenses": {signed, awsJSON(l.listReceivedLicenses)},
+
+		"CreateGrant":           {signed, awsJSON(l.createGrant)},
+		"CreateGrantVersion":    {signed, awsJSON(l.createGrantVersion)},
+		"AcceptGrant":           {signed, awsJSON(l.acceptGrant)},
+		"RejectGrant":           {signed, awsJSON(l.rejectGrant)},
+		"DeleteGrant":           {signed, awsJSON(l.deleteGrant)},
+		"GetGrant":              {signed, awsJSON(l.getGrant)},
+		"ListDistributedGrants": {signed, awsJSON(l.listDistributedGrants)},
+		"ListReceivedGrants":    {signed, awsJSON(l.listReceivedGrants)},
+
+		"CheckoutLicense":          {signed, awsJSON(l.checkoutLicense)},
+		"CheckoutBorrowLicense":    {signed, awsJSON(l.checkoutBorrowLicense)},
+		"CheckInLicense":           {signed, awsJSON(l.checkInLicense)},
+		"ExtendLicenseConsumption": {signed, awsJSON(l.extendLicenseConsumption)},
+	}
+	for name, op := range operations {
+		operations[name] = operation{op.auth, l.guarded(op.handle)}
+	}
 	return &service{
-		Service:   endpoint.LicenseManager,
-		result:    awsJSONResult,
-		refuse:    awsJSONRefuse,
-		throttled: "RateLimitExceededException",
-		internal:  "ServerInternalException",
-		operations: map[string]operation{
-			"CreateToken":    {signed, awsJSON(l.createToken)},
-			"GetAccessToken": {optional, awsJSON(l.getAccessToken)},
-			"ListTokens":     {signed, awsJSON(l.listTokens)},
-			"DeleteToken":    {signed, awsJSON(l.deleteToken)},
-		},
+		Service:    endpoint.LicenseManager,
+		result:     awsJSONResult,
+		refuse:     awsJSONRefuse,
+		throttled:  "RateLimitExceededException",
+		internal:   "ServerInternalException",
+		operations: operations,
 	}
 }
 
@@ -114,7 +143,7 @@ func (l *licenseManager) createToken(r *request, in *licensemanager.CreateTokenI
 	switch {
 	case days < 1 || days > maxExpirationDays:
 		return nil, fail("ValidationException", "ExpirationInDays must be positive and at most %d.", maxExpirationDays)
-	case !l.licenses[in.LicenseArn]:
+	case !l.mayMint(r, in.LicenseArn):
 		return nil, fail("ResourceNotFoundException", "License %s does not exist.", in.LicenseArn)
 	}
 	if earlier := l.requests[in.ClientToken]; earlier != nil && r.now.Before(earlier.at.Add(clientTokenWindow)) {
@@ -132,6 +161,14 @@ func (l *licenseManager) createToken(r *request, in *licensemanager.CreateTokenI
 	l.requests[in.ClientToken] = &tokenRequest{r.now, token}
 	l.minted[in.ClientToken]++
 	return createdToken(token), nil
+}
+
+// mayMint says whether the caller's account may make tokens for a license: one
+// that it issued or has a grant for.
+func (l *licenseManager) mayMint(r *request, arn string) bool {
+	of := l.find(arn)
+	return of != nil && of.deleted.IsZero() &&
+		(of.account == r.account() || l.activeGrant(r.account(), of, licensemanager.AllowedOperationCreateToken) != nil)
 }
 
 // sameInput says whether two inputs mean the same: an empty list means what an
@@ -211,76 +248,39 @@ func (l *licenseManager) getAccessToken(r *request, in *licensemanager.GetAccess
 	return object{"AccessToken": text}, nil
 }
 
-// listTokens returns a page of tokens, deleted ones too, oldest first. The
-// NextToken names the last token of the page before.
+// listTokens returns a page of tokens, deleted ones too, oldest first.
 func (l *licenseManager) listTokens(_ *request, in *licensemanager.ListTokensInput) (any, *failure) {
-	for _, filter := range in.Filters {
-		if filter.Name != "LicenseArns" {
-			return nil, fail("ValidationException", "%q is not the name of a filter; LicenseArns is.", filter.Name)
-		}
+	filters, refusal := parseFilters(in.Filters, "LicenseArns")
+	if refusal != nil {
+		return nil, inListTokensWords(refusal)
 	}
-	first, ok := l.after(in.NextToken)
-	if !ok {
-		return nil, fail("ValidationException", "NextToken is not valid.")
+	var list []licensemanager.TokenData
+	for _, token := range l.tokens {
+		list = append(list, l.describe(token))
 	}
-	limit := int(in.MaxResults)
-	if limit == 0 {
-		limit = defaultListResults
-	}
-	page := object{"Tokens": []licensemanager.TokenData{}, "NextToken": nil}
-	var items []licensemanager.TokenData
-	var last string
-	for _, token := range l.tokens[first:] {
-		if !token.matches(in) {
-			continue
-		}
-		if len(items) == limit {
-			page["NextToken"] = base64.RawURLEncoding.EncodeToString([]byte(last))
-			break
-		}
-		items, last = append(items, l.describe(token)), token.id
-	}
-	if len(items) > 0 {
-		page["Tokens"] = items
-	}
-	return page, nil
+	id := func(t licensemanager.TokenData) string { return t.TokenId }
+	out, refusal := page("Tokens", list, id, func(t licensemanager.TokenData) bool {
+		return named(in.TokenIds, t.TokenId) && filters.admit(map[string]string{"LicenseArns": t.LicenseArn})
+	}, in.MaxResults, in.NextToken)
+	return out, inListTokensWords(refusal)
 }
 
-// after returns the index of the token after the one that a NextToken names.
-func (l *licenseManager) after(nextToken string) (int, bool) {
-	if nextToken == "" {
-		return 0, true
+// inListTokensWords gives a refusal the only code for it that ListTokens
+// publishes.
+func inListTokensWords(refusal *failure) *failure {
+	if refusal != nil {
+		refusal.code = "ValidationException"
 	}
-	id, err := base64.RawURLEncoding.DecodeString(nextToken)
-	if err != nil {
-		return 0, false
-	}
-	i := slices.IndexFunc(l.tokens, func(t *refreshToken) bool { return t.id == string(id) })
-	return i + 1, i >= 0
-}
-
-func (t *refreshToken) matches(in *licensemanager.ListTokensInput) bool {
-	if len(in.TokenIds) > 0 && !slices.Contains(in.TokenIds, t.id) {
-		return false
-	}
-	for _, filter := range in.Filters {
-		if !slices.Contains(filter.Values, t.input.LicenseArn) {
-			return false
-		}
-	}
-	return true
+	return refusal
 }
 
 func (l *licenseManager) describe(t *refreshToken) licensemanager.TokenData {
-	status, layout := "AVAILABLE", "2006-01-02T15:04:05Z"
+	status := "AVAILABLE"
 	if t.deleted {
 		status = "DELETED"
 	}
-	if l.options.ZonelessTimes {
-		layout = "2006-01-02T15:04:05"
-	}
 	return licensemanager.TokenData{
-		ExpirationTime:  t.expires.Format(layout),
+		ExpirationTime:  l.stamp(t.expires),
 		LicenseArn:      t.input.LicenseArn,
 		RoleArns:        t.input.RoleArns,
 		Status:          status,

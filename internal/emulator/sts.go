@@ -194,8 +194,10 @@ func (t *securityTokens) assumeRoleWithWebIdentity(r *request, form url.Values) 
 	case !slices.Contains(access.Roles, role.arn):
 		return nil, fail("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
 	}
+	assumed := t.assume(r.now, role, name, seconds)
+	t.keys[assumed.Credentials.AccessKeyId].licenseArn = access.LicenseArn
 	return webIdentityRole{
-		assumedRole:                 t.assume(r.now, role, name, seconds),
+		assumedRole:                 assumed,
 		SubjectFromWebIdentityToken: access.Subject,
 		Provider:                    t.options.Issuer,
 		Audience:                    access.LicenseArn,

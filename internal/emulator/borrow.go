@@ -1,0 +1,129 @@
+package emulator
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"sync"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+)
+
+// signKey stands for the AWS KMS key of every issuer. It is made when it is
+// first needed, once a process, since that takes a moment.
+var signKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
+// SignKey is the public half of the key that signs checkouts of every license
+// whose issuer has a SignKey.
+func (s *Server) SignKey() (*rsa.PublicKey, error) {
+	key, err := signKey()
+	if err != nil {
+		return nil, err
+	}
+	return &key.PublicKey, nil
+}
+
+// checkoutBorrowLicense takes all that is asked for, or nothing, for as long
+// as the license can be borrowed. Unlike CheckoutLicense it has no Beneficiary
+// by which the issuer could say that it checks out its own license: it may.
+func (l *licenseManager) checkoutBorrowLicense(r *request, in *licensemanager.CheckoutBorrowLicenseInput) (any, *failure) {
+	if refusal := checkAsked(in.Entitlements); refusal != nil {
+		return nil, refusal
+	}
+	c, refusal := once(l, r, in.ClientToken, in, l.lives, func() (*checkout, *failure) {
+		from := l.findFor(r, in.LicenseArn)
+		if from == nil {
+			return nil, fail("ResourceNotFoundException", "License %s does not exist.", in.LicenseArn)
+		}
+		own := from.account == r.account()
+		borrow := from.current().ConsumptionConfiguration.BorrowConfiguration
+		switch {
+		case !own && l.activeGrant(r.account(), from, licensemanager.AllowedOperationCheckoutBorrowLicense) == nil:
+			return nil, accessDenied()
+		case borrow == nil || from.current().Issuer.SignKey == "":
+			return nil, fail("EntitlementNotAllowedException", "The license cannot be borrowed.")
+		case !from.usable(r.now):
+			return nil, nothingAllowed()
+		}
+		c := &checkout{
+			from:     from,
+			byGrant:  !own,
+			kind:     licensemanager.CheckoutTypeProvisional,
+			borrowed: true,
+			held:     l.grantable(from, in.Entitlements),
+			nodeID:   in.NodeId,
+			metadata: in.CheckoutMetadata,
+			expires:  from.until(r.now, borrow.MaxTimeToLiveInMinutes),
+		}
+		if len(c.held) < len(in.Entitlements) {
+			return nil, nothingAllowed()
+		}
+		return c, l.begin(r, c)
+	})
+	if refusal != nil {
+		return nil, refusal
+	}
+	out := l.describeCheckout(c)
+	if len(c.metadata) > 0 {
+		out["CheckoutMetadata"] = c.metadata
+	}
+	return out, nil
+}
+
+// signedCheckout is the payload of a SignedToken. It has none of the claims by
+// which a JWT expires.
+type signedCheckout struct {
+	EntitlementsAllowed     []signedEntitlement `json:"entitlementsAllowed"`
+	Expiration              string              `json:"expiration,omitempty"`
+	IssuedAt                string              `json:"issuedAt"`
+	LicenseArn              string              `json:"licenseArn"`
+	LicenseConsumptionToken string              `json:"licenseConsumptionToken"`
+	NodeID                  string              `json:"nodeId,omitempty"`
+	CheckoutMetadata        map[string]string   `json:"checkoutMetadata,omitempty"`
+}
+
+type signedEntitlement struct {
+	Name  string                         `json:"name"`
+	Unit  licensemanager.EntitlementUnit `json:"unit"`
+	Value string                         `json:"value"`
+}
+
+// sign returns the JWS of a checkout. Its dates have no zone, whatever those
+// of the answers have.
+func (c *checkout) sign() (string, error) {
+	payload := signedCheckout{
+		IssuedAt:                c.issued.Format(zonelessFormat),
+		LicenseArn:              c.from.arn,
+		LicenseConsumptionToken: c.token,
+		NodeID:                  c.nodeID,
+		CheckoutMetadata:        map[string]string{},
+	}
+	for _, e := range c.held {
+		payload.EntitlementsAllowed = append(payload.EntitlementsAllowed, signedEntitlement(e))
+	}
+	for _, m := range c.metadata {
+		payload.CheckoutMetadata[m.Name] = m.Value
+	}
+	if !c.expires.IsZero() {
+		payload.Expiration = c.expires.Format(zonelessFormat)
+	}
+	text, err := json.Marshal(payload)
+	if err != nil {
+		return "", err
+	}
+	key, err := signKey()
+	if err != nil {
+		return "", err
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.PS384, Key: key}, nil)
+	if err != nil {
+		return "", err
+	}
+	jws, err := signer.Sign(text)
+	if err != nil {
+		return "", err
+	}
+	return jws.CompactSerialize()
+}

@@ -1,0 +1,326 @@
+package emulator
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+)
+
+// checkout is what somebody holds of a license.
+type checkout struct {
+	token    string
+	from     *license
+	account  string // that holds it
+	byGrant  bool   // or else as the issuer of the license
+	kind     licensemanager.CheckoutType
+	borrowed bool // provisional, but signed for offline use
+	held     []licensemanager.EntitlementData
+	nodeID   string
+	metadata []licensemanager.Metadata
+	issued   time.Time
+	expires  time.Time // zero for never
+	signed   string    // the JWS, if the license's issuer can sign
+}
+
+// endExpired checks in by itself what has expired. It happens before every
+// operation, so that none ever sees an expired checkout.
+func (l *licenseManager) endExpired(now time.Time) {
+	maps.DeleteFunc(l.checkouts, func(_ string, c *checkout) bool { return !c.expires.IsZero() && !now.Before(c.expires) })
+}
+
+// endAll ends every checkout of a license.
+func (l *licenseManager) endAll(from *license) {
+	maps.DeleteFunc(l.checkouts, func(_ string, c *checkout) bool { return c.from == from })
+}
+
+// lives says whether a checkout has neither expired nor been checked in.
+func (l *licenseManager) lives(c *checkout) bool { return l.checkouts[c.token] == c }
+
+// consumed is how much of an entitlement is checked out of a license.
+func (l *licenseManager) consumed(from *license, name string, unit licensemanager.EntitlementUnit) int64 {
+	var total int64
+	for _, c := range l.checkouts {
+		if c.from == from {
+			total += amountOf(c.held, name, unit)
+		}
+	}
+	return total
+}
+
+// amountOf adds up what a list has of an entitlement. A feature is no amount.
+func amountOf(list []licensemanager.EntitlementData, name string, unit licensemanager.EntitlementUnit) int64 {
+	var total int64
+	for _, e := range list {
+		if e.Name == name && e.Unit == unit && unit != licensemanager.EntitlementUnitNone {
+			n, _ := amount(e.Value) // was checked
+			total += n
+		}
+	}
+	return total
+}
+
+// amount reads the Value of something that is counted.
+func amount(value string) (n int64, ok bool) {
+	unsigned, err := strconv.ParseUint(value, 10, 63)
+	return int64(unsigned), err == nil && unsigned > 0
+}
+
+// checkAsked refuses amounts that cannot be. That a missing one is among them,
+// instead of standing for 1, is the emulator's choice.
+func checkAsked(list []licensemanager.EntitlementData) *failure {
+	for _, e := range list {
+		if _, ok := amount(e.Value); !ok && e.Unit != licensemanager.EntitlementUnitNone {
+			return fail("InvalidParameterValueException", "Entitlement %q needs a positive whole number as its Value.", e.Name)
+		}
+	}
+	return nil
+}
+
+// grantable returns those of the entitlements asked for that the license has
+// and that are free, each wholly or not at all.
+func (l *licenseManager) grantable(from *license, asked []licensemanager.EntitlementData) []licensemanager.EntitlementData {
+	var held []licensemanager.EntitlementData
+	for _, want := range asked {
+		switch e := from.entitlement(want.Name, want.Unit); {
+		case e == nil:
+		case want.Unit == licensemanager.EntitlementUnitNone:
+			if want.Value == "" || want.Value == e.Value {
+				want.Value = e.Value
+				held = append(held, want)
+			}
+		default:
+			n, _ := amount(want.Value) // was checked
+			used := l.consumed(from, want.Name, want.Unit) + amountOf(held, want.Name, want.Unit)
+			if n <= limit(e)-used {
+				held = append(held, want)
+			}
+		}
+	}
+	return held
+}
+
+// limit is how much of a counted entitlement can be out at once. One without a
+// MaxCount has none.
+func limit(e *licensemanager.Entitlement) int64 {
+	if e.MaxCount == nil || e.Overage != nil && *e.Overage {
+		return math.MaxInt64
+	}
+	return *e.MaxCount
+}
+
+// checkoutLicense takes what it can get of the newest license that the caller
+// may use. The issuer's account may use its own if it names the beneficiary,
+// any other needs an active grant. Why there is nothing to get is not told.
+func (l *licenseManager) checkoutLicense(r *request, in *licensemanager.CheckoutLicenseInput) (any, *failure) {
+	if refusal := checkAsked(in.Entitlements); refusal != nil {
+		return nil, refusal
+	}
+	c, refusal := once(l, r, in.ClientToken, in, l.lives, func() (*checkout, *failure) {
+		from, byGrant := l.newest(r, in)
+		if from == nil {
+			return nil, nothingAllowed()
+		}
+		c := &checkout{from: from, byGrant: byGrant, kind: in.CheckoutType, nodeID: in.NodeId}
+		if in.CheckoutType == licensemanager.CheckoutTypeProvisional {
+			provisional := from.current().ConsumptionConfiguration.ProvisionalConfiguration
+			if provisional == nil {
+				return nil, nothingAllowed()
+			}
+			c.expires = from.until(r.now, provisional.MaxTimeToLiveInMinutes)
+		}
+		if c.held = l.grantable(from, in.Entitlements); len(c.held) == 0 {
+			return nil, nothingAllowed()
+		}
+		return c, l.begin(r, c)
+	})
+	if refusal != nil {
+		return nil, refusal
+	}
+	out := l.describeCheckout(c)
+	out["CheckoutType"] = c.kind
+	return out, nil
+}
+
+func nothingAllowed() *failure {
+	return fail("NoEntitlementsAllowedException", "No entitlements are allowed for this request.")
+}
+
+func accessDenied() *failure {
+	return fail("AccessDeniedException", "Access to the resource is denied.")
+}
+
+// newest returns the newest usable license that fits the request and that the
+// caller may check out, and whether it is a grant that permits it.
+func (l *licenseManager) newest(r *request, in *licensemanager.CheckoutLicenseInput) (from *license, byGrant bool) {
+	for _, from := range slices.Backward(l.licenses) {
+		v := from.current()
+		if v.ProductSKU != in.ProductSKU || v.Issuer.KeyFingerprint != in.KeyFingerprint ||
+			in.Beneficiary != "" && in.Beneficiary != v.Beneficiary || !from.usable(r.now) || !l.permits(r, from.arn) {
+			continue
+		}
+		if in.Beneficiary != "" && from.account == r.account() {
+			return from, false
+		}
+		if l.activeGrant(r.account(), from, licensemanager.AllowedOperationCheckoutLicense) != nil {
+			return from, true
+		}
+	}
+	return nil, false
+}
+
+// begin begins a checkout: it gets its token, its signature and its place.
+func (l *licenseManager) begin(r *request, c *checkout) *failure {
+	c.token, c.account, c.issued = randomHex(16), r.account(), r.now.Truncate(time.Second)
+	if c.from.current().Issuer.SignKey != "" {
+		var err error
+		if c.signed, err = c.sign(); err != nil {
+			return fail("ServerInternalException", "%s", err)
+		}
+	}
+	l.checkouts[c.token] = c
+	return nil
+}
+
+// describeCheckout is what the answers to both ways to check out share. A
+// member without a value is absent.
+func (l *licenseManager) describeCheckout(c *checkout) object {
+	out := object{
+		"EntitlementsAllowed":     c.held,
+		"IssuedAt":                l.stamp(c.issued),
+		"LicenseArn":              c.from.arn,
+		"LicenseConsumptionToken": c.token,
+	}
+	if !c.expires.IsZero() {
+		out["Expiration"] = l.stamp(c.expires)
+	}
+	for name, value := range map[string]string{"NodeId": c.nodeID, "SignedToken": c.signed} {
+		if value != "" {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// findCheckout returns the caller's checkout of a consumption token, if the
+// caller may do the operation with it.
+func (l *licenseManager) findCheckout(r *request, token string, operation licensemanager.AllowedOperation) (*checkout, *failure) {
+	c := l.checkouts[token]
+	switch {
+	case c == nil || c.account != r.account():
+		return nil, noSuchCheckout()
+	case !l.permits(r, c.from.arn), c.byGrant && l.activeGrant(c.account, c.from, operation) == nil:
+		return nil, accessDenied()
+	}
+	return c, nil
+}
+
+// noSuchCheckout does not repeat the token, which works like a password.
+func noSuchCheckout() *failure {
+	return fail("ResourceNotFoundException", "The license consumption token is unknown or no longer valid.")
+}
+
+// extendLicenseConsumption gives a provisional checkout a new full period. A
+// license that is suspended, or usable no more for another reason, denies it.
+func (l *licenseManager) extendLicenseConsumption(r *request, in *licensemanager.ExtendLicenseConsumptionInput) (any, *failure) {
+	c, refusal := l.findCheckout(r, in.LicenseConsumptionToken, licensemanager.AllowedOperationExtendConsumptionLicense)
+	if refusal != nil {
+		return nil, refusal
+	}
+	provisional := c.from.current().ConsumptionConfiguration.ProvisionalConfiguration
+	switch {
+	case c.kind != licensemanager.CheckoutTypeProvisional || c.borrowed:
+		return nil, fail("InvalidParameterValueException", "Only a provisional checkout can be extended.")
+	case !c.from.usable(r.now) || provisional == nil:
+		return nil, accessDenied()
+	}
+	expires, token := c.from.until(r.now, provisional.MaxTimeToLiveInMinutes), c.token
+	if in.DryRun {
+		return object{"LicenseConsumptionToken": token, "Expiration": l.stamp(expires)}, nil
+	}
+	c.expires = expires
+	if l.options.ChangeTokensOnExtend {
+		delete(l.checkouts, c.token)
+		c.token = randomHex(16)
+		l.checkouts[c.token] = c
+	}
+	return object{"LicenseConsumptionToken": c.token, "Expiration": l.stamp(c.expires)}, nil
+}
+
+// checkInLicense ends a checkout, unless the license rules it out: by an
+// entitlement whose AllowCheckIn is false, or for a borrowed one by its
+// AllowEarlyCheckIn. That an absent AllowCheckIn permits it is the emulator's
+// choice.
+func (l *licenseManager) checkInLicense(r *request, in *licensemanager.CheckInLicenseInput) (any, *failure) {
+	c, refusal := l.findCheckout(r, in.LicenseConsumptionToken, licensemanager.AllowedOperationCheckInLicense)
+	switch {
+	case refusal != nil:
+		return nil, refusal
+	case in.Beneficiary != "" && in.Beneficiary != c.from.current().Beneficiary:
+		return nil, noSuchCheckout()
+	case !c.allowsCheckIn():
+		return nil, fail("ConflictException", "The license does not allow to check this in.")
+	}
+	delete(l.checkouts, c.token)
+	return object{}, nil
+}
+
+func (c *checkout) allowsCheckIn() bool {
+	if c.borrowed {
+		borrow := c.from.current().ConsumptionConfiguration.BorrowConfiguration
+		return borrow != nil && borrow.AllowEarlyCheckIn
+	}
+	return !slices.ContainsFunc(c.held, func(held licensemanager.EntitlementData) bool {
+		e := c.from.entitlement(held.Name, held.Unit)
+		return e != nil && e.AllowCheckIn != nil && !*e.AllowCheckIn
+	})
+}
+
+// consumptionActions are what the managed policy of the consumption role
+// allows.
+var consumptionActions = []string{"CheckoutLicense", "CheckInLicense", "ExtendLicenseConsumption", "GetLicense"}
+
+// guarded puts what every operation has in common before it.
+func (l *licenseManager) guarded(handle handler) handler {
+	return func(r *request) (any, *failure) {
+		if l.confinedTo(r) != "" && !slices.Contains(consumptionActions, r.operation) {
+			return nil, fail("AccessDeniedException", "User: %s is not authorized to perform: license-manager:%s", r.caller.arn, r.operation)
+		}
+		l.endExpired(r.now)
+		return handle(r)
+	}
+}
+
+// confinedTo is the only license that the caller may use, or empty.
+func (l *licenseManager) confinedTo(r *request) string {
+	if r.caller == nil || !l.options.ConsumptionRoleOnly {
+		return ""
+	}
+	return r.caller.licenseArn
+}
+
+// permits says whether the caller's credentials may use a license.
+func (l *licenseManager) permits(r *request, licenseArn string) bool {
+	confined := l.confinedTo(r)
+	return confined == "" || confined == licenseArn
+}
+
+// SeatsTaken returns how much of an entitlement is checked out of all
+// licenses.
+func (s *Server) SeatsTaken(entitlement string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.licenses.endExpired(s.clock.now())
+	total := 0
+	for _, c := range s.licenses.checkouts {
+		for _, e := range c.held {
+			if e.Name == entitlement {
+				total += int(amountOf([]licensemanager.EntitlementData{e}, e.Name, e.Unit))
+			}
+		}
+	}
+	return total
+}

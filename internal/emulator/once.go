@@ -1,0 +1,46 @@
+package emulator
+
+import (
+	"cmp"
+	"encoding/json"
+	"time"
+)
+
+// callName is what a ClientToken stands for: one call of an operation by an
+// account.
+type callName struct{ account, operation, clientToken string }
+
+// call is the last one of a name that succeeded.
+type call struct {
+	at    time.Time
+	input string
+	made  any
+}
+
+// once carries out a call that has a ClientToken, or returns what the same
+// call made before, within the window and if that still lives. With other
+// parameters it is refused, by the only exception that all operations with a
+// ClientToken publish and that fits.
+func once[T any](l *licenseManager, r *request, clientToken string, in any, lives func(T) bool, do func() (T, *failure)) (T, *failure) {
+	input, err := json.Marshal(in) // which drops the difference between empty and absent
+	if err != nil {
+		panic(err) // it was made from JSON
+	}
+	name := callName{r.account(), r.operation, clientToken}
+	window := cmp.Or(l.options.ClientTokenWindow, clientTokenWindow)
+	if earlier, ok := l.calls[name]; ok && r.now.Before(earlier.at.Add(window)) {
+		made := earlier.made.(T)
+		switch {
+		case earlier.input != string(input):
+			var none T
+			return none, fail("ValidationException", "ClientToken was used with other parameters in the last %s.", window)
+		case lives == nil || lives(made):
+			return made, nil
+		}
+	}
+	made, refusal := do()
+	if refusal == nil {
+		l.calls[name] = call{r.now, string(input), made}
+	}
+	return made, refusal
+}
