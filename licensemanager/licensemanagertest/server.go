@@ -41,15 +41,17 @@ func NewServer(tb TB, options ...Option) *Server {
 // Start starts a server on a free loopback port, for programs that are not
 // tests. It fails if an option cannot be or no port is free.
 func Start(options ...Option) (*Server, error) {
-	var o emulator.Options
+	var s settings
 	for _, option := range options {
-		option.apply(&o)
+		option.apply(&s)
 	}
-	e, err := emulator.New(o)
+	e, err := emulator.New(s.Options)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.Listen("127.0.0.1:0", basePath); err != nil {
+	if s.withoutNetwork {
+		e.ServeInProcess(basePath)
+	} else if err := e.Listen("127.0.0.1:0", basePath); err != nil {
 		return nil, err
 	}
 	return &Server{e}, nil
@@ -82,12 +84,6 @@ func (s *Server) Advance(d time.Duration) { s.emulator.Advance(d) }
 // Freeze stops the server's clock: from then on only SetTime and Advance move
 // it.
 func (s *Server) Freeze() { s.emulator.Freeze() }
-
-// LicenseArn returns the ARN of the license that the server starts with.
-func (s *Server) LicenseArn() string { return s.emulator.LicenseArn() }
-
-// AddLicense makes CreateToken accept one more license.
-func (s *Server) AddLicense(arn string) { s.emulator.AddLicense(arn) }
 
 // RoleArn returns the ARN of a role to put into tokens. Any other role will do
 // as well: AssumeRoleWithWebIdentity accepts the roles that a token embeds.
