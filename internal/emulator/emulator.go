@@ -10,8 +10,9 @@
 // fault (faults.go), verifies the signature (sigv4.go), decodes and checks the
 // input (json.go, or the form in sts.go), and calls the operation's handler.
 // Each service is a file with its table of operations, its handlers and its
-// way to write answers and errors: licensemanager.go, oidc.go with device.go
-// and authorize.go, sts.go. A new operation is a line in a table and a
+// way to write answers and errors: licensemanager.go with licenses.go,
+// grants.go, consumption.go and borrow.go, oidc.go with device.go and
+// authorize.go, sts.go. A new operation is a line in a table and a
 // handler; a new service is a file, a field of Server and a case in route.
 //
 // # What AWS does not publish
@@ -20,7 +21,8 @@
 // the size of a page, the life of OIDC tokens: whatever nobody publishes is an
 // Option or a named constant that says so. No client should rely on it.
 //
-// Policies are not emulated: every known key may do everything.
+// Policies are not emulated: every known key may do everything that its
+// account may. LicenseBehavior.ConsumptionRoleOnly is the exception.
 package emulator
 
 import (

@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 
@@ -237,7 +236,7 @@ func (l *licenseManager) getGrant(r *request, in *licensemanager.GetGrantInput) 
 		return nil, refusal
 	}
 	if in.Version == "" {
-		return object{"Grant": g}, nil
+		return object{"Grant": *g.current()}, nil
 	}
 	for _, version := range g.versions {
 		if version.Version == in.Version {
@@ -254,9 +253,8 @@ func (l *licenseManager) listDistributedGrants(r *request, in *licensemanager.Li
 	if refusal != nil {
 		return nil, refusal
 	}
-	return page("Grants", l.grants, grantArn, func(g *grant) bool {
-		return g.grantor == r.account() && named(in.GrantArns, g.arn) && filters.admit(g.attributes())
-	}, in.MaxResults, in.NextToken)
+	made := func(g *grant) bool { return g.grantor == r.account() }
+	return l.pageOfGrants(made, filters, in.GrantArns, in.MaxResults, in.NextToken)
 }
 
 // listReceivedGrants returns a page of the grants that the caller's account
@@ -266,27 +264,34 @@ func (l *licenseManager) listReceivedGrants(r *request, in *licensemanager.ListR
 	if refusal != nil {
 		return nil, refusal
 	}
-	return page("Grants", l.grants, grantArn, func(g *grant) bool {
-		return g.grantee == r.account() && named(in.GrantArns, g.arn) && filters.admit(g.attributes())
-	}, in.MaxResults, in.NextToken)
+	got := func(g *grant) bool { return g.grantee == r.account() }
+	return l.pageOfGrants(got, filters, in.GrantArns, in.MaxResults, in.NextToken)
 }
 
-func grantArn(g *grant) string { return g.arn }
+func (l *licenseManager) pageOfGrants(visible func(*grant) bool, filters filters, arns []string, maxResults int32, nextToken string) (any, *failure) {
+	var list []licensemanager.Grant
+	for _, g := range l.grants {
+		if visible(g) {
+			list = append(list, *g.current())
+		}
+	}
+	arn := func(v licensemanager.Grant) string { return v.GrantArn }
+	return page("Grants", list, arn, func(v licensemanager.Grant) bool {
+		return named(arns, v.GrantArn) && filters.admit(l.grantAttributes(v))
+	}, maxResults, nextToken)
+}
 
-// attributes are what filters of grants look at.
-func (g *grant) attributes() map[string]string {
-	issued := licenseAttributes(g.of.current())
+// grantAttributes are what filters of grants look at.
+func (l *licenseManager) grantAttributes(v licensemanager.Grant) map[string]string {
+	issued := licenseAttributes(l.find(v.LicenseArn).current())
 	return map[string]string{
-		"LicenseArn":          g.of.arn,
-		"GrantStatus":         string(g.current().GrantStatus),
-		"GranteePrincipalARN": g.current().GranteePrincipalArn,
+		"LicenseArn":          v.LicenseArn,
+		"GrantStatus":         string(v.GrantStatus),
+		"GranteePrincipalARN": v.GranteePrincipalArn,
 		"ProductSKU":          issued["ProductSKU"],
 		"LicenseIssuerName":   issued["IssuerName"],
 	}
 }
-
-// MarshalJSON writes the current version, so that a page can list grants.
-func (g *grant) MarshalJSON() ([]byte, error) { return json.Marshal(g.current()) }
 
 // grant gives an account an active grant of all that a grant can permit.
 func (l *licenseManager) grant(of *license, account string) {

@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"net/http"
-	"reflect"
 	"slices"
 	"time"
 
@@ -26,24 +25,17 @@ type licenseManager struct {
 	calls     map[callName]call
 	tokens    []*refreshToken // in the order of their creation
 	byID      map[string]*refreshToken
-	requests  map[string]*tokenRequest // by ClientToken
-	minted    map[string]int           // by ClientToken
+	minted    map[string]int // by ClientToken
 }
 
 // refreshToken is what CreateToken made.
 type refreshToken struct {
 	id      string
+	account string // that made it
 	text    string
 	input   licensemanager.CreateTokenInput
 	expires time.Time
 	deleted bool
-}
-
-// tokenRequest is the last call of CreateToken with one ClientToken that made
-// a token.
-type tokenRequest struct {
-	at    time.Time
-	token *refreshToken
 }
 
 func newLicenseManager(s *Server) *service {
@@ -52,7 +44,6 @@ func newLicenseManager(s *Server) *service {
 		checkouts: map[string]*checkout{},
 		calls:     map[callName]call{},
 		byID:      map[string]*refreshToken{},
-		requests:  map[string]*tokenRequest{},
 		minted:    map[string]int{},
 	}
 	s.licenses = l
@@ -146,21 +137,20 @@ func (l *licenseManager) createToken(r *request, in *licensemanager.CreateTokenI
 	case !l.mayMint(r, in.LicenseArn):
 		return nil, fail("ResourceNotFoundException", "License %s does not exist.", in.LicenseArn)
 	}
-	if earlier := l.requests[in.ClientToken]; earlier != nil && r.now.Before(earlier.at.Add(clientTokenWindow)) {
-		if !sameInput(&earlier.token.input, in) {
-			return nil, fail("ValidationException", "ClientToken was used with other parameters in the last 10 minutes.")
+	token, refusal := once(l, r, in.ClientToken, in, nil, func() (*refreshToken, *failure) {
+		token, refusal := l.mint(r, in, int(days))
+		if refusal != nil {
+			return nil, refusal
 		}
-		return createdToken(earlier.token), nil
-	}
-	token, refusal := l.mint(r.now, in, int(days))
+		l.tokens = append(l.tokens, token)
+		l.byID[token.id] = token
+		l.minted[in.ClientToken]++
+		return token, nil
+	})
 	if refusal != nil {
 		return nil, refusal
 	}
-	l.tokens = append(l.tokens, token)
-	l.byID[token.id] = token
-	l.requests[in.ClientToken] = &tokenRequest{r.now, token}
-	l.minted[in.ClientToken]++
-	return createdToken(token), nil
+	return object{"Token": token.text, "TokenId": token.id, "TokenType": licensemanager.TokenTypeRefreshToken}, nil
 }
 
 // mayMint says whether the caller's account may make tokens for a license: one
@@ -171,27 +161,21 @@ func (l *licenseManager) mayMint(r *request, arn string) bool {
 		(of.account == r.account() || l.activeGrant(r.account(), of, licensemanager.AllowedOperationCreateToken) != nil)
 }
 
-// sameInput says whether two inputs mean the same: an empty list means what an
-// absent one does.
-func sameInput(a, b *licensemanager.CreateTokenInput) bool {
-	return slices.Equal(a.RoleArns, b.RoleArns) && slices.Equal(a.TokenProperties, b.TokenProperties) &&
-		a.LicenseArn == b.LicenseArn && reflect.DeepEqual(a.ExpirationInDays, b.ExpirationInDays)
-}
-
-func (l *licenseManager) mint(now time.Time, in *licensemanager.CreateTokenInput, days int) (*refreshToken, *failure) {
+func (l *licenseManager) mint(r *request, in *licensemanager.CreateTokenInput, days int) (*refreshToken, *failure) {
 	token := &refreshToken{
 		id:      randomHex(16),
+		account: r.account(),
 		input:   *in,
-		expires: now.Truncate(time.Second).AddDate(0, 0, days),
+		expires: r.now.Truncate(time.Second).AddDate(0, 0, days),
 	}
 	var err error
 	token.text, err = l.issuer.sign(claims{
 		ID:         token.id,
 		Subject:    token.id,
 		LicenseArn: in.LicenseArn,
-		Properties: append(slices.Clone(in.TokenProperties), l.issuerAccount()),
+		Properties: append(slices.Clone(in.TokenProperties), issuerAccount(r.account())),
 		Roles:      in.RoleArns,
-		IssuedAt:   now,
+		IssuedAt:   r.now,
 		Expires:    token.expires,
 	})
 	switch {
@@ -206,12 +190,8 @@ func (l *licenseManager) mint(now time.Time, in *licensemanager.CreateTokenInput
 
 // issuerAccount is the property that the service adds to those of the caller:
 // the trust policy of the consumption role asks for it among the amr.
-func (l *licenseManager) issuerAccount() string {
-	return "aws:license-manager:token-issuer-account-id:" + l.options.AccountID
-}
-
-func createdToken(t *refreshToken) object {
-	return object{"Token": t.text, "TokenId": t.id, "TokenType": licensemanager.TokenTypeRefreshToken}
+func issuerAccount(account string) string {
+	return "aws:license-manager:token-issuer-account-id:" + account
 }
 
 // getAccessToken exchanges a refresh token. What is no refresh token of this
@@ -248,15 +228,18 @@ func (l *licenseManager) getAccessToken(r *request, in *licensemanager.GetAccess
 	return object{"AccessToken": text}, nil
 }
 
-// listTokens returns a page of tokens, deleted ones too, oldest first.
-func (l *licenseManager) listTokens(_ *request, in *licensemanager.ListTokensInput) (any, *failure) {
+// listTokens returns a page of the tokens that the caller's account made,
+// deleted ones too, oldest first.
+func (l *licenseManager) listTokens(r *request, in *licensemanager.ListTokensInput) (any, *failure) {
 	filters, refusal := parseFilters(in.Filters, "LicenseArns")
 	if refusal != nil {
 		return nil, inListTokensWords(refusal)
 	}
 	var list []licensemanager.TokenData
 	for _, token := range l.tokens {
-		list = append(list, l.describe(token))
+		if token.account == r.account() {
+			list = append(list, l.describe(token))
+		}
 	}
 	id := func(t licensemanager.TokenData) string { return t.TokenId }
 	out, refusal := page("Tokens", list, id, func(t licensemanager.TokenData) bool {
@@ -293,9 +276,9 @@ func (l *licenseManager) describe(t *refreshToken) licensemanager.TokenData {
 // deleteToken deletes a token. From then on GetAccessToken denies it; access
 // tokens made from it before stay good until they expire, since nobody
 // publishes that they would not.
-func (l *licenseManager) deleteToken(_ *request, in *licensemanager.DeleteTokenInput) (any, *failure) {
+func (l *licenseManager) deleteToken(r *request, in *licensemanager.DeleteTokenInput) (any, *failure) {
 	token := l.byID[in.TokenId]
-	if token == nil || token.deleted {
+	if token == nil || token.deleted || token.account != r.account() {
 		return nil, fail("ResourceNotFoundException", "Token %s does not exist.", in.TokenId)
 	}
 	token.deleted = true

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -90,14 +91,14 @@ func (l *license) usable(now time.Time) bool {
 // ends is the end of the license's validity, or zero if it has none.
 func (l *license) ends() time.Time {
 	end, _ := l.current().Validity.Ends() // was checked
-	return end
+	return end.UTC()
 }
 
 // until is the end of a period from now on, which the license's own end cuts
 // short. It has whole seconds, as the dates of an answer do.
 func (l *license) until(now time.Time, minutes int32) time.Time {
 	end := now.Truncate(time.Second).Add(time.Duration(minutes) * time.Minute)
-	if own := l.ends(); !own.IsZero() && own.Before(end) {
+	if own := l.ends().Truncate(time.Second); !own.IsZero() && own.Before(end) {
 		return own
 	}
 	return end
@@ -474,8 +475,14 @@ func (s *Server) ChangeLicense(arn string, change func(*licensemanager.License))
 	if changed == nil {
 		return fmt.Errorf("no license %s exists", arn)
 	}
-	to := *changed.current()
-	to.Entitlements = slices.Clone(to.Entitlements)
+	text, err := json.Marshal(changed.current())
+	if err != nil {
+		return err
+	}
+	var to licensemanager.License // shares nothing with the version before
+	if err := json.Unmarshal(text, &to); err != nil {
+		return err
+	}
 	change(&to)
 	changed.change(to)
 	return nil

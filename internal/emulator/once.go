@@ -28,6 +28,9 @@ func once[T any](l *licenseManager, r *request, clientToken string, in any, live
 	}
 	name := callName{r.account(), r.operation, clientToken}
 	window := cmp.Or(l.options.ClientTokenWindow, clientTokenWindow)
+	if r.operation == "CreateToken" {
+		window = clientTokenWindow // the one that is published
+	}
 	if earlier, ok := l.calls[name]; ok && r.now.Before(earlier.at.Add(window)) {
 		made := earlier.made.(T)
 		switch {

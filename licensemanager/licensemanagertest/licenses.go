@@ -61,8 +61,11 @@ func (s *Server) ResumeLicense(arn string) {
 // server starts with. What is checked out stays so.
 func (s *Server) SetSeats(n int) {
 	s.ChangeLicense(s.LicenseArn(), func(l *licensemanager.License) {
-		count := int64(n)
-		l.Entitlements[0].MaxCount = &count
+		for i := range l.Entitlements {
+			if e := &l.Entitlements[i]; e.Name == Seats {
+				*e.MaxCount = int64(n)
+			}
+		}
 	})
 }
 
