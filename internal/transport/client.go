@@ -204,7 +204,7 @@ func (c *Client) next(ctx context.Context, a *attempt, failure error) (func(erro
 		_ = release(err)
 		return nil, notRepeated(failure, err)
 	}
-	if err := sleep(ctx, delay); err != nil {
+	if err := Sleep(ctx, delay); err != nil {
 		_ = release(err)
 		return nil, canceled(ctx, failure)
 	}
@@ -223,7 +223,8 @@ func canceled(ctx context.Context, failure error) error {
 
 func keepToken(error) error { return nil }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d, or until the context ends, whose error it then returns.
+func Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil || d <= 0 {
 		return err
 	}

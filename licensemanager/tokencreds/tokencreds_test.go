@@ -1,0 +1,227 @@
+package tokencreds_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
+)
+
+// mint makes a refresh token that embeds the server's role.
+func mint(t *testing.T, server *licensemanagertest.Server) (token awstokens.Secret, id string) {
+	t.Helper()
+	client, err := licensemanager.New(server.Config())
+	require.NoError(t, err)
+	out, err := client.CreateToken(context.Background(), &licensemanager.CreateTokenInput{
+		ClientToken:     licensemanager.NewClientToken(),
+		LicenseArn:      server.LicenseArn(),
+		RoleArns:        []string{server.RoleArn()},
+		TokenProperties: []string{"customer=example"},
+	})
+	require.NoError(t, err)
+	return out.Token, out.TokenId
+}
+
+// customer is the configuration of a machine without AWS credentials.
+func customer(server *licensemanagertest.Server) awstokens.Config {
+	cfg := server.Config()
+	cfg.Credentials = nil
+	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.BaseDelay = 1 })
+	return cfg
+}
+
+func role(server *licensemanagertest.Server) func(*tokencreds.Options) {
+	return func(o *tokencreds.Options) { o.RoleArn, o.Patience = server.RoleArn(), -1 }
+}
+
+func TestCredentialsSign(t *testing.T) {
+	server := licensemanagertest.NewServer(t)
+	token, _ := mint(t, server)
+	creds, err := tokencreds.New(customer(server), tokencreds.Token(token), role(server))
+	require.NoError(t, err)
+
+	cfg := customer(server)
+	cfg.Credentials = creds
+	client, err := licensemanager.New(cfg)
+	require.NoError(t, err)
+	for range 3 {
+		_, err = client.ListTokens(context.Background(), nil)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, 1, server.Requests("GetAccessToken"), "credentials are kept")
+
+	server.Advance(50 * time.Minute)
+	_, err = client.ListTokens(context.Background(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, 1, server.Requests("GetAccessToken"), "until they are near their end")
+
+	server.Advance(11 * time.Minute)
+	_, err = client.ListTokens(context.Background(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, 2, server.Requests("GetAccessToken"))
+}
+
+func TestTokenFile(t *testing.T) {
+	server := licensemanagertest.NewServer(t)
+	token, _ := mint(t, server)
+	for _, text := range []string{"%", "%\n", "\"%\"\n", "  \t\"%\" \r\n"} {
+		path := filepath.Join(t.TempDir(), "license_token")
+		require.NoError(t, os.WriteFile(path, []byte(replace(text, token)), 0o600))
+		creds, err := tokencreds.New(customer(server), tokencreds.File(path), role(server))
+		require.NoError(t, err)
+		_, err = creds.Retrieve(context.Background())
+		assert.NoError(t, err, "%q", text)
+	}
+}
+
+func replace(text string, token awstokens.Secret) string {
+	var out []byte
+	for i := range len(text) {
+		if text[i] == '%' {
+			out = append(out, token.Reveal()...)
+			continue
+		}
+		out = append(out, text[i])
+	}
+	return string(out)
+}
+
+func TestFromEnv(t *testing.T) {
+	server := licensemanagertest.NewServer(t)
+	token, _ := mint(t, server)
+	path := filepath.Join(t.TempDir(), "license_token")
+	require.NoError(t, os.WriteFile(path, []byte(token.Reveal()), 0o600))
+	t.Setenv("AWS_ROLE_ARN", server.RoleArn())
+	t.Setenv("AWS_ROLE_SESSION_NAME", "from-the-environment")
+
+	_, err := tokencreds.FromEnv(customer(server))
+	assert.ErrorContains(t, err, "AWS_WEB_IDENTITY_REFRESH_TOKEN_FILE and AWS_LICENSE_ACCESS_FILE")
+
+	for _, name := range []string{"AWS_LICENSE_ACCESS_FILE", "AWS_WEB_IDENTITY_REFRESH_TOKEN_FILE"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, path)
+			creds, err := tokencreds.FromEnv(customer(server))
+			require.NoError(t, err)
+			_, err = creds.Retrieve(context.Background())
+			assert.NoError(t, err)
+		})
+	}
+
+	t.Setenv("AWS_ROLE_ARN", "")
+	_, err = tokencreds.New(customer(server), tokencreds.File(path))
+	assert.ErrorContains(t, err, "AWS_ROLE_ARN")
+	_, err = tokencreds.New(awstokens.Config{}, tokencreds.File(path), role(server))
+	assert.ErrorContains(t, err, "no region")
+	_, err = tokencreds.New(customer(server), nil, role(server))
+	assert.Error(t, err)
+}
+
+// The file is replaced, and its old token deleted, again and again, in place
+// as a shell does it, while many callers ask: none may see an error, and
+// renewals happen one at a time.
+func TestRotatedFile(t *testing.T) {
+	server := licensemanagertest.NewServer(t)
+	token, id := mint(t, server)
+	seller, err := licensemanager.New(server.Config())
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "license_token")
+	require.NoError(t, os.WriteFile(path, []byte(token.Reveal()), 0o600))
+
+	var renewing sync.Mutex
+	source := func(ctx context.Context) (awstokens.Secret, error) {
+		assert.True(t, renewing.TryLock(), "two renewals at once")
+		defer renewing.Unlock()
+		return tokencreds.File(path)(ctx)
+	}
+	creds, err := tokencreds.New(customer(server), source, role(server))
+	require.NoError(t, err)
+
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	for range 100 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, err := creds.Retrieve(context.Background()); !assert.NoError(t, err) {
+					return
+				}
+			}
+		})
+	}
+	for range 20 {
+		server.Advance(56 * time.Minute)
+		next, nextID := mint(t, server)
+		require.NoError(t, os.WriteFile(path, []byte(next.Reveal()), 0o600))
+		_, err := seller.DeleteToken(context.Background(), &licensemanager.DeleteTokenInput{TokenId: id})
+		require.NoError(t, err)
+		id = nextID
+		_, err = creds.Retrieve(context.Background())
+		require.NoError(t, err)
+	}
+	close(stop)
+	wg.Wait()
+	assert.GreaterOrEqual(t, server.Requests("AssumeRoleWithWebIdentity"), 10)
+}
+
+func TestErrorsNameTheirStep(t *testing.T) {
+	server := licensemanagertest.NewServer(t)
+	token, id := mint(t, server)
+	retrieve := func(source tokencreds.Source, options ...func(*tokencreds.Options)) error {
+		creds, err := tokencreds.New(customer(server), source, append([]func(*tokencreds.Options){role(server)}, options...)...)
+		require.NoError(t, err)
+		_, err = creds.Retrieve(context.Background())
+		return err
+	}
+	failed := errors.New("no token today")
+	for name, test := range map[string]struct {
+		err  error
+		step tokencreds.Step
+		is   error
+	}{
+		"source fails": {
+			retrieve(func(context.Context) (awstokens.Secret, error) { return "", failed }), tokencreds.StepReadToken, failed,
+		},
+		"no file":     {retrieve(tokencreds.File(filepath.Join(t.TempDir(), "none"))), tokencreds.StepReadToken, os.ErrNotExist},
+		"empty token": {retrieve(tokencreds.Token(" \n")), tokencreds.StepReadToken, nil},
+		"bad token":   {retrieve(tokencreds.Token("not-a-real-token")), tokencreds.StepGetAccessToken, nil},
+		"other properties": {
+			retrieve(tokencreds.Token(token), func(o *tokencreds.Options) { o.TokenProperties = []string{"customer=other"} }),
+			tokencreds.StepGetAccessToken, nil,
+		},
+		"other role": {
+			retrieve(tokencreds.Token(token), func(o *tokencreds.Options) { o.RoleArn += "Other" }), tokencreds.StepAssumeRole, nil,
+		},
+	} {
+		var stepError *tokencreds.Error
+		if assert.ErrorAs(t, test.err, &stepError, name) {
+			assert.Equal(t, test.step, stepError.Step, name)
+			assert.NotContains(t, test.err.Error(), token.Reveal())
+			assert.NotContains(t, test.err.Error(), "not-a-real-token")
+		}
+		if test.is != nil {
+			assert.ErrorIs(t, test.err, test.is, name)
+		}
+	}
+
+	seller, err := licensemanager.New(server.Config())
+	require.NoError(t, err)
+	_, err = seller.DeleteToken(context.Background(), &licensemanager.DeleteTokenInput{TokenId: id})
+	require.NoError(t, err)
+	var denied *licensemanager.AccessDeniedException
+	assert.ErrorAs(t, retrieve(tokencreds.Token(token)), &denied)
+}
