@@ -1,0 +1,33 @@
+package lease
+
+import "context"
+
+// Verdict is the outcome of Check.
+type Verdict string
+
+// The verdicts.
+const (
+	Entitled Verdict = "entitled" // a seat was there
+	Denied   Verdict = "denied"   // the service refused it
+	Unknown  Verdict = "unknown"  // the service could not be asked
+)
+
+// Check finds out whether a seat can be had, by taking one and giving it back
+// at once. Only an explicit refusal by the service is Denied, with a
+// *DeniedError or a *PartialError; every other failure is Unknown, with its
+// error, and no reason to lock a customer out. Entitled has an error only when
+// the seat could not be given back, so that it stays taken until it expires.
+func Check(ctx context.Context, api API, request Request) (Verdict, error) {
+	l := &Lease{api: api, request: request, options: Options{Clock: realClock{}}}
+	s, err := l.checkout(ctx)
+	switch {
+	case err == nil:
+		// The caller's context may end now; the seat must go all the same.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+		defer cancel()
+		return Entitled, l.checkIn(ctx, s.token)
+	case isFinal(err):
+		return Denied, err
+	}
+	return Unknown, err
+}

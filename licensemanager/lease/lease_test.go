@@ -1,0 +1,553 @@
+package lease_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
+	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+)
+
+// service is a server without a network, and a client that does not retry: a
+// failed call is a failed renewal. In a bubble of synctest it lives through
+// weeks at once, and a goroutine that is left fails the test.
+type service struct {
+	*licensemanagertest.Server
+	client *licensemanager.Client
+}
+
+func newService(t *testing.T) *service {
+	t.Helper()
+	server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+	cfg := server.Config()
+	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 })
+	client, err := licensemanager.New(cfg)
+	require.NoError(t, err)
+	return &service{server, client}
+}
+
+// seats asks for a number of the license's seats.
+func (s *service) seats(n int64) lease.Request {
+	return lease.Request{
+		ProductSKU:     s.ProductSKU(),
+		KeyFingerprint: s.KeyFingerprint(),
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, n)},
+	}
+}
+
+func (s *service) taken() int { return s.SeatsTaken(licensemanagertest.Seats) }
+
+// events collects what a lease reports.
+type events struct {
+	mu   sync.Mutex
+	list []lease.Event
+}
+
+func (e *events) option(o *lease.Options) {
+	o.OnEvent = func(event lease.Event) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.list = append(e.list, event)
+	}
+}
+
+func (e *events) count(kind lease.EventType) (n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, event := range e.list {
+		if event.Type == kind {
+			n++
+		}
+	}
+	return n
+}
+
+func grace(d time.Duration) func(*lease.Options) {
+	return func(o *lease.Options) { o.Grace = d }
+}
+
+func TestThirtyDaysWithOneRenewalInTenFailing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.ChangeTokensOnExtend(true)
+		s.OneIn(10, "ExtendLicenseConsumption").Fail(http.StatusInternalServerError)
+		var e events
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1), e.option)
+		require.NoError(t, err)
+		for range 30 * 24 * 6 {
+			time.Sleep(10 * time.Minute)
+			require.Equal(t, 1, s.taken())
+			require.NotEqual(t, lease.Lost, l.State())
+		}
+		require.NoError(t, l.Err())
+		require.NoError(t, l.Close(context.Background()))
+		assert.Zero(t, s.taken())
+		assert.Equal(t, 1, s.Requests("CheckInLicense"))
+		assert.Equal(t, 1, s.Requests("CheckoutLicense"), "the first seat was never lost")
+		assert.Greater(t, e.count(lease.Renewed), 1000)
+		assert.Greater(t, e.count(lease.RenewalFailed), 100)
+		assert.Equal(t, 1, e.count(lease.CheckedIn))
+	})
+}
+
+func TestRenewalsAreSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.SetSeats(100)
+		start := time.Now()
+		var e events
+		var leases []*lease.Lease
+		for range 50 {
+			l, err := lease.Acquire(t.Context(), s.client, s.seats(1), e.option)
+			require.NoError(t, err)
+			leases = append(leases, l)
+		}
+		time.Sleep(40 * time.Minute)
+		synctest.Wait()
+		moments := map[time.Duration]bool{}
+		e.mu.Lock()
+		for _, event := range e.list {
+			after := event.Time.Sub(start)
+			assert.GreaterOrEqual(t, after, 30*time.Minute, "half of the life")
+			assert.LessOrEqual(t, after, 36*time.Minute, "0.6 of the life")
+			moments[after.Truncate(time.Second)] = true
+		}
+		e.mu.Unlock()
+		assert.Greater(t, len(moments), 30)
+		for _, l := range leases {
+			require.NoError(t, l.Close(t.Context()))
+		}
+	})
+}
+
+// The service goes away for good: the lease is lost at the seat's expiration
+// and the grace after it, to the second and not earlier, whether calls fail
+// or hang.
+func TestLostAtTheDocumentedMoment(t *testing.T) {
+	for name, outage := range map[string]func(licensemanagertest.Faults){
+		"refused": licensemanagertest.Faults.Cut,
+		"hanging": func(f licensemanagertest.Faults) { f.Delay(1000 * time.Hour) },
+	} {
+		for _, period := range []time.Duration{0, 10 * time.Minute, 3 * time.Hour} {
+			t.Run(name+" "+period.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newService(t)
+					var e events
+					l, err := lease.Acquire(t.Context(), s.client, s.seats(1), grace(period), e.option)
+					require.NoError(t, err)
+					outage(s.OneIn(1, ""))
+					moment := l.Expires().Add(period)
+					time.Sleep(time.Until(moment) - time.Nanosecond)
+					synctest.Wait()
+					assert.Equal(t, lease.Degraded, l.State())
+					assert.NoError(t, l.Err())
+
+					time.Sleep(time.Nanosecond)
+					synctest.Wait()
+					assert.Equal(t, lease.Lost, l.State())
+					select {
+					case <-l.Done():
+					default:
+						t.Error("Done is open")
+					}
+					var lost *lease.LostError
+					require.ErrorAs(t, l.Err(), &lost)
+					assert.True(t, lost.At.Equal(moment), "%s is not %s", lost.At, moment)
+					assert.Equal(t, 1, e.count(lease.SeatLost))
+					assert.NoError(t, l.Close(t.Context()), "there is nothing to give back")
+					assert.ErrorAs(t, l.Err(), &lost, "Close does not hide why")
+				})
+			})
+		}
+	}
+}
+
+func TestOutageIsSurvived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		var e events
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1), e.option)
+		require.NoError(t, err)
+		time.Sleep(20 * time.Minute)
+		s.OneIn(1, "").Cut()
+		time.Sleep(30 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, lease.Degraded, l.State())
+		tries := e.count(lease.RenewalFailed)
+		assert.Greater(t, tries, 10)
+		assert.Less(t, tries, 40, "tries are up to a minute apart")
+		s.ClearFaults()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Equal(t, lease.Active, l.State())
+		assert.Equal(t, 1, s.Requests("CheckoutLicense"), "with the same seat")
+		require.NoError(t, l.Close(t.Context()))
+		assert.Zero(t, s.taken())
+	})
+}
+
+// The seat expires during an outage, within the grace: the lease takes another
+// when the service is back, if there is one.
+func TestSeatThatHasGone(t *testing.T) {
+	for name, full := range map[string]bool{"another is free": false, "none is free": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newService(t)
+				s.SetSeats(1)
+				var e events
+				l, err := lease.Acquire(t.Context(), s.client, s.seats(1), grace(3*time.Hour), e.option)
+				require.NoError(t, err)
+				s.OneIn(1, "").Cut()
+				time.Sleep(2 * time.Hour)
+				assert.Zero(t, s.taken(), "the service has checked it in")
+				s.ClearFaults()
+				if full {
+					other, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+					require.NoError(t, err)
+					defer func() { assert.NoError(t, other.Close(context.Background())) }()
+				}
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				if full {
+					assert.Equal(t, lease.Lost, l.State())
+					var denied *lease.DeniedError
+					require.ErrorAs(t, l.Err(), &denied)
+					assert.Equal(t, lease.ReasonSeatsFull, denied.Reason)
+				} else {
+					assert.Equal(t, lease.Active, l.State())
+					assert.Equal(t, 1, e.count(lease.Reacquired))
+				}
+				require.NoError(t, l.Close(t.Context()))
+			})
+		})
+	}
+}
+
+func TestCloseChecksInOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		l, err := lease.Acquire(ctx, s.client, s.seats(1))
+		require.NoError(t, err)
+		cancel() // of the checkout, not of the lease
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, lease.Active, l.State())
+
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() { assert.NoError(t, l.Close(t.Context())) })
+		}
+		wg.Wait()
+		assert.NoError(t, l.Close(t.Context()))
+		assert.Zero(t, s.taken())
+		assert.Equal(t, 1, s.Requests("CheckInLicense"))
+		assert.Equal(t, lease.Closed, l.State())
+		assert.ErrorIs(t, l.Err(), lease.ErrClosed)
+		<-l.Done()
+	})
+}
+
+// The extension that is under way changes the token: the seat must be given
+// back under the new one, also when nobody waits for it any more.
+func TestCloseDuringARenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.ChangeTokensOnExtend(true)
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+		require.NoError(t, err)
+		s.Next(1, "ExtendLicenseConsumption").Delay(10 * time.Second)
+		for s.Requests("ExtendLicenseConsumption") == 0 {
+			time.Sleep(time.Second)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		assert.ErrorIs(t, l.Close(ctx), context.DeadlineExceeded)
+		assert.Equal(t, 1, s.taken())
+		require.NoError(t, l.Close(t.Context()))
+		assert.Zero(t, s.taken())
+		assert.Equal(t, 1, s.Requests("CheckInLicense"))
+	})
+}
+
+func TestCloseReportsItsFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		var e events
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1), e.option)
+		require.NoError(t, err)
+		s.OneIn(1, "CheckInLicense").Fail(http.StatusInternalServerError)
+		var internal *licensemanager.ServerInternalException
+		assert.ErrorAs(t, l.Close(t.Context()), &internal)
+		assert.ErrorAs(t, l.Close(t.Context()), &internal, "the second call says the same")
+		assert.Equal(t, 1, e.count(lease.CheckInFailed))
+	})
+}
+
+// However a checkout fails, no seat stays taken.
+func TestFailedAcquireLeavesNoSeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+
+		s.Next(1, "CheckoutLicense").LoseAnswer()
+		_, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+		var send *awstokens.SendError
+		assert.ErrorAs(t, err, &send)
+		assert.Zero(t, s.taken(), "the answer was lost")
+
+		s.Next(1, "CheckoutLicense").Delay(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = lease.Acquire(ctx, s.client, s.seats(1))
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Zero(t, s.taken(), "the context ended")
+
+		before := s.Requests("")
+		_, err = lease.Acquire(ctx, s.client, s.seats(1))
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, before, s.Requests(""), "the context had ended before")
+
+		_, err = lease.Acquire(t.Context(), s.client, s.seats(1), func(o *lease.Options) { o.RenewAt = 1 })
+		assert.Error(t, err)
+	})
+}
+
+func TestManyLeasesAndFewerSeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.SetSeats(300)
+		var wg sync.WaitGroup
+		var granted, refused, most atomic.Int64
+		release := make(chan struct{})
+		for range 500 {
+			wg.Go(func() {
+				l, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+				if err != nil {
+					var denied *lease.DeniedError
+					assert.ErrorAs(t, err, &denied)
+					refused.Add(1)
+					return
+				}
+				granted.Add(1)
+				most.Store(max(most.Load(), int64(s.taken())))
+				<-release
+				assert.NoError(t, l.Err())
+				assert.NoError(t, l.Close(t.Context()))
+			})
+		}
+		time.Sleep(5 * time.Hour)
+		assert.Equal(t, 300, s.taken())
+		close(release)
+		wg.Wait()
+		assert.Equal(t, int64(300), granted.Load())
+		assert.Equal(t, int64(200), refused.Load())
+		assert.LessOrEqual(t, most.Load(), int64(300))
+		assert.Zero(t, s.taken())
+	})
+}
+
+func TestPartialCheckout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		request := s.seats(2)
+		request.Entitlements = append(request.Entitlements, licensemanager.Feature("Unheard"))
+
+		_, err := lease.Acquire(t.Context(), s.client, request)
+		var partial *lease.PartialError
+		require.ErrorAs(t, err, &partial)
+		assert.Equal(t, []licensemanager.EntitlementData{licensemanager.Feature("Unheard")}, partial.Missing)
+		assert.ErrorContains(t, err, "Unheard")
+		assert.Zero(t, s.taken(), "the part is given back")
+
+		request.Any = true
+		l, err := lease.Acquire(t.Context(), s.client, request)
+		require.NoError(t, err)
+		assert.Equal(t, []licensemanager.EntitlementData{licensemanager.Feature("Unheard")}, l.Missing())
+		assert.Equal(t, []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, 2)}, l.Granted())
+		assert.Equal(t, s.LicenseArn(), l.LicenseArn())
+		require.NoError(t, l.Close(t.Context()))
+		assert.Zero(t, s.taken())
+	})
+}
+
+func TestRefusalsAreExplained(t *testing.T) {
+	for reason, prepare := range map[lease.Reason]func(*service, *lease.Request){
+		lease.ReasonSeatsFull:     func(s *service, r *lease.Request) { s.SetSeats(0) },
+		lease.ReasonNoLicense:     func(s *service, r *lease.Request) { r.ProductSKU = "unheard" },
+		lease.ReasonNoEntitlement: func(s *service, r *lease.Request) { r.Entitlements[0].Name = "Unheard" },
+		lease.ReasonWrongUnit: func(s *service, r *lease.Request) {
+			r.Entitlements[0] = licensemanager.Feature(licensemanagertest.Seats)
+		},
+		lease.ReasonNotAvailable: func(s *service, r *lease.Request) { s.SuspendLicense(s.LicenseArn()) },
+		lease.ReasonExpired: func(s *service, r *lease.Request) {
+			s.ChangeLicense(s.LicenseArn(), func(l *licensemanager.License) {
+				period := licensemanager.Period(time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
+				l.Validity = &period
+			})
+		},
+		lease.ReasonUnknown: func(s *service, r *lease.Request) {
+			s.SetSeats(0)
+			s.OneIn(1, "ListReceivedLicenses").Refuse("AccessDeniedException", "not in the policy of the role", nil)
+		},
+	} {
+		t.Run(string(reason), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newService(t)
+				request := s.seats(1)
+				prepare(s, &request)
+				_, err := lease.Acquire(t.Context(), s.client, request)
+				var denied *lease.DeniedError
+				require.ErrorAs(t, err, &denied)
+				assert.Equal(t, reason, denied.Reason, err.Error())
+				var exception *licensemanager.NoEntitlementsAllowedException
+				assert.ErrorAs(t, err, &exception)
+				assert.ErrorContains(t, err, string(reason))
+			})
+		})
+	}
+}
+
+func TestCheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		verdict, err := lease.Check(t.Context(), s.client, s.seats(1))
+		assert.NoError(t, err)
+		assert.Equal(t, lease.Entitled, verdict)
+		assert.Zero(t, s.taken(), "the probe leaves no seat taken")
+
+		s.Next(1, "CheckInLicense").Fail(http.StatusInternalServerError)
+		verdict, err = lease.Check(t.Context(), s.client, s.seats(1))
+		assert.Error(t, err)
+		assert.Equal(t, lease.Entitled, verdict)
+
+		s.SetSeats(0)
+		verdict, err = lease.Check(t.Context(), s.client, s.seats(1))
+		var denied *lease.DeniedError
+		assert.ErrorAs(t, err, &denied)
+		assert.Equal(t, lease.Denied, verdict)
+
+		for name, fault := range map[string]func(licensemanagertest.Faults){
+			"cut":       licensemanagertest.Faults.Cut,
+			"5xx":       func(f licensemanagertest.Faults) { f.Fail(500) },
+			"throttled": licensemanagertest.Faults.Throttle,
+			"no permission": func(f licensemanagertest.Faults) {
+				f.Refuse("AccessDeniedException", "no identity-based policy allows it", nil)
+			},
+			"other region": func(f licensemanagertest.Faults) { f.Refuse("RedirectException", "", nil) },
+		} {
+			fault(s.Next(1, "CheckoutLicense"))
+			verdict, err = lease.Check(t.Context(), s.client, s.seats(1))
+			assert.Error(t, err, name)
+			assert.Equal(t, lease.Unknown, verdict, name)
+			s.ClearFaults()
+		}
+	})
+}
+
+// clock is a Clock that a test moves.
+type clock struct {
+	mu    sync.Mutex
+	now   time.Time
+	moved chan struct{}
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	close(c.moved)
+	c.moved = make(chan struct{})
+}
+
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	until := c.Now().Add(d)
+	for {
+		c.mu.Lock()
+		now, moved := c.now, c.moved
+		c.mu.Unlock()
+		if !now.Before(until) {
+			return ctx.Err()
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// A lease lives by its own clock, here one that is a day behind the service's.
+func TestClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		c := &clock{now: time.Now().Add(-24 * time.Hour), moved: make(chan struct{})}
+		var e events
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1), e.option, func(o *lease.Options) { o.Clock = c })
+		require.NoError(t, err)
+		assert.WithinDuration(t, c.Now().Add(time.Hour), l.Expires(), time.Second)
+		c.advance(29 * time.Minute)
+		synctest.Wait()
+		assert.Zero(t, e.count(lease.Renewed))
+		c.advance(8 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, 1, e.count(lease.Renewed))
+		require.NoError(t, l.Close(t.Context()))
+	})
+}
+
+// A date that cannot be read must not cost the caller a seat that was granted.
+func TestUnreadableDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &fake{expiration: "soon"}
+		l, err := lease.Acquire(t.Context(), api, lease.Request{Entitlements: []licensemanager.EntitlementData{licensemanager.Feature("F")}})
+		require.NoError(t, err)
+		assert.Equal(t, time.Hour, time.Until(l.Expires()))
+		time.Sleep(10 * time.Hour)
+		assert.Equal(t, lease.Active, l.State())
+		require.NoError(t, l.Close(t.Context()))
+		assert.Equal(t, []string{"token"}, api.checkedIn)
+
+		api.checkoutErr = errors.New("no idea")
+		_, err = lease.Acquire(t.Context(), api, lease.Request{})
+		assert.ErrorIs(t, err, api.checkoutErr)
+	})
+}
+
+// fake is an API of the test's own.
+type fake struct {
+	expiration  string
+	checkoutErr error
+	checkedIn   []string
+}
+
+func (f *fake) CheckoutLicense(_ context.Context, in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+	if f.checkoutErr != nil {
+		return nil, f.checkoutErr
+	}
+	return &licensemanager.CheckoutLicenseOutput{LicenseConsumptionToken: "token", EntitlementsAllowed: in.Entitlements, Expiration: f.expiration}, nil
+}
+
+func (f *fake) ExtendLicenseConsumption(context.Context, *licensemanager.ExtendLicenseConsumptionInput) (*licensemanager.ExtendLicenseConsumptionOutput, error) {
+	return &licensemanager.ExtendLicenseConsumptionOutput{Expiration: f.expiration}, nil
+}
+
+func (f *fake) CheckInLicense(_ context.Context, in *licensemanager.CheckInLicenseInput) (*licensemanager.CheckInLicenseOutput, error) {
+	f.checkedIn = append(f.checkedIn, in.LicenseConsumptionToken)
+	return &licensemanager.CheckInLicenseOutput{}, nil
+}
