@@ -3,27 +3,27 @@ package emulator
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/json"
 	"sync"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
 // signKey stands for the AWS KMS key of every issuer. It is made when it is
 // first needed, once a process, since that takes a moment.
-var signKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
-
-// SignKey is the public half of the key that signs checkouts of every license
-// whose issuer has a SignKey.
-func (s *Server) SignKey() (*rsa.PublicKey, error) {
-	key, err := signKey()
+var signKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		return nil, err
+		panic(err) // the size is a good one, and randomness never fails
 	}
-	return &key.PublicKey, nil
-}
+	return key
+})
+
+// SignKey is the public half of the key that signs the checkouts of every
+// license whose issuer has a SignKey.
+func (s *Server) SignKey() *rsa.PublicKey { return &signKey().PublicKey }
 
 // checkoutBorrowLicense takes all that is asked for, or nothing, for as long
 // as the license can be borrowed. Unlike CheckoutLicense it has no Beneficiary
@@ -109,21 +109,9 @@ func (c *checkout) sign() (string, error) {
 	if !c.expires.IsZero() {
 		payload.Expiration = c.expires.Format(zonelessFormat)
 	}
-	text, err := json.Marshal(payload)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.PS384, Key: signKey()}, nil)
 	if err != nil {
 		return "", err
 	}
-	key, err := signKey()
-	if err != nil {
-		return "", err
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.PS384, Key: key}, nil)
-	if err != nil {
-		return "", err
-	}
-	jws, err := signer.Sign(text)
-	if err != nil {
-		return "", err
-	}
-	return jws.CompactSerialize()
+	return jwt.Signed(signer).Claims(payload).Serialize()
 }

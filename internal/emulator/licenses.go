@@ -97,7 +97,7 @@ func (l *license) ends() time.Time {
 // until is the end of a period from now on, which the license's own end cuts
 // short. It has whole seconds, as the dates of an answer do.
 func (l *license) until(now time.Time, minutes int32) time.Time {
-	end := now.Truncate(time.Second).Add(time.Duration(minutes) * time.Minute)
+	end := time.Unix(now.Unix()+int64(minutes)*60, 0).UTC()
 	if own := l.ends().Truncate(time.Second); !own.IsZero() && own.Before(end) {
 		return own
 	}
