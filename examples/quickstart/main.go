@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/sts"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
@@ -130,5 +132,41 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	say("Assumed %s: access key %s, secret %s, until %s.", creds.AssumedRoleArn, creds.AccessKeyID, creds.SecretAccessKey, creds.Expiration.UTC().Format("15:04:05Z"))
+
+	// The product takes a seat. Packages tokencreds and lease do all of this
+	// from the refresh token on, and keep doing it.
+	product, err := customer.With(func(c *awstokens.Config) {
+		c.Credentials = awstokens.StaticCredentials(creds.AccessKeyID, creds.SecretAccessKey.Reveal(), creds.SessionToken.Reveal())
+	})
+	if err != nil {
+		return err
+	}
+	seat, err := product.CheckoutLicense(ctx, &licensemanager.CheckoutLicenseInput{
+		CheckoutType:   licensemanager.CheckoutTypeProvisional,
+		ClientToken:    licensemanager.NewClientToken(),
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, 1)},
+		KeyFingerprint: server.KeyFingerprint(),
+		ProductSKU:     server.ProductSKU(),
+	})
+	if err != nil {
+		return err
+	}
+	say("Checked out %s %s until %s; %d taken.", seat.EntitlementsAllowed[0].Value, seat.EntitlementsAllowed[0].Name, seat.Expiration, server.SeatsTaken(licensemanagertest.Seats))
+
+	server.Advance(30 * time.Minute)
+	extended, err := product.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{
+		LicenseConsumptionToken: seat.LicenseConsumptionToken,
+	})
+	if err != nil {
+		return err
+	}
+	say("Half an hour later, extended it until %s.", extended.Expiration)
+
+	if _, err := product.CheckInLicense(ctx, &licensemanager.CheckInLicenseInput{
+		LicenseConsumptionToken: extended.LicenseConsumptionToken,
+	}); err != nil {
+		return err
+	}
+	say("Checked it in; %d taken.", server.SeatsTaken(licensemanagertest.Seats))
 	return nil
 }

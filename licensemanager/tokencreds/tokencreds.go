@@ -110,7 +110,9 @@ type Error struct {
 }
 
 // Error names the step and the reason.
-func (e *Error) Error() string { return "license credentials: " + string(e.Step) + ": " + e.Err.Error() }
+func (e *Error) Error() string {
+	return "license credentials: " + string(e.Step) + ": " + e.Err.Error()
+}
 
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -179,49 +180,82 @@ func TestRotatedFile(t *testing.T) {
 }
 
 func TestErrorsNameTheirStep(t *testing.T) {
-	server := licensemanagertest.NewServer(t)
-	token, id := mint(t, server)
-	retrieve := func(source tokencreds.Source, options ...func(*tokencreds.Options)) error {
-		creds, err := tokencreds.New(customer(server), source, append([]func(*tokencreds.Options){role(server)}, options...)...)
-		require.NoError(t, err)
-		_, err = creds.Retrieve(context.Background())
-		return err
-	}
-	failed := errors.New("no token today")
-	for name, test := range map[string]struct {
-		err  error
-		step tokencreds.Step
-		is   error
-	}{
-		"source fails": {
-			retrieve(func(context.Context) (awstokens.Secret, error) { return "", failed }), tokencreds.StepReadToken, failed,
-		},
-		"no file":     {retrieve(tokencreds.File(filepath.Join(t.TempDir(), "none"))), tokencreds.StepReadToken, os.ErrNotExist},
-		"empty token": {retrieve(tokencreds.Token(" \n")), tokencreds.StepReadToken, nil},
-		"bad token":   {retrieve(tokencreds.Token("not-a-real-token")), tokencreds.StepGetAccessToken, nil},
-		"other properties": {
-			retrieve(tokencreds.Token(token), func(o *tokencreds.Options) { o.TokenProperties = []string{"customer=other"} }),
-			tokencreds.StepGetAccessToken, nil,
-		},
-		"other role": {
-			retrieve(tokencreds.Token(token), func(o *tokencreds.Options) { o.RoleArn += "Other" }), tokencreds.StepAssumeRole, nil,
-		},
-	} {
-		var stepError *tokencreds.Error
-		if assert.ErrorAs(t, test.err, &stepError, name) {
-			assert.Equal(t, test.step, stepError.Step, name)
-			assert.NotContains(t, test.err.Error(), token.Reveal())
-			assert.NotContains(t, test.err.Error(), "not-a-real-token")
+	synctest.Test(t, func(t *testing.T) {
+		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+		token, id := mint(t, server)
+		retrieve := func(source tokencreds.Source, options ...func(*tokencreds.Options)) error {
+			creds, err := tokencreds.New(customer(server), source, append([]func(*tokencreds.Options){role(server)}, options...)...)
+			require.NoError(t, err)
+			_, err = creds.Retrieve(context.Background())
+			return err
 		}
-		if test.is != nil {
-			assert.ErrorIs(t, test.err, test.is, name)
+		failed := errors.New("no token today")
+		for name, test := range map[string]struct {
+			err  error
+			step tokencreds.Step
+			is   error
+		}{
+			"source fails": {
+				retrieve(func(context.Context) (awstokens.Secret, error) { return "", failed }), tokencreds.StepReadToken, failed,
+			},
+			"no file":     {retrieve(tokencreds.File(filepath.Join(t.TempDir(), "none"))), tokencreds.StepReadToken, os.ErrNotExist},
+			"empty token": {retrieve(tokencreds.Token(" \n")), tokencreds.StepReadToken, nil},
+			"bad token":   {retrieve(tokencreds.Token("not-a-real-token")), tokencreds.StepGetAccessToken, nil},
+			"other properties": {
+				retrieve(tokencreds.Token(token), func(o *tokencreds.Options) { o.TokenProperties = []string{"customer=other"} }),
+				tokencreds.StepGetAccessToken, nil,
+			},
+			"other role": {
+				retrieve(tokencreds.Token(token), func(o *tokencreds.Options) { o.RoleArn += "Other" }), tokencreds.StepAssumeRole, nil,
+			},
+		} {
+			var stepError *tokencreds.Error
+			if assert.ErrorAs(t, test.err, &stepError, name) {
+				assert.Equal(t, test.step, stepError.Step, name)
+				assert.NotContains(t, test.err.Error(), token.Reveal())
+				assert.NotContains(t, test.err.Error(), "not-a-real-token")
+			}
+			if test.is != nil {
+				assert.ErrorIs(t, test.err, test.is, name)
+			}
 		}
-	}
 
-	seller, err := licensemanager.New(server.Config())
-	require.NoError(t, err)
-	_, err = seller.DeleteToken(context.Background(), &licensemanager.DeleteTokenInput{TokenId: id})
-	require.NoError(t, err)
-	var denied *licensemanager.AccessDeniedException
-	assert.ErrorAs(t, retrieve(tokencreds.Token(token)), &denied)
+		seller, err := licensemanager.New(server.Config())
+		require.NoError(t, err)
+		_, err = seller.DeleteToken(context.Background(), &licensemanager.DeleteTokenInput{TokenId: id})
+		require.NoError(t, err)
+		var denied *licensemanager.AccessDeniedException
+		assert.ErrorAs(t, retrieve(tokencreds.Token(token)), &denied)
+	})
+}
+
+// STS cannot reach the identity provider for a while, or IAM has not heard of
+// the role yet.
+func TestPatience(t *testing.T) {
+	for _, code := range []string{"IDPCommunicationError", "AccessDenied"} {
+		t.Run(code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+				token, _ := mint(t, server)
+				patient := func(o *tokencreds.Options) { o.RoleArn = server.RoleArn() }
+				cfg := customer(server)
+				cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 })
+				creds, err := tokencreds.New(cfg, tokencreds.Token(token), patient)
+				require.NoError(t, err)
+
+				server.Next(4, "AssumeRoleWithWebIdentity").Refuse(code, "not yet", nil)
+				_, err = creds.Retrieve(t.Context())
+				require.NoError(t, err)
+				assert.Equal(t, 5, server.Requests("AssumeRoleWithWebIdentity"))
+
+				server.Advance(2 * time.Hour)
+				server.OneIn(1, "AssumeRoleWithWebIdentity").Refuse(code, "not ever", nil)
+				start := time.Now()
+				_, err = creds.Retrieve(t.Context())
+				assert.ErrorContains(t, err, "not ever")
+				assert.LessOrEqual(t, time.Since(start), 20*time.Second)
+				assert.GreaterOrEqual(t, time.Since(start), 10*time.Second)
+			})
+		})
+	}
 }

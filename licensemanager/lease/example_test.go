@@ -1,0 +1,67 @@
+package lease_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
+	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+)
+
+// A program holds a seat for as long as it runs.
+func Example() {
+	server, err := licensemanagertest.Start() // against AWS: package tokencreds
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	client, err := licensemanager.New(server.Config())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	ctx := context.Background()
+	seat, err := lease.Acquire(ctx, client, lease.Request{
+		ProductSKU:     server.ProductSKU(),
+		KeyFingerprint: server.KeyFingerprint(), // without it, AWS Marketplace's
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, 2)},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(seat.State(), server.SeatsTaken(licensemanagertest.Seats))
+	if err := seat.Close(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(seat.State(), server.SeatsTaken(licensemanagertest.Seats))
+	// Output:
+	// active 2
+	// closed 0
+}
+
+// A probe leaves no seat taken, and says why there is none.
+func ExampleCheck() {
+	server, err := licensemanagertest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	client, err := licensemanager.New(server.Config())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	verdict, err := lease.Check(context.Background(), client, lease.Request{
+		ProductSKU:     server.ProductSKU(),
+		KeyFingerprint: server.KeyFingerprint(),
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, 11)},
+	})
+	fmt.Println(verdict, err != nil)
+	// Output: denied true
+}

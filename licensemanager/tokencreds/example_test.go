@@ -1,0 +1,58 @@
+package tokencreds_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
+)
+
+// A product has a refresh token and no AWS account.
+func Example() {
+	server, err := licensemanagertest.Start() // against AWS: Config{Region: the license's home Region}
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	ctx := context.Background()
+	seller, err := licensemanager.New(server.Config())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	minted, err := seller.CreateToken(ctx, &licensemanager.CreateTokenInput{
+		ClientToken: licensemanager.NewClientToken(),
+		LicenseArn:  server.LicenseArn(),
+		RoleArns:    []string{server.RoleArn()},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	// In a product: tokencreds.FromEnv(cfg).
+	cfg := server.Config()
+	creds, err := tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) {
+		o.RoleArn = server.RoleArn()
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cfg.Credentials = creds
+	client, err := licensemanager.New(cfg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	out, err := client.GetLicense(ctx, &licensemanager.GetLicenseInput{LicenseArn: server.LicenseArn()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(out.License.Status)
+	// Output: AVAILABLE
+}
