@@ -4,7 +4,9 @@
 // The module is a Go client for the tokens of two AWS services:
 //
 //   - Package licensemanager is AWS License Manager: long-lived refresh tokens
-//     for licenses, and the access tokens made from them.
+//     for licenses, the access tokens made from them, and the license work that
+//     they are for. Below it, tokencreds makes credentials of a refresh token,
+//     lease keeps a seat of a license, and borrow verifies a license offline.
 //   - Package ssooidc is IAM Identity Center OIDC: client registration, device
 //     authorization and tokens.
 //

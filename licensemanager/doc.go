@@ -1,5 +1,6 @@
 // Package licensemanager is a client for AWS License Manager: refresh tokens
-// for licenses, and the access tokens made from them.
+// for licenses, the access tokens made from them, and the license work that
+// they are for.
 //
 // # The story
 //
@@ -9,8 +10,15 @@
 // AWS account. There GetAccessToken, which needs no signature, exchanges it
 // for an access token that is valid for an hour, and AWS STS exchanges that
 // one (AssumeRoleWithWebIdentity) for the credentials of a role that the
-// refresh token embeds. With those, the product checks out its license.
-// ListTokens and DeleteToken manage what CreateToken made.
+// refresh token embeds: package tokencreds does both. With those credentials
+// the product checks out a seat of its license, extends it and checks it in:
+// package lease does that. A license that was borrowed for offline use is
+// verified by package borrow. ListTokens and DeleteToken manage what
+// CreateToken made.
+//
+// Sellers issue licenses (CreateLicense) and grant them to customers
+// (CreateGrant), who accept the grant (AcceptGrant) and activate it
+// (CreateGrantVersion).
 //
 //	client, err := licensemanager.New(awstokens.Config{
 //		Region:      "us-east-1",

@@ -1,0 +1,55 @@
+package borrow_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/borrow"
+	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+)
+
+// What the service hands out is what Verify takes, until it expires.
+func TestTokenOfTheService(t *testing.T) {
+	server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+	client, err := licensemanager.New(server.Config())
+	require.NoError(t, err)
+	out, err := client.CheckoutBorrowLicense(t.Context(), &licensemanager.CheckoutBorrowLicenseInput{
+		CheckoutMetadata:       []licensemanager.Metadata{{Name: "site", Value: "north"}},
+		ClientToken:            licensemanager.NewClientToken(),
+		DigitalSignatureMethod: licensemanager.DigitalSignatureMethodJwtPs384,
+		Entitlements: []licensemanager.EntitlementData{
+			licensemanager.Count(licensemanagertest.Seats, 3), licensemanager.Feature(licensemanagertest.Feature),
+		},
+		LicenseArn: server.LicenseArn(),
+		NodeId:     "node-1",
+	})
+	require.NoError(t, err)
+
+	verifier, err := borrow.NewVerifier(server.SignKey(), borrow.Options{Now: server.Now})
+	require.NoError(t, err)
+	want := borrow.Want{
+		LicenseArn:   server.LicenseArn(),
+		NodeId:       "node-1",
+		Metadata:     map[string]string{"site": "north"},
+		Entitlements: []borrow.Entitlement{borrow.Count(licensemanagertest.Seats, 3), borrow.Feature(licensemanagertest.Feature)},
+	}
+	license, err := verifier.Verify(out.SignedToken, want)
+	require.NoError(t, err)
+	expires, err := out.Expires()
+	require.NoError(t, err)
+	assert.True(t, expires.Equal(license.Expiration))
+	assert.Equal(t, out.LicenseConsumptionToken, license.LicenseConsumptionToken.Reveal())
+
+	want.NodeId = "node-2"
+	_, err = verifier.Verify(out.SignedToken, want)
+	assert.ErrorIs(t, err, borrow.ErrOtherNode)
+
+	want.NodeId = "node-1"
+	server.Advance(expires.Sub(server.Now()) + time.Second)
+	_, err = verifier.Verify(out.SignedToken, want)
+	assert.ErrorIs(t, err, borrow.ErrExpired)
+}
