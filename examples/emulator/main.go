@@ -8,6 +8,9 @@
 // In another terminal, after pasting its output:
 //
 //	aws license-manager create-token --client-token t1 --license-arn $LICENSE_ARN --role-arns $ROLE_ARN
+//	aws license-manager checkout-license --client-token t2 --checkout-type PROVISIONAL \
+//		--product-sku $PRODUCT_SKU --key-fingerprint $KEY_FINGERPRINT \
+//		--entitlements Name=AWS::Marketplace::Usage,Unit=Count,Value=1
 //
 // A device authorization waits for its user, who approves it with
 //
@@ -75,6 +78,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		{"AWS_SECRET_ACCESS_KEY", key.SecretAccessKey},
 		{"LICENSE_ARN", server.LicenseArn()},
 		{"ROLE_ARN", server.RoleArn()},
+		{"PRODUCT_SKU", server.ProductSKU()},
+		{"KEY_FINGERPRINT", server.KeyFingerprint()},
 	} {
 		if _, err := fmt.Fprintf(stdout, "export %s=%s\n", variable[0], variable[1]); err != nil {
 			return err

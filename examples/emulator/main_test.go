@@ -26,7 +26,7 @@ func start(t *testing.T, args ...string) map[string]string {
 		assert.NoError(t, <-done)
 	})
 	env := map[string]string{}
-	for lines := bufio.NewScanner(out); len(env) < 7 && lines.Scan(); {
+	for lines := bufio.NewScanner(out); len(env) < 9 && lines.Scan(); {
 		export, found := strings.CutPrefix(lines.Text(), "export ")
 		require.True(t, found, lines.Text())
 		name, value, _ := strings.Cut(export, "=")
@@ -52,6 +52,14 @@ func TestExportedVariablesReachTheServer(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.NoError(t, out.Validate())
+	_, err = client.CheckoutLicense(t.Context(), &licensemanager.CheckoutLicenseInput{
+		CheckoutType:   licensemanager.CheckoutTypeProvisional,
+		ClientToken:    licensemanager.NewClientToken(),
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count("AWS::Marketplace::Usage", 1)},
+		KeyFingerprint: env["KEY_FINGERPRINT"],
+		ProductSKU:     env["PRODUCT_SKU"],
+	})
+	assert.NoError(t, err)
 }
 
 func TestOnlyLoopback(t *testing.T) {
