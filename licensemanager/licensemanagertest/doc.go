@@ -15,6 +15,10 @@
 //	server.Next(2, "CreateToken").Throttle()
 //	server.OneIn(5, "").LoseAnswer()
 //
+// It starts with a license that can be checked out without further set-up, and
+// keeps licenses, grants and checkouts as AWS does. WithoutNetwork makes a
+// server for the bubbles of testing/synctest.
+//
 // The same server is AWS STS, so that a test can follow a token to its
 // credentials, and IAM Identity Center OIDC, whose controls IdentityCenter
 // returns.

@@ -58,7 +58,8 @@ func (f Faults) Answer(status int, header http.Header, body string) {
 }
 
 // Delay carries the request out only after d, or not at all if the client has
-// given up by then. Unlike everything else, it takes real time.
+// given up by then. Unlike everything else, it takes real time, or that of the
+// bubble of a server without a network.
 func (f Faults) Delay(d time.Duration) { f.script(emulator.Fault{Delay: d}) }
 
 // Cut ends the connection without doing anything.

@@ -12,10 +12,10 @@ import (
 
 // The entitlements of the license that the server starts with.
 const (
-	// Seats is counted; there are 10.
+	// Seats is AWS::Marketplace::Usage. It is counted; there are 10.
 	Seats = emulator.SeedCount
 
-	// Feature is there or not.
+	// Feature is Premium, which is there or not.
 	Feature = emulator.SeedFeature
 )
 
@@ -58,7 +58,7 @@ func (s *Server) ResumeLicense(arn string) {
 }
 
 // SetSeats sets how many of the entitlement Seats the license has that the
-// server starts with. What is checked out stays so.
+// server starts with, in a new version. What is checked out stays so.
 func (s *Server) SetSeats(n int) {
 	s.ChangeLicense(s.LicenseArn(), func(l *licensemanager.License) {
 		for i := range l.Entitlements {
