@@ -391,7 +391,8 @@ func (out *ExtendLicenseConsumptionOutput) Validate() error {
 	return c.Err("ExtendLicenseConsumptionOutput")
 }
 
-// Extending twice only begins the period a moment later.
+// Extending twice only begins the period a moment later, unless the lost
+// answer changed the token: the second call then finds the checkout gone.
 var extendLicenseConsumption = transport.Operation{Name: "ExtendLicenseConsumption", Auth: transport.Signed, Repeatable: true}
 
 // ExtendLicenseConsumption gives a provisional checkout a new full period of
