@@ -12,11 +12,12 @@
 //		--product-sku $PRODUCT_SKU --key-fingerprint $KEY_FINGERPRINT \
 //		--entitlements Name=AWS::Marketplace::Usage,Unit=Count,Value=1
 //
-// A device authorization waits for its user, who approves it with
+// A login waits for its user: one with a browser on a page that asks for
+// consent, one of a device on $AWS_ENDPOINT_URL/device, or for
 //
 //	curl -d user_code=ABCD-EFGH $AWS_ENDPOINT_URL/device
 //
-// or, with -auto-approve, is approved at once. Version 1 of the AWS CLI fetches
+// With -auto-approve, both are approved at once. Version 1 of the AWS CLI fetches
 // a parameter that looks like a URL, such as --start-url, unless it is told not
 // to: aws configure set cli_follow_urlparam false
 package main
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "127.0.0.1:4010", "loopback `address` to serve on; port 0 takes a free one")
 	region := flags.String("region", "us-east-1", "the `Region` that requests must be signed for")
-	autoApprove := flags.Bool("auto-approve", false, "approve device authorizations at once")
+	autoApprove := flags.Bool("auto-approve", false, "approve every login at once")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -4,8 +4,17 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
 	"slices"
+	"strings"
+
+	"github.com/seed-25f54b62/awstokens/internal/webpage"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
+
+const authorizePath = "/authorize"
 
 // Authorization is what a client asks of the authorization endpoint.
 type Authorization struct {
@@ -22,38 +31,137 @@ type Authorization struct {
 func (s *Server) Authorize(a Authorization) (code string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	scopes := a.Scopes
-	switch client := s.identity.clients[a.ClientID]; {
-	case client == nil && !isApplication(a.ClientID):
-		return "", fmt.Errorf("client %q is not registered", a.ClientID)
-	case client == nil: // an application, which knows its own rules
+	scopes, refusal := s.identity.checkAuthorization(a)
+	if refusal != nil {
+		return "", refusal
+	}
+	return s.identity.newCode(a, scopes), nil
+}
+
+// authorizationRefusal is why there is no code. Without an OAuth error, the
+// user must not be sent to the redirect URI.
+type authorizationRefusal struct{ oauthError, description string }
+
+func (r *authorizationRefusal) Error() string { return r.description }
+
+// checkAuthorization returns the scopes that consent would grant.
+func (c *identityCenter) checkAuthorization(a Authorization) ([]string, *authorizationRefusal) {
+	client := c.clients[a.ClientID]
+	switch {
+	case client == nil && isApplication(a.ClientID): // which knows its own rules
+		return a.Scopes, nil
+	case client == nil:
+		return nil, &authorizationRefusal{"", fmt.Sprintf("client %q is not registered", a.ClientID)}
 	case !client.registered(a.RedirectURI):
-		return "", fmt.Errorf("redirect URI %q is not registered for the client", a.RedirectURI)
+		return nil, &authorizationRefusal{"", fmt.Sprintf("redirect URI %q is not registered for the client", a.RedirectURI)}
+	case !c.clock.now().Before(client.expires):
+		return nil, &authorizationRefusal{"unauthorized_client", "the client's registration has expired"}
+	case !slices.Contains(client.grants, ssooidc.GrantTypeAuthorizationCode):
+		return nil, &authorizationRefusal{"unauthorized_client", "the client is not registered for authorization_code"}
 	case a.CodeChallenge == "":
-		return "", fmt.Errorf("a public client needs a code challenge")
-	default:
-		if len(scopes) == 0 {
-			scopes = client.scopes
-		}
-		for _, scope := range scopes {
-			if !slices.Contains(client.scopes, scope) {
-				return "", fmt.Errorf("scope %q is not registered for the client", scope)
-			}
+		return nil, &authorizationRefusal{"invalid_request", "a public client needs a code challenge"}
+	case len(a.Scopes) == 0:
+		return client.scopes, nil
+	}
+	for _, scope := range a.Scopes {
+		if !slices.Contains(client.scopes, scope) {
+			return nil, &authorizationRefusal{"invalid_scope", fmt.Sprintf("scope %q is not registered for the client", scope)}
 		}
 	}
-	code = "emulated-code-" + randomHex(32)
-	s.identity.codes[code] = &authorizationCode{
+	return a.Scopes, nil
+}
+
+func (c *identityCenter) newCode(a Authorization, scopes []string) string {
+	code := "emulated-code-" + randomHex(32)
+	c.codes[code] = &authorizationCode{
 		clientID:    a.ClientID,
 		redirectURI: a.RedirectURI,
 		challenge:   a.CodeChallenge,
 		scopes:      scopes,
-		expires:     s.clock.now().Add(codeLife),
+		expires:     c.clock.now().Add(codeLife),
 	}
-	return code, nil
+	return code
 }
 
 // s256 is the code challenge of a verifier.
 func s256(verifier string) string {
 	hash := sha256.Sum256([]byte(verifier))
 	return base64.RawURLEncoding.EncodeToString(hash[:])
+}
+
+// authorizePage is the authorization endpoint of RFC 6749 section 3.1, with
+// the parameter scopes where the RFC has scope. It asks the user, by a form
+// that is sent to the same address, and sends them back to the client with
+// the answer.
+func (s *Server) authorizePage(w http.ResponseWriter, r *request) {
+	if refusePage(w, r) {
+		return
+	}
+	query := r.URL.Query()
+	asked := Authorization{
+		ClientID:      query.Get("client_id"),
+		RedirectURI:   query.Get("redirect_uri"),
+		CodeChallenge: query.Get("code_challenge"),
+		Scopes:        strings.Fields(query.Get("scopes")),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	scopes, refusal := s.identity.checkAuthorization(asked)
+	if refusal == nil {
+		refusal = checkResponse(query)
+	}
+	target, err := url.Parse(asked.RedirectURI)
+	if refusal == nil && (err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https") {
+		refusal = &authorizationRefusal{"", "the redirect URI is not a URL of the web"}
+	}
+	sendBack := func(answer url.Values) { redirect(w, r, target, query.Get("state"), answer) }
+	switch {
+	case refusal != nil && refusal.oauthError == "":
+		webpage.Write(w, http.StatusBadRequest, messagePage, message{Title: "This request cannot be answered", Text: refusal.description})
+	case refusal != nil:
+		sendBack(url.Values{"error": {refusal.oauthError}, "error_description": {refusal.description}})
+	case s.options.AutoApprove, r.form().Get("decision") == "approve":
+		sendBack(url.Values{"code": {s.identity.newCode(asked, scopes)}})
+	case r.Method == http.MethodPost:
+		sendBack(url.Values{"error": {"access_denied"}, "error_description": {"The user denied the request"}})
+	default:
+		// Browsers hold a form to its targets when it is redirected, too.
+		webpage.Write(w, http.StatusOK, consentPage, map[string]any{
+			"Client": s.identity.clientName(asked.ClientID), "Scopes": scopes, "Target": target.Host,
+		}, "'self'", target.Scheme+"://"+target.Host)
+	}
+}
+
+// checkResponse checks the kinds of response and of challenge that are asked
+// for.
+func checkResponse(query url.Values) *authorizationRefusal {
+	switch {
+	case query.Get("response_type") != "code":
+		return &authorizationRefusal{"unsupported_response_type", "response_type must be code"}
+	case query.Get("code_challenge") != "" && query.Get("code_challenge_method") != "S256":
+		return &authorizationRefusal{"invalid_request", "code_challenge_method must be S256"}
+	}
+	return nil
+}
+
+// redirect sends the user back to the client with the answer and the state
+// that the client sent.
+func redirect(w http.ResponseWriter, r *request, target *url.URL, state string, answer url.Values) {
+	query := target.Query()
+	maps.Copy(query, answer)
+	if state != "" {
+		query.Set("state", state)
+	}
+	target.RawQuery = query.Encode()
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	http.Redirect(w, r.Request, target.String(), http.StatusSeeOther)
+}
+
+// clientName is what to call a client on a page.
+func (c *identityCenter) clientName(id string) string {
+	if client := c.clients[id]; client != nil {
+		return client.name
+	}
+	return id
 }

@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/seed-25f54b62/awstokens/internal/webpage"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
@@ -113,32 +115,68 @@ func (s *Server) DenyDevice(userCode string) error {
 func (s *Server) decideDevice(userCode string, state deviceState) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, grant := range s.identity.devices {
-		if grant.userCode == userCode && grant.state == devicePending && s.clock.now().Before(grant.expires) {
-			grant.state = state
-			return nil
-		}
+	grant := s.identity.waiting(userCode)
+	if grant == nil {
+		return fmt.Errorf("no device waits with the user code %q", userCode)
 	}
-	return fmt.Errorf("no device waits with the user code %q", userCode)
+	grant.state = state
+	return nil
 }
 
-// devicePage takes a user's approval: POST with the form value user_code.
+// waiting returns the device authorization that waits for its user with a
+// code, or nil. As RFC 8628 section 6.1 has it, a user may type the code in
+// lower case and without the hyphen.
+func (c *identityCenter) waiting(userCode string) *deviceGrant {
+	for _, grant := range c.devices {
+		if lettersOf(grant.userCode) == lettersOf(userCode) && grant.state == devicePending && c.clock.now().Before(grant.expires) {
+			return grant
+		}
+	}
+	return nil
+}
+
+func lettersOf(userCode string) string {
+	return strings.NewReplacer("-", "", " ", "").Replace(strings.ToUpper(userCode))
+}
+
+// devicePage asks the user for the code and for approval. A program sends the
+// form as the page does; without a decision, it approves.
 func (s *Server) devicePage(w http.ResponseWriter, r *request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		fmt.Fprintln(w, "To approve a device, POST its user_code as a form.")
+	if refusePage(w, r) {
 		return
 	}
-	form, err := url.ParseQuery(string(r.body))
-	if err == nil {
-		err = s.ApproveDevice(form.Get("user_code"))
-	}
-	if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		fmt.Fprintln(w, err)
+	if r.Method == http.MethodGet {
+		s.deviceForm(w, http.StatusOK, r.URL.Query().Get("user_code"), "")
 		return
 	}
-	fmt.Fprintln(w, "The device is approved.")
+	form := r.form()
+	userCode, state := form.Get("user_code"), deviceApproved
+	done := message{Title: "The device is approved", Text: "You can close this page and go back to the device.", Good: true}
+	if form.Get("decision") == "deny" {
+		state, done = deviceDenied, message{Title: "The device is denied", Text: "It gets no access. You can close this page."}
+	}
+	err := s.decideDevice(userCode, state)
+	switch {
+	case err != nil && r.asPage():
+		s.deviceForm(w, http.StatusBadRequest, userCode, "No device waits with this code.")
+	case err != nil:
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	case r.asPage():
+		webpage.Write(w, http.StatusOK, messagePage, done)
+	default:
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprintln(w, done.Title+".")
+	}
+}
+
+// deviceForm shows the form, and what the code stands for if there is any.
+func (s *Server) deviceForm(w http.ResponseWriter, status int, userCode, problem string) {
+	data := map[string]any{"UserCode": userCode, "Problem": problem}
+	s.mu.Lock()
+	if grant := s.identity.waiting(userCode); grant != nil {
+		client := s.identity.clients[grant.clientID]
+		data["Client"], data["Scopes"] = client.name, client.scopes
+	}
+	s.mu.Unlock()
+	webpage.Write(w, status, deviceFormPage, data, "'self'")
 }

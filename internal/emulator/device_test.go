@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -115,7 +116,8 @@ func TestAutoApprove(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-func TestDevicePage(t *testing.T) {
+// A person in a terminal approves with curl.
+func TestDevicePageByProgram(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	client := w.register(t)
@@ -126,10 +128,56 @@ func TestDevicePage(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, got.status)
 	got = w.send(t, w.request(t, "/device", form, "user_code="+device.UserCode.Reveal()))
 	assert.Equal(t, http.StatusOK, got.status, got.body)
+	assert.Equal(t, "The device is approved.\n", got.body)
 	_, err := w.poll(t, client, device)
 	assert.NoError(t, err)
 
-	req, err := http.NewRequest(http.MethodGet, device.VerificationUri, strings.NewReader(""))
-	require.NoError(t, err)
-	assert.Equal(t, http.StatusMethodNotAllowed, w.send(t, req).status)
+	denied := w.startDevice(t, client)
+	got = w.send(t, w.request(t, "/device", form, "decision=deny&user_code="+denied.UserCode.Reveal()))
+	assert.Equal(t, http.StatusOK, got.status, got.body)
+	_, err = w.poll(t, client, denied)
+	refused(t, err, "AccessDeniedException")
+}
+
+func TestDevicePageInBrowser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	client := w.register(t)
+	device := w.startDevice(t, client)
+	code := device.UserCode.Reveal()
+
+	got := w.browse(t, http.MethodGet, w.URL()+"/device", "")
+	assert.Equal(t, http.StatusOK, got.status)
+	assert.Contains(t, got.body, `<label for="code">`)
+	got = w.browse(t, http.MethodGet, device.VerificationUriComplete.Reveal(), "")
+	assert.Contains(t, got.body, `value="`+code+`"`)
+	assert.Contains(t, got.body, "<strong>test</strong>")
+	assert.Contains(t, got.body, "sso:account:access")
+
+	got = w.browse(t, http.MethodPost, w.URL()+"/device", `user_code="><b>`)
+	assert.Equal(t, http.StatusBadRequest, got.status)
+	assert.Contains(t, got.body, `role="alert"`)
+	assert.NotContains(t, got.body, "<b>")
+	typed := strings.ToLower(strings.Replace(code, "-", " ", 1))
+	got = w.browse(t, http.MethodPost, w.URL()+"/device", "decision=approve&user_code="+url.QueryEscape(typed))
+	assert.Equal(t, http.StatusOK, got.status)
+	assert.Contains(t, got.body, "The device is approved")
+	_, err := w.poll(t, client, device)
+	assert.NoError(t, err)
+}
+
+// A page of another site cannot send the forms in its visitor's name.
+func TestPagesRefuseOtherSites(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	device := w.startDevice(t, w.register(t))
+	for _, path := range []string{"/device", "/authorize"} {
+		req := w.request(t, path, "application/x-www-form-urlencoded", "user_code="+device.UserCode.Reveal())
+		req.Header.Set("Sec-Fetch-Site", "cross-site")
+		assert.Equal(t, http.StatusForbidden, w.send(t, req).status)
+		got := w.browse(t, http.MethodHead, w.URL()+path, "")
+		assert.Equal(t, http.StatusMethodNotAllowed, got.status)
+		assert.Equal(t, "GET, POST", got.header.Get("Allow"))
+	}
+	assert.NoError(t, w.ApproveDevice(device.UserCode.Reveal()), "it still waits")
 }

@@ -1,8 +1,8 @@
-// Package emulator is AWS License Manager, IAM Identity Center OIDC and AWS
-// STS on one loopback URL: in memory, with a clock that can be set and faults
-// that can be scripted. It verifies signatures, checks input by the published
-// constraints, signs real JWTs and lets things expire, so that any client, the
-// AWS CLI among them, works against it unchanged.
+// Package emulator is AWS License Manager, IAM Identity Center OIDC with its
+// access portal, and AWS STS on one loopback URL: in memory, with a clock that
+// can be set and faults that can be scripted. It verifies signatures, checks
+// input by the published constraints, signs real JWTs and lets things expire,
+// so that any client, the AWS CLI among them, works against it unchanged.
 //
 // # A request's way
 //
@@ -11,9 +11,10 @@
 // input (json.go, or the form in sts.go), and calls the operation's handler.
 // Each service is a file with its table of operations, its handlers and its
 // way to write answers and errors: licensemanager.go with licenses.go,
-// grants.go, consumption.go and borrow.go, oidc.go with device.go and
-// authorize.go, sts.go. A new operation is a line in a table and a
-// handler; a new service is a file, a field of Server and a case in route.
+// grants.go, consumption.go and borrow.go, oidc.go with device.go, authorize.go
+// and the pages of both in pages.go, portal.go, sts.go. A new operation is a
+// line in a table and a handler; a new service is a file, a field of Server and
+// a case in route.
 //
 // # What AWS does not publish
 //
@@ -82,7 +83,8 @@ type Behavior struct {
 	// CreateTokenWithIAM; the context is then only a claim of the ID token.
 	OmitIdentityContext bool
 
-	// AutoApprove approves device authorizations when they start.
+	// AutoApprove approves device authorizations when they start, and answers
+	// at the authorization endpoint without asking.
 	AutoApprove bool
 
 	LicenseBehavior
@@ -107,13 +109,14 @@ type Server struct {
 	issuer  *issuer
 	faults  faults
 
-	licenseManager, oidc, sts *service
+	licenseManager, oidc, portal, sts *service
 
 	mu       sync.Mutex // guards what follows, and the state of the services
 	keys     map[string]*accessKey
 	requests map[string]int // by qualified operation
 	licenses *licenseManager
 	identity *identityCenter
+	access   *accessPortal
 
 	url       string
 	inProcess *inProcess // nil if there is a network
@@ -144,6 +147,7 @@ func New(options Options) (*Server, error) {
 	}
 	s.licenseManager = newLicenseManager(s)
 	s.oidc = newOIDC(s)
+	s.portal = newPortal(s)
 	s.sts = newSTS(s)
 	s.licenses.seed(s.LicenseArn(), seedSKU)
 	return s, nil
@@ -311,7 +315,7 @@ func (s *Server) Qualify(preferred, operation string) (string, error) {
 		return "", nil
 	}
 	var found string
-	for _, svc := range []*service{s.licenseManager, s.oidc, s.sts} {
+	for _, svc := range []*service{s.licenseManager, s.oidc, s.portal, s.sts} {
 		if _, ok := svc.operations[operation]; ok && (found == "" || svc.ID == preferred) {
 			found = qualified(svc, operation)
 		}

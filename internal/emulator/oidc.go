@@ -35,6 +35,7 @@ type identityCenter struct {
 // oidcClient is a registration.
 type oidcClient struct {
 	id, secret   string
+	name         string
 	expires      time.Time
 	scopes       []string
 	grants       []ssooidc.GrantType
@@ -178,6 +179,7 @@ func (c *identityCenter) registerClient(r *request, in *ssooidc.RegisterClientIn
 	client := &oidcClient{
 		id:           randomHex(16),
 		secret:       "emulated-client-secret-" + randomHex(400), // real ones are that long
+		name:         in.ClientName,
 		expires:      r.now.Truncate(time.Second).Add(registrationLife),
 		scopes:       in.Scopes,
 		grants:       in.GrantTypes,
@@ -240,6 +242,7 @@ func (c *identityCenter) createToken(r *request, in *ssooidc.CreateTokenInput) (
 	if slices.Contains(client.grants, ssooidc.GrantTypeRefreshToken) {
 		answer["refreshToken"] = c.nextRefreshToken(client.id, granted, in.RefreshToken.Reveal(), in.GrantType)
 	}
+	c.access.join(answer, in.RefreshToken.Reveal())
 	return answer, nil
 }
 
@@ -280,6 +283,7 @@ func (c *identityCenter) createTokenWithIAM(r *request, in *ssooidc.CreateTokenW
 	if in.GrantType != ssooidc.GrantTypeTokenExchange || in.RequestedTokenType == ssooidc.TokenTypeRefreshToken {
 		answer["refreshToken"] = c.nextRefreshToken(in.ClientId, granted, in.RefreshToken.Reveal(), in.GrantType)
 	}
+	c.access.join(answer, in.RefreshToken.Reveal())
 	return c.withIdentity(r.now, answer, in.ClientId)
 }
 

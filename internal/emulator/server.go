@@ -161,7 +161,7 @@ func (s *Server) run(r *request, svc *service, op operation) (any, *failure) {
 }
 
 // route finds the service of a request and notes its operation, or finds a
-// page, or neither. The three services share one URL, told apart by what only
+// page, or neither. The services share one URL, told apart by what only
 // their protocols have: a target header, a path of their own, a form.
 func (s *Server) route(r *request) (*service, func(http.ResponseWriter, *request)) {
 	path := r.URL.Path
@@ -169,9 +169,15 @@ func (s *Server) route(r *request) (*service, func(http.ResponseWriter, *request
 		r.operation = operation
 		return s.oidc, nil
 	}
+	if operation, ok := portalOperation(r.Method, path); ok {
+		r.operation = operation
+		return s.portal, nil
+	}
 	switch {
 	case path == devicePath:
 		return nil, s.devicePage
+	case path == authorizePath:
+		return nil, s.authorizePage
 	case path != "" && path != "/" || r.Method != http.MethodPost:
 		return nil, nil
 	}

@@ -90,7 +90,8 @@ func (s *Server) ApproveDevice(userCode string) error { return s.emulator.Approv
 // fails if no pending authorization has it.
 func (s *Server) DenyDevice(userCode string) error { return s.emulator.DenyDevice(userCode) }
 
-// AutoApprove makes the server approve device authorizations when they start.
+// AutoApprove makes the server approve device authorizations when they start,
+// and send a browser that asks for an authorization straight back with a code.
 func (s *Server) AutoApprove(on bool) {
 	s.emulator.Behave(func(b *emulator.Behavior) { b.AutoApprove = on })
 }
