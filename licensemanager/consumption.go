@@ -112,9 +112,7 @@ type CheckoutLicenseInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *CheckoutLicenseInput) Validate() error {
-	if in == nil {
-		in = &CheckoutLicenseInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("CheckoutType", in.CheckoutType != "")
 	constraint.Enum(&c, "CheckoutType", in.CheckoutType, checkoutTypes)
@@ -162,9 +160,7 @@ func (out CheckoutLicenseOutput) Issued() (time.Time, error) { return parseTime(
 // Validate checks what the documentation promises of the output. The minimum
 // length of SignedToken, which real ones do not reach, is left out.
 func (out *CheckoutLicenseOutput) Validate() error {
-	if out == nil {
-		out = &CheckoutLicenseOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	constraint.Enum(&c, "CheckoutType", out.CheckoutType, checkoutTypes)
 	entitlementData(&c, "EntitlementsAllowed", out.EntitlementsAllowed)
@@ -227,9 +223,7 @@ type CheckoutBorrowLicenseInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *CheckoutBorrowLicenseInput) Validate() error {
-	if in == nil {
-		in = &CheckoutBorrowLicenseInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	clientToken(&c, in.ClientToken)
 	c.Required("DigitalSignatureMethod", in.DigitalSignatureMethod != "")
@@ -271,9 +265,7 @@ func (out CheckoutBorrowLicenseOutput) Issued() (time.Time, error) { return pars
 // Validate checks what the documentation promises of the output. The minimum
 // length of SignedToken, which real ones do not reach, is left out.
 func (out *CheckoutBorrowLicenseOutput) Validate() error {
-	if out == nil {
-		out = &CheckoutBorrowLicenseOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	entitlementData(&c, "EntitlementsAllowed", out.EntitlementsAllowed)
 	c.Timestamp("Expiration", out.Expiration)
@@ -317,9 +309,7 @@ type CheckInLicenseInput struct {
 
 // Validate checks that LicenseConsumptionToken is there.
 func (in *CheckInLicenseInput) Validate() error {
-	if in == nil {
-		in = &CheckInLicenseInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("LicenseConsumptionToken", in.LicenseConsumptionToken != "")
 	return c.Err("CheckInLicenseInput")
@@ -357,9 +347,7 @@ type ExtendLicenseConsumptionInput struct {
 
 // Validate checks that LicenseConsumptionToken is there.
 func (in *ExtendLicenseConsumptionInput) Validate() error {
-	if in == nil {
-		in = &ExtendLicenseConsumptionInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("LicenseConsumptionToken", in.LicenseConsumptionToken != "")
 	return c.Err("ExtendLicenseConsumptionInput")
@@ -383,9 +371,7 @@ func (out ExtendLicenseConsumptionOutput) Expires() (time.Time, error) {
 
 // Validate checks what the documentation promises of the output.
 func (out *ExtendLicenseConsumptionOutput) Validate() error {
-	if out == nil {
-		out = &ExtendLicenseConsumptionOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Timestamp("Expiration", out.Expiration)
 	return c.Err("ExtendLicenseConsumptionOutput")

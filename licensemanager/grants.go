@@ -167,9 +167,7 @@ type CreateGrantInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *CreateGrantInput) Validate() error {
-	if in == nil {
-		in = &CreateGrantInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("AllowedOperations", len(in.AllowedOperations) > 0)
 	allowed(&c, "AllowedOperations", in.AllowedOperations)
@@ -195,9 +193,7 @@ type CreateGrantOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *CreateGrantOutput) Validate() error {
-	if out == nil {
-		out = &CreateGrantOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	return checkGrant("CreateGrantOutput", out.GrantArn, out.Status)
 }
 
@@ -244,9 +240,7 @@ type CreateGrantVersionInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *CreateGrantVersionInput) Validate() error {
-	if in == nil {
-		in = &CreateGrantVersionInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	allowed(&c, "AllowedOperations", in.AllowedOperations)
 	clientToken(&c, in.ClientToken)
@@ -269,9 +263,7 @@ type CreateGrantVersionOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *CreateGrantVersionOutput) Validate() error {
-	if out == nil {
-		out = &CreateGrantVersionOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	return checkGrant("CreateGrantVersionOutput", out.GrantArn, out.Status)
 }
 
@@ -297,9 +289,7 @@ type AcceptGrantInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *AcceptGrantInput) Validate() error {
-	if in == nil {
-		in = &AcceptGrantInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("GrantArn", in.GrantArn != "")
 	c.ARN("GrantArn", in.GrantArn)
@@ -317,9 +307,7 @@ type AcceptGrantOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *AcceptGrantOutput) Validate() error {
-	if out == nil {
-		out = &AcceptGrantOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	return checkGrant("AcceptGrantOutput", out.GrantArn, out.Status)
 }
 
@@ -342,9 +330,7 @@ type RejectGrantInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *RejectGrantInput) Validate() error {
-	if in == nil {
-		in = &RejectGrantInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("GrantArn", in.GrantArn != "")
 	c.ARN("GrantArn", in.GrantArn)
@@ -362,9 +348,7 @@ type RejectGrantOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *RejectGrantOutput) Validate() error {
-	if out == nil {
-		out = &RejectGrantOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	return checkGrant("RejectGrantOutput", out.GrantArn, out.Status)
 }
 
@@ -392,9 +376,7 @@ type DeleteGrantInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *DeleteGrantInput) Validate() error {
-	if in == nil {
-		in = &DeleteGrantInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("GrantArn", in.GrantArn != "")
 	c.ARN("GrantArn", in.GrantArn)
@@ -414,9 +396,7 @@ type DeleteGrantOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *DeleteGrantOutput) Validate() error {
-	if out == nil {
-		out = &DeleteGrantOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	return checkGrant("DeleteGrantOutput", out.GrantArn, out.Status)
 }
 
@@ -450,9 +430,7 @@ type GetGrantInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *GetGrantInput) Validate() error {
-	if in == nil {
-		in = &GetGrantInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("GrantArn", in.GrantArn != "")
 	c.ARN("GrantArn", in.GrantArn)
@@ -468,9 +446,7 @@ type GetGrantOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *GetGrantOutput) Validate() error {
-	if out == nil {
-		out = &GetGrantOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Nested("Grant", out.Grant.validate())
 	return c.Err("GetGrantOutput")
@@ -514,9 +490,7 @@ type ListDistributedGrantsInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *ListDistributedGrantsInput) Validate() error {
-	if in == nil {
-		in = &ListDistributedGrantsInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	arns(&c, "GrantArns", in.GrantArns)
 	pageSize(&c, in.MaxResults)
@@ -537,9 +511,7 @@ type ListDistributedGrantsOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *ListDistributedGrantsOutput) Validate() error {
-	if out == nil {
-		out = &ListDistributedGrantsOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	grants(&c, out.Grants)
 	return c.Err("ListDistributedGrantsOutput")
@@ -588,9 +560,7 @@ type ListReceivedGrantsInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *ListReceivedGrantsInput) Validate() error {
-	if in == nil {
-		in = &ListReceivedGrantsInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	arns(&c, "GrantArns", in.GrantArns)
 	pageSize(&c, in.MaxResults)
@@ -611,9 +581,7 @@ type ListReceivedGrantsOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *ListReceivedGrantsOutput) Validate() error {
-	if out == nil {
-		out = &ListReceivedGrantsOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	grants(&c, out.Grants)
 	return c.Err("ListReceivedGrantsOutput")

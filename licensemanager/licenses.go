@@ -415,9 +415,7 @@ type CreateLicenseInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *CreateLicenseInput) Validate() error {
-	if in == nil {
-		in = &CreateLicenseInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("Beneficiary", in.Beneficiary != "")
 	clientToken(&c, in.ClientToken)
@@ -457,9 +455,7 @@ type CreateLicenseOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *CreateLicenseOutput) Validate() error {
-	if out == nil {
-		out = &CreateLicenseOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.ARN("LicenseArn", out.LicenseArn)
 	constraint.Enum(&c, "Status", out.Status, licenseStatuses)
@@ -523,9 +519,7 @@ type CreateLicenseVersionInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *CreateLicenseVersionInput) Validate() error {
-	if in == nil {
-		in = &CreateLicenseVersionInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	clientToken(&c, in.ClientToken)
 	terms(&c, in.ConsumptionConfiguration, in.Entitlements, in.Issuer, in.Validity)
@@ -550,9 +544,7 @@ type CreateLicenseVersionOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *CreateLicenseVersionOutput) Validate() error {
-	if out == nil {
-		out = &CreateLicenseVersionOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.ARN("LicenseArn", out.LicenseArn)
 	constraint.Enum(&c, "Status", out.Status, licenseStatuses)
@@ -582,9 +574,7 @@ type DeleteLicenseInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *DeleteLicenseInput) Validate() error {
-	if in == nil {
-		in = &DeleteLicenseInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("LicenseArn", in.LicenseArn != "")
 	c.ARN("LicenseArn", in.LicenseArn)
@@ -606,9 +596,7 @@ func (out DeleteLicenseOutput) Deleted() (time.Time, error) { return parseTime(o
 
 // Validate checks what the documentation promises of the output.
 func (out *DeleteLicenseOutput) Validate() error {
-	if out == nil {
-		out = &DeleteLicenseOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Timestamp("DeletionDate", out.DeletionDate)
 	constraint.Enum(&c, "Status", out.Status, licenseDeletionStatuses)
@@ -639,9 +627,7 @@ type GetLicenseInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *GetLicenseInput) Validate() error {
-	if in == nil {
-		in = &GetLicenseInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("LicenseArn", in.LicenseArn != "")
 	c.ARN("LicenseArn", in.LicenseArn)
@@ -657,9 +643,7 @@ type GetLicenseOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *GetLicenseOutput) Validate() error {
-	if out == nil {
-		out = &GetLicenseOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Nested("License", out.License.validate())
 	return c.Err("GetLicenseOutput")
@@ -693,9 +677,7 @@ type GetLicenseUsageInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *GetLicenseUsageInput) Validate() error {
-	if in == nil {
-		in = &GetLicenseUsageInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("LicenseArn", in.LicenseArn != "")
 	c.ARN("LicenseArn", in.LicenseArn)
@@ -743,9 +725,7 @@ type GetLicenseUsageOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *GetLicenseUsageOutput) Validate() error {
-	if out == nil {
-		out = &GetLicenseUsageOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Nested("LicenseUsage", out.LicenseUsage.validate())
 	return c.Err("GetLicenseUsageOutput")
@@ -791,9 +771,7 @@ type ListLicensesInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *ListLicensesInput) Validate() error {
-	if in == nil {
-		in = &ListLicensesInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	arns(&c, "LicenseArns", in.LicenseArns)
 	pageSize(&c, in.MaxResults)
@@ -814,9 +792,7 @@ type ListLicensesOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *ListLicensesOutput) Validate() error {
-	if out == nil {
-		out = &ListLicensesOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	licenses(&c, out.Licenses)
 	return c.Err("ListLicensesOutput")
@@ -861,9 +837,7 @@ type ListLicenseVersionsInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *ListLicenseVersionsInput) Validate() error {
-	if in == nil {
-		in = &ListLicenseVersionsInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("LicenseArn", in.LicenseArn != "")
 	c.ARN("LicenseArn", in.LicenseArn)
@@ -885,9 +859,7 @@ type ListLicenseVersionsOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *ListLicenseVersionsOutput) Validate() error {
-	if out == nil {
-		out = &ListLicenseVersionsOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	licenses(&c, out.Licenses)
 	return c.Err("ListLicenseVersionsOutput")
@@ -938,9 +910,7 @@ type ListReceivedLicensesInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *ListReceivedLicensesInput) Validate() error {
-	if in == nil {
-		in = &ListReceivedLicensesInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	arns(&c, "LicenseArns", in.LicenseArns)
 	pageSize(&c, in.MaxResults)
@@ -961,9 +931,7 @@ type ListReceivedLicensesOutput struct {
 
 // Validate checks what the documentation promises of the output.
 func (out *ListReceivedLicensesOutput) Validate() error {
-	if out == nil {
-		out = &ListReceivedLicensesOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	for i := range out.Licenses {
 		c.Nested("Licenses", out.Licenses[i].validate(), i)

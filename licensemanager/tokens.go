@@ -52,9 +52,7 @@ type CreateTokenInput struct {
 // which are narrower than those of other operations for ClientToken and the
 // ARNs. It reports all violations in one smithy.InvalidParamsError.
 func (in *CreateTokenInput) Validate() error {
-	if in == nil {
-		in = &CreateTokenInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("ClientToken", in.ClientToken != "")
 	c.MaxLength("ClientToken", in.ClientToken, 60)
@@ -85,9 +83,7 @@ type CreateTokenOutput struct {
 // Validate checks what the documentation promises of the output: a Token of
 // at most 4096 characters without white space, and a documented TokenType.
 func (out *CreateTokenOutput) Validate() error {
-	if out == nil {
-		out = &CreateTokenOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Required("Token", out.Token != "")
 	tokenString(&c, "Token", out.Token)
@@ -133,9 +129,7 @@ type GetAccessTokenInput struct {
 // Validate checks the input against the API's documented limits. It reports
 // all violations in one smithy.InvalidParamsError.
 func (in *GetAccessTokenInput) Validate() error {
-	if in == nil {
-		in = &GetAccessTokenInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("Token", in.Token != "")
 	tokenString(&c, "Token", in.Token)
@@ -161,9 +155,7 @@ type GetAccessTokenOutput struct {
 // Validate checks what the documentation promises of the output: an
 // AccessToken of at most 4096 characters without white space.
 func (out *GetAccessTokenOutput) Validate() error {
-	if out == nil {
-		out = &GetAccessTokenOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Required("AccessToken", out.AccessToken != "")
 	tokenString(&c, "AccessToken", out.AccessToken)
@@ -215,9 +207,7 @@ type ListTokensInput struct {
 
 // Validate checks the input against the API's documented limits.
 func (in *ListTokensInput) Validate() error {
-	if in == nil {
-		in = &ListTokensInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Range("MaxResults", int64(in.MaxResults), 1, 100)
 	return c.Err("ListTokensInput")
@@ -253,9 +243,7 @@ type ListTokensOutput struct {
 // Validate checks what the documentation promises of the output: at most 3
 // TokenProperties a token, ARNs, and dates.
 func (out *ListTokensOutput) Validate() error {
-	if out == nil {
-		out = &ListTokensOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	for i := range out.Tokens {
 		c.Nested("Tokens", out.Tokens[i].validate(), i)
@@ -306,9 +294,7 @@ type DeleteTokenInput struct {
 
 // Validate checks that TokenId is there.
 func (in *DeleteTokenInput) Validate() error {
-	if in == nil {
-		in = &DeleteTokenInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("TokenId", in.TokenId != "")
 	return c.Err("DeleteTokenInput")

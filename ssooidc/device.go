@@ -27,9 +27,7 @@ type StartDeviceAuthorizationInput struct {
 // Validate checks that the required members are there. The API documents no
 // limits.
 func (in *StartDeviceAuthorizationInput) Validate() error {
-	if in == nil {
-		in = &StartDeviceAuthorizationInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("ClientId", in.ClientId != "")
 	c.Required("ClientSecret", in.ClientSecret != "")
@@ -83,9 +81,7 @@ func (out StartDeviceAuthorizationOutput) PollInterval() time.Duration {
 // Validate checks what the documentation promises of the output: the codes and
 // where to take them.
 func (out *StartDeviceAuthorizationOutput) Validate() error {
-	if out == nil {
-		out = &StartDeviceAuthorizationOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Required("DeviceCode", out.DeviceCode != "")
 	c.Required("UserCode", out.UserCode != "")

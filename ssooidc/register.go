@@ -45,9 +45,7 @@ type RegisterClientInput struct {
 // Validate checks that the required members are there. The API documents no
 // limits.
 func (in *RegisterClientInput) Validate() error {
-	if in == nil {
-		in = &RegisterClientInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("ClientName", in.ClientName != "")
 	c.Required("ClientType", in.ClientType != "")
@@ -77,9 +75,7 @@ type RegisterClientOutput struct {
 // Validate checks what the documentation promises of the output: a client ID
 // and a secret.
 func (out *RegisterClientOutput) Validate() error {
-	if out == nil {
-		out = &RegisterClientOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Required("ClientId", out.ClientId != "")
 	c.Required("ClientSecret", out.ClientSecret != "")

@@ -75,9 +75,7 @@ type CreateTokenInput struct {
 // documents no limits, and a grant type that this package does not know is
 // left to the service.
 func (in *CreateTokenInput) Validate() error {
-	if in == nil {
-		in = &CreateTokenInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("ClientId", in.ClientId != "")
 	c.Required("ClientSecret", in.ClientSecret != "")
@@ -124,9 +122,7 @@ type CreateTokenOutput struct {
 // Validate checks what the documentation promises of the output: an access
 // token.
 func (out *CreateTokenOutput) Validate() error {
-	if out == nil {
-		out = &CreateTokenOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Required("AccessToken", out.AccessToken != "")
 	return c.Err("CreateTokenOutput")
@@ -212,9 +208,7 @@ type CreateTokenWithIAMInput struct {
 // documents no limits, and a grant type that this package does not know is
 // left to the service.
 func (in *CreateTokenWithIAMInput) Validate() error {
-	if in == nil {
-		in = &CreateTokenWithIAMInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("ClientId", in.ClientId != "")
 	c.Required("GrantType", in.GrantType != "")
@@ -286,9 +280,7 @@ type CreateTokenWithIAMOutput struct {
 // Validate checks what the documentation promises of the output: the token of
 // the issued type.
 func (out *CreateTokenWithIAMOutput) Validate() error {
-	if out == nil {
-		out = &CreateTokenWithIAMOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Required("AccessToken", out.hasToken())
 	return c.Err("CreateTokenWithIAMOutput")

@@ -3,6 +3,7 @@
 //
 // A Validate method is a Checker and one statement a constraint:
 //
+//	in = constraint.OrEmpty(in)
 //	var c constraint.Checker
 //	c.Required("LicenseArn", in.LicenseArn != "")
 //	c.StrictARN("LicenseArn", in.LicenseArn)
@@ -42,6 +43,15 @@ func (c *Checker) Err(typeName string) error {
 	v := &violations{smithy.InvalidParamsError{Context: typeName}}
 	for _, err := range c.found {
 		v.Add(err)
+	}
+	return v
+}
+
+// OrEmpty returns v, or an empty value if it is nil: a Validate method takes a
+// nil receiver for an empty one.
+func OrEmpty[T any](v *T) *T {
+	if v == nil {
+		return new(T)
 	}
 	return v
 }
