@@ -6,11 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/aws-http-auth/credentials"
@@ -28,6 +33,8 @@ type attempt struct {
 	in         input
 	out        output
 	body       []byte
+	query      string      // raw
+	header     http.Header // what of the input travels in it
 	invocation string
 
 	number    int
@@ -66,6 +73,42 @@ func (a *attempt) keepBack(err error) error {
 	return err
 }
 
+// encode encodes the input, once for all attempts.
+func (a *attempt) encode() (err error) {
+	a.query = a.op.Query
+	if a.op.Bind == nil {
+		a.body, err = a.protocol.Encode(a.in)
+		return err
+	}
+	query := url.Values{}
+	a.header = http.Header{}
+	a.op.Bind(a.in, query, a.header)
+	a.query = query.Encode()
+	return checkBound(query, a.header)
+}
+
+// checkBound refuses text that is not UTF-8, as EncodeJSON does, and what no
+// header can hold: a token that was read from a file with its line's end would
+// look like a connection that failed.
+func checkBound(query url.Values, header http.Header) error {
+	for _, values := range query {
+		if slices.ContainsFunc(values, func(v string) bool { return !utf8.ValidString(v) }) {
+			return errNotUTF8
+		}
+	}
+	for name, values := range header {
+		for _, v := range values {
+			if !utf8.ValidString(v) {
+				return errNotUTF8
+			}
+			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+				return errors.New("the value for the header " + name + " holds a line's end or another control character")
+			}
+		}
+	}
+	return nil
+}
+
 // run makes one attempt.
 func (a *attempt) run(ctx context.Context) error {
 	a.requestID, a.failedForGood, a.unanswered = "", false, false
@@ -91,10 +134,13 @@ func (a *attempt) run(ctx context.Context) error {
 
 // newRequest builds the HTTP request, without a signature.
 func (a *attempt) newRequest(ctx context.Context, body *requestBody) *http.Request {
+	if len(a.body) == 0 {
+		ctx = body.traced(ctx)
+	}
 	req := a.prototype.WithContext(ctx)
 	url := *a.endpoint
 	req.URL = &url
-	url.RawQuery = a.op.Query
+	url.RawQuery = a.query
 	if url.RawPath != "" {
 		url.RawPath += a.op.Path
 	}
@@ -116,6 +162,7 @@ func (a *attempt) newRequest(ctx context.Context, body *requestBody) *http.Reque
 	// replace them, nothing writes into them.
 	req.Header["User-Agent"] = a.userAgent
 	req.Header["Accept-Encoding"] = identityEncoding // a compressed body could outgrow the cap
+	maps.Copy(req.Header, a.header)
 	own := []string{a.invocation, "attempt=" + strconv.Itoa(a.number) + "; max=" + strconv.Itoa(a.cfg.Retryer.MaxAttempts())}
 	req.Header["Amz-Sdk-Invocation-Id"] = own[0:1:1]
 	req.Header["Amz-Sdk-Request"] = own[1:2:2]
@@ -212,6 +259,9 @@ func (a *attempt) read(resp *http.Response) error {
 }
 
 func (a *attempt) decode(body []byte) error {
+	if a.op.NoOutput && len(body) == 0 {
+		return nil
+	}
 	if err := a.protocol.Decode(body, a.out); err != nil {
 		return err
 	}
@@ -361,7 +411,8 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 }
 
 // requestBody is a request's body. It notes when it has been read to its end:
-// before that, the service cannot have had the whole request.
+// before that, the service cannot have had the whole request. Nobody reads an
+// empty one, see traced.
 type requestBody struct {
 	data []byte // all of it
 	rest []byte // what is unread
@@ -393,4 +444,14 @@ func (b *requestBody) Close() error { return nil }
 // server cannot have seen, on another connection.
 func (b *requestBody) again() (io.ReadCloser, error) {
 	return &requestBody{data: b.data, rest: b.data, first: b.first}, nil
+}
+
+// traced returns a context in which an HTTP client says when it has written a
+// request without a body.
+func (b *requestBody) traced(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(wrote httptrace.WroteRequestInfo) {
+		if wrote.Err == nil {
+			b.read.Store(true)
+		}
+	}})
 }

@@ -137,11 +137,10 @@ func (c *Client) call(ctx context.Context, op *Operation, in input, out output) 
 			return err
 		}
 	}
-	body, err := c.protocol.Encode(in)
-	if err != nil {
+	a := attempt{Client: c, op: op, in: in, out: out, invocation: NewUUID()}
+	if err := a.encode(); err != nil {
 		return &smithy.SerializationError{Err: err}
 	}
-	a := attempt{Client: c, op: op, in: in, out: out, body: body, invocation: NewUUID()}
 	release := c.cfg.Retryer.GetInitialToken()
 	var failure error // of the attempt before
 	for {

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
+var errNotUTF8 = errors.New("a text of the input is not valid UTF-8")
+
 // EncodeJSON encodes an input. It refuses text that is not UTF-8, which JSON
 // cannot carry: the encoder would send something else in its place.
 func EncodeJSON(in any) ([]byte, error) {
@@ -28,7 +30,7 @@ func EncodeJSON(in any) ([]byte, error) {
 		}
 		escapes := len(rest[:i]) - len(bytes.TrimRight(rest[:i], `\`))
 		if escapes%2 == 0 {
-			return nil, errors.New("a text of the input is not valid UTF-8")
+			return nil, errNotUTF8
 		}
 		rest = rest[i+1:]
 	}

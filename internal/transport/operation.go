@@ -6,6 +6,7 @@ package transport
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/seed-25f54b62/awstokens"
 )
@@ -30,6 +31,13 @@ type Operation struct {
 	// Repeatable says that the operation is safe to send twice: a read, a
 	// call with an idempotency token, a delete or a plain update.
 	Repeatable bool
+
+	// Bind puts an input into the query and the headers of its request, which
+	// then has no body. Nil for an input that is the body.
+	Bind func(in any, query url.Values, header http.Header)
+
+	// NoOutput says that the body of a success is empty.
+	NoOutput bool
 
 	// Missing returns the name of a member that an answer promises and out
 	// lacks, or "". A nil Missing promises nothing.
