@@ -1,10 +1,11 @@
-// Package facts proves that the types, the validation and the errors of both
+// Package facts proves that the types, the validation and the errors of the
 // clients agree with what AWS publishes. The published facts are the tables in
 // testdata; its README tells how they are laid out and how an operation is
 // added.
 package facts
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
+	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
 // Where the Go code differs from the tables on purpose, this is where it is
@@ -28,6 +30,7 @@ import (
 //
 //   - Secrets that the models do not mark: unmarkedSecrets.
 //   - Minimums that real values do not reach: unenforcedMin.
+//   - Names of structures in Go: typeNames.
 //   - Names of exception members in Go: exceptionFields, and the members that
 //     every exception has: commonFields.
 //   - \S+ is a rule for the whole value, and white space is six characters:
@@ -54,6 +57,11 @@ var unenforcedMin = map[string]string{
 	"SignedToken": "the published minimum of 4096 characters is longer than real tokens are",
 }
 
+// typeNames are the structures whose name in Go is not the API's.
+var typeNames = map[string]string{
+	"RoleCredentials": "Credentials", // that name is the function's that keeps them
+}
+
 // A table is one file of testdata.
 type table struct {
 	Service, APIVersion, Protocol, TargetPrefix, SigningName string
@@ -77,12 +85,13 @@ type shape struct {
 	Min, Max              *int64
 	Enum, Required        []string
 	Members               map[string]string
+	Query, Header         map[string]string // where a member travels if not in the body
 	Sensitive             bool
 }
 
 // A service is a client package beside its table.
 type service struct {
-	file, dir string
+	file, dir string // dir is from the module's root
 	new       func(awstokens.Config) (any, error)
 	client    reflect.Type
 	table     table
@@ -97,6 +106,10 @@ func services(t testing.TB) []*service {
 		{
 			file: "sso-oidc.json", dir: "ssooidc", client: reflect.TypeFor[*ssooidc.Client](),
 			new: func(cfg awstokens.Config) (any, error) { return ssooidc.New(cfg) },
+		},
+		{
+			file: "sso-portal.json", dir: "ssooidc/portal", client: reflect.TypeFor[*portal.Client](),
+			new: func(cfg awstokens.Config) (any, error) { return portal.New(cfg) },
 		},
 	}
 	for _, s := range all {
@@ -117,7 +130,12 @@ type operation struct {
 	in, out *node
 }
 
-// eachOperation runs a subtest for every operation of both services.
+// anyOperation returns one of a service's, for what is the same for all.
+func anyOperation(t testing.TB, s *service) *operation {
+	return bind(t, s, sorted(s.table.Operations)[0])
+}
+
+// eachOperation runs a subtest for every operation of all services.
 func eachOperation(t *testing.T, test func(t *testing.T, op *operation)) {
 	for _, s := range services(t) {
 		for _, name := range sorted(s.table.Operations) {
@@ -152,7 +170,10 @@ func bind(t testing.TB, s *service, name string) *operation {
 	op := &operation{service: s, name: name, in: b.bind(facts.Input, "", inType)}
 	require.Len(t, b.used, len(b.limits), "documented limits of %s for members that it does not have", name)
 	b.limits = nil
-	op.out = b.bind(facts.Output, "", outType)
+	op.out = &node{shape: shape{Type: "structure"}, goType: outType} // of an answer without a body
+	if facts.Output != "" {
+		op.out = b.bind(facts.Output, "", outType)
+	}
 	return op
 }
 
@@ -213,7 +234,7 @@ func (b *binder) bind(shapeName, path string, goType reflect.Type) *node {
 
 func (b *binder) bindMembers(n *node, path string) {
 	if path != "" { // inputs and outputs are called after their operation
-		require.Equal(b.t, n.shapeName, n.goType.Name())
+		require.Equal(b.t, cmp.Or(typeNames[n.shapeName], n.shapeName), n.goType.Name())
 	}
 	if path != "" {
 		path += "."
@@ -240,8 +261,10 @@ func (b *binder) bindMembers(n *node, path string) {
 	for name := range n.Members {
 		require.Contains(b.t, n.members, name, "%s lacks a member", n.goType)
 	}
-	for _, name := range n.Required {
-		require.Contains(b.t, n.Members, name)
+	for _, list := range [][]string{n.Required, sorted(n.Query), sorted(n.Header)} {
+		for _, name := range list {
+			require.Contains(b.t, n.Members, name)
+		}
 	}
 }
 

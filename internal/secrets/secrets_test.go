@@ -21,6 +21,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/aws/smithy-go/auth/bearer"
 	"github.com/aws/smithy-go/logging"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -29,6 +30,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/borrow"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
+	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
 // operation is one line for each operation of the module.
@@ -66,11 +68,15 @@ var operations = map[string]operation{
 	"ssooidc.StartDeviceAuthorization":        of(ssooidc.New, (*ssooidc.Client).StartDeviceAuthorization),
 	"ssooidc.CreateToken":                     of(ssooidc.New, (*ssooidc.Client).CreateToken),
 	"ssooidc.CreateTokenWithIAM":              of(ssooidc.New, (*ssooidc.Client).CreateTokenWithIAM),
+	"portal.ListAccounts":                     of(portal.New, (*portal.Client).ListAccounts),
+	"portal.ListAccountRoles":                 of(portal.New, (*portal.Client).ListAccountRoles),
+	"portal.GetRoleCredentials":               of(portal.New, (*portal.Client).GetRoleCredentials),
+	"portal.Logout":                           of(portal.New, (*portal.Client).Logout),
 }
 
 // others are exported structs that hold secrets and are neither an input nor
 // an output themselves.
-var others = []any{new(ssooidc.AwsAdditionalDetails), new(borrow.License)}
+var others = []any{new(ssooidc.AwsAdditionalDetails), new(portal.Credentials), new(borrow.License)}
 
 func of[C, I, O any](open func(awstokens.Config) (*C, error), call func(*C, context.Context, *I) (*O, error)) operation {
 	return operation{new(I), new(O), func(ctx context.Context, cfg awstokens.Config, in any) (any, error) {
@@ -87,6 +93,7 @@ func TestEveryOperationIsListed(t *testing.T) {
 	for name, client := range map[string]reflect.Type{
 		"licensemanager": reflect.TypeFor[*licensemanager.Client](),
 		"ssooidc":        reflect.TypeFor[*ssooidc.Client](),
+		"portal":         reflect.TypeFor[*portal.Client](),
 	} {
 		for i := range client.NumMethod() {
 			m := client.Method(i)
@@ -232,13 +239,18 @@ func TestClientsAndConfig(t *testing.T) {
 	require.NoError(t, err)
 	oidc, err := ssooidc.New(cfg)
 	require.NoError(t, err)
+	access, err := portal.New(cfg)
+	require.NoError(t, err)
+	tokens := bearer.StaticTokenProvider{Token: bearer.Token{Value: fake(1).Reveal()}}
+	role, err := portal.RoleCredentials(cfg, tokens, "111122223333", "Role", func(o *portal.Options) { o.Region = "us-east-1" })
+	require.NoError(t, err)
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", secretKey)
 	t.Setenv("AWS_SESSION_TOKEN", sessionToken)
 	fromEnv, err := awstokens.ConfigFromEnv()
 	require.NoError(t, err)
 	for name, v := range map[string]any{
-		"licensemanager.Client": lm, "ssooidc.Client": oidc, "Config": cfg, "*Config": &cfg, "Config from the environment": fromEnv,
+		"licensemanager.Client": lm, "ssooidc.Client": oidc, "portal.Client": access, "RoleCredentials": role, "Config": cfg, "*Config": &cfg, "Config from the environment": fromEnv,
 		"licensemanager.Client value": reflect.ValueOf(lm).Elem().Interface(), "ssooidc.Client value": reflect.ValueOf(oidc).Elem().Interface(),
 		"Credentials": cfg.Credentials, "EnvCredentials": fromEnv.Credentials, "Secret": fake(1), "Secrets": []awstokens.Secret{fake(1)},
 	} {
@@ -274,6 +286,9 @@ func (l *logger) Logf(_ logging.Classification, format string, args ...any) {
 type stub func(*http.Request, string) (*http.Response, error)
 
 func (s stub) Do(req *http.Request) (*http.Response, error) {
+	if req.Body == nil {
+		return s(req, "")
+	}
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return nil, err
@@ -349,7 +364,7 @@ func TestErrors(t *testing.T) {
 			return reply(400, "", "X-Amzn-Requestid", escape(echo(req, body)))
 		}
 		answers["request ID of a success that is none, "+name] = func(req *http.Request, body string) (*http.Response, error) {
-			return reply(200, "", "X-Amzn-Requestid", escape(echo(req, body)))
+			return reply(200, "none", "X-Amzn-Requestid", escape(echo(req, body)))
 		}
 		answers["send error, "+name] = func(req *http.Request, body string) (*http.Response, error) {
 			return nil, fmt.Errorf("proxy said %s: %w", escape(echo(req, body)), io.ErrUnexpectedEOF)
@@ -511,7 +526,8 @@ func TestWire(t *testing.T) {
 				body, _ := io.ReadAll(req.Body)
 				conn, _, err := http.NewResponseController(w).Hijack()
 				if assert.NoError(t, err) {
-					speak(conn, strings.ReplaceAll(string(body), "\n", " "))
+					seen := string(body) + req.Header.Get("X-Amz-Sso_bearer_token")
+					speak(conn, strings.ReplaceAll(seen, "\n", " "))
 					conn.Close()
 				}
 			}))
