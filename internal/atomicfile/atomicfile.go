@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -38,6 +39,22 @@ func Write(path string, data []byte) (err error) {
 	}
 	SyncDir(dir)
 	return nil
+}
+
+// Clean removes the temporary files of a file that killed processes left
+// behind, as far as they have not been written to for some time.
+func Clean(path string, idle time.Duration) {
+	dir, prefix := filepath.Dir(path), filepath.Base(path)+"."
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		number, ok := strings.CutPrefix(entry.Name(), prefix)
+		if !ok || strings.Trim(number, "0123456789") != "" {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) >= idle {
+			_ = os.Remove(filepath.Join(dir, entry.Name()))
+		}
+	}
 }
 
 // SyncDir makes sure that the names in a directory outlast a crash. Not every

@@ -6,10 +6,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/seed-25f54b62/awstokens/internal/atomicfile"
 )
 
 // Mark keeps the latest time that a Verifier has seen, so that a clock that
@@ -91,7 +92,7 @@ func (m *FileMark) Raise(t time.Time) error {
 	if err != nil || !t.After(kept) {
 		return err
 	}
-	return m.write(t)
+	return atomicfile.Write(m.path, []byte(t.UTC().Format(time.RFC3339Nano)+"\n"))
 }
 
 func (m *FileMark) load() (time.Time, error) {
@@ -115,35 +116,4 @@ func (m *FileMark) load() (time.Time, error) {
 		return time.Time{}, &CorruptMarkError{Path: m.path}
 	}
 	return kept, nil
-}
-
-func (m *FileMark) write(t time.Time) (err error) {
-	dir := filepath.Dir(m.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	// CreateTemp gives the mode 0600.
-	f, err := os.CreateTemp(dir, filepath.Base(m.path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.WriteString(t.UTC().Format(time.RFC3339Nano) + "\n")
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), m.path); err != nil {
-		return err
-	}
-	// The new name is safe once its directory is. Not every system can sync
-	// one, and the date is in place already.
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
-	}
-	return nil
 }
