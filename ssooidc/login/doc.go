@@ -1,7 +1,3 @@
 // Package login logs a user in to IAM Identity Center, keeps the tokens where
 // the AWS CLI keeps them, and refreshes them.
 package login
-
-// DefaultScope is the scope of a session that names none: it gives account
-// roles.
-const DefaultScope = "sso:account:access"

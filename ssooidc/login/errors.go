@@ -40,7 +40,7 @@ type Error struct {
 
 // Error names the session, says what to do, and then what happened.
 func (e *Error) Error() string {
-	text := "session " + e.Session.describe()
+	text := "session " + e.Session.String()
 	for _, err := range e.Unwrap() {
 		text += ": " + err.Error()
 	}

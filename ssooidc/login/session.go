@@ -3,7 +3,15 @@ package login
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 )
+
+// DefaultScope is the scope of a session that names none. It gives accounts
+// and roles.
+const DefaultScope = "sso:account:access"
 
 // Session is where and how to log in: an [sso-session NAME] of the AWS config
 // file, or the same given by a program.
@@ -26,7 +34,7 @@ type Session struct {
 	Scopes []string
 }
 
-// Validate checks that the required members are there.
+// Validate checks that the required members are there. Its error is an *Error.
 func (s Session) Validate() error {
 	var errs []error
 	if s.StartURL == "" {
@@ -41,17 +49,173 @@ func (s Session) Validate() error {
 	return nil
 }
 
-// describe names the session in an error.
-func (s Session) describe() string {
-	if s.Name == "" {
-		return fmt.Sprintf("of %s in %s", s.StartURL, s.Region)
+// String names the session, as errors do.
+func (s Session) String() string {
+	var words []string
+	if s.Name != "" {
+		words = append(words, strconv.Quote(s.Name))
 	}
-	return fmt.Sprintf("%q (%s in %s)", s.Name, s.StartURL, s.Region)
+	if s.StartURL != "" {
+		words = append(words, "of", s.StartURL)
+	}
+	if s.Region != "" {
+		words = append(words, "in", s.Region)
+	}
+	return strings.Join(words, " ")
 }
 
 // LoadSession reads [sso-session NAME] of the AWS config file, which is the
 // one that the environment variable AWS_CONFIG_FILE names, or else
-// ~/.aws/config.
+// ~/.aws/config. It fails if there is no such section, or one without
+// sso_start_url or sso_region.
 func LoadSession(name string) (Session, error) {
-	return Session{}, fmt.Errorf("no session %q", name)
+	path, err := configPath()
+	if err != nil {
+		return Session{}, fmt.Errorf("AWS config file: %w", err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Session{}, fmt.Errorf("AWS config file: %w", err)
+	}
+	settings, ok := ssoSession(string(text), name)
+	if !ok || name == "" { // which would be another kind of session
+		return Session{}, fmt.Errorf("%s has no [sso-session %s]: make it with aws configure sso-session", path, quoteName(name))
+	}
+	for _, setting := range []string{"sso_start_url", "sso_region"} {
+		if settings[setting] == "" {
+			return Session{}, fmt.Errorf("%s: [sso-session %s] has no %s", path, quoteName(name), setting)
+		}
+	}
+	s := Session{Name: name, StartURL: settings["sso_start_url"], Region: settings["sso_region"]}
+	for scope := range strings.SplitSeq(settings["sso_registration_scopes"], ",") {
+		if scope = strings.TrimSpace(scope); scope != "" {
+			s.Scopes = append(s.Scopes, scope)
+		}
+	}
+	return s, nil
+}
+
+// configPath is where the AWS config file is. A tilde in the variable is the
+// home directory, also where no shell has seen to that.
+func configPath() (string, error) {
+	path := os.Getenv("AWS_CONFIG_FILE")
+	rest, tilde := strings.CutPrefix(path, "~")
+	if path != "" && !(tilde && (rest == "" || os.IsPathSeparator(rest[0]))) {
+		return path, nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	if path == "" {
+		rest = filepath.Join(".aws", "config")
+	}
+	return filepath.Join(home, rest), nil
+}
+
+// quoteName writes a name as the config file wants it.
+func quoteName(name string) string {
+	if name == "" || strings.ContainsAny(name, " \t'\"\\") {
+		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
+	}
+	return name
+}
+
+// ssoSession returns the settings of a section [sso-session NAME]. It reads
+// the config file as the AWS CLI does: comments are whole lines; a line that
+// is indented deeper than a setting goes on with its value, so that the
+// settings of a nested block are not the section's; names of settings have no
+// case; a section that comes twice is one. Like the SDKs, and unlike the CLI,
+// it takes a space and # or ; in a value for a comment: no setting of a session
+// can have a space there.
+func ssoSession(text, name string) (settings map[string]string, found bool) {
+	var (
+		inside  bool   // of a section of that name
+		setting string // the last one in it
+		depth   int    // its indentation
+	)
+	settings = make(map[string]string)
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+		trimmed := strings.TrimSpace(line)
+		indent := len(line) - len(strings.TrimLeft(line, " \t"))
+		switch {
+		case trimmed == "", trimmed[0] == '#', trimmed[0] == ';':
+			continue
+		case setting != "" && indent > depth:
+			if inside {
+				settings[setting] += "\n" + withoutComment(trimmed)
+			}
+			continue
+		case trimmed[0] == '[':
+			header, _, _ := strings.Cut(trimmed[1:], "]")
+			words := splitWords(header)
+			inside = len(words) == 2 && words[0] == "sso-session" && words[1] == name
+			found = found || inside
+			setting = ""
+			continue
+		}
+		end := strings.IndexAny(trimmed, "=:")
+		if end < 0 {
+			continue
+		}
+		setting, depth = strings.ToLower(strings.TrimSpace(trimmed[:end])), indent
+		if inside {
+			settings[setting] = withoutComment(trimmed[end+1:])
+		}
+	}
+	return settings, found
+}
+
+// withoutComment cuts a comment off a value. A start URL may have a # in it,
+// but no space before that.
+func withoutComment(value string) string {
+	for i := 1; i < len(value); i++ {
+		if (value[i] == '#' || value[i] == ';') && (value[i-1] == ' ' || value[i-1] == '\t') {
+			value = value[:i]
+		}
+	}
+	return strings.TrimSpace(value)
+}
+
+// splitWords splits a text at white space as a POSIX shell does, with its
+// quotes and backslashes. It returns nil if one has no end.
+func splitWords(text string) []string {
+	var words []string
+	var word strings.Builder
+	var quote byte // the quote that is open
+	begun := false // there is a word, which may be empty
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '\\' && quote != '\'':
+			if i++; i == len(text) {
+				return nil
+			}
+			if quote == '"' && text[i] != '"' && text[i] != '\\' {
+				word.WriteByte('\\') // nothing else is escaped there
+			}
+			word.WriteByte(text[i])
+			begun = true
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote, begun = c, true
+		case quote == 0 && (c == ' ' || c == '\t'):
+			if begun {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			begun = false
+		default:
+			word.WriteByte(c)
+			begun = true
+		}
+	}
+	if quote != 0 {
+		return nil
+	}
+	if begun {
+		words = append(words, word.String())
+	}
+	return words
 }

@@ -2,7 +2,7 @@ package login
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // the AWS CLI names its files with it
+	"crypto/sha1"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -81,8 +81,10 @@ func registrationKey(s Session) string {
 	return hash(w.object(nil))
 }
 
+// hash is SHA-1, because that is what the AWS CLI names its files with. It
+// protects nothing.
 func hash(data []byte) string {
-	sum := sha1.Sum(data) //nolint:gosec
+	sum := sha1.Sum(data)
 	return hex.EncodeToString(sum[:])
 }
 
@@ -219,8 +221,12 @@ func (f *FileStore) save(ctx context.Context, path string, from json.Marshaler) 
 	if err != nil {
 		return err
 	}
+	atomicfile.Clean(path, leftoverAge)
 	return atomicfile.Write(path, data)
 }
+
+// leftoverAge is after what time nobody writes to a temporary file any more.
+const leftoverAge = time.Hour
 
 func (f *FileStore) remove(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
@@ -229,6 +235,7 @@ func (f *FileStore) remove(ctx context.Context, path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	atomicfile.Clean(path, 0) // a token that was deleted must not be lying about
 	atomicfile.SyncDir(f.dir)
 	return nil
 }
@@ -282,47 +289,43 @@ func (l *locks) lock(ctx context.Context, name string) (unlock func(), err error
 }
 
 // MemoryStore is a Store that lasts as long as the process and is shared with
-// nobody.
+// nobody. Its zero value is ready to use.
 type MemoryStore struct {
-	mu            sync.Mutex
-	tokens        map[string]*Token
-	registrations map[string]*Registration
-	locks         locks
+	tokens, registrations sync.Map // values by key
+	locks                 locks
 }
 
 // NewMemoryStore returns an empty store.
-func NewMemoryStore() *MemoryStore {
-	return &MemoryStore{tokens: make(map[string]*Token), registrations: make(map[string]*Registration)}
-}
+func NewMemoryStore() *MemoryStore { return new(MemoryStore) }
 
 // LoadToken returns a copy of the token.
 func (m *MemoryStore) LoadToken(ctx context.Context, s Session) (*Token, error) {
-	return loadCopy(ctx, &m.mu, m.tokens, tokenKey(s))
+	return loadCopy[Token](ctx, &m.tokens, tokenKey(s))
 }
 
 // SaveToken keeps a copy of the token.
 func (m *MemoryStore) SaveToken(ctx context.Context, s Session, t *Token) error {
-	return saveCopy(ctx, &m.mu, m.tokens, tokenKey(s), t)
+	return saveCopy(ctx, &m.tokens, tokenKey(s), t)
 }
 
 // DeleteToken forgets the token.
 func (m *MemoryStore) DeleteToken(ctx context.Context, s Session) error {
-	return saveCopy(ctx, &m.mu, m.tokens, tokenKey(s), nil)
+	return forget(ctx, &m.tokens, tokenKey(s))
 }
 
 // LoadRegistration returns a copy of the registration.
 func (m *MemoryStore) LoadRegistration(ctx context.Context, s Session) (*Registration, error) {
-	return loadCopy(ctx, &m.mu, m.registrations, registrationKey(s))
+	return loadCopy[Registration](ctx, &m.registrations, registrationKey(s))
 }
 
 // SaveRegistration keeps a copy of the registration.
 func (m *MemoryStore) SaveRegistration(ctx context.Context, s Session, r *Registration) error {
-	return saveCopy(ctx, &m.mu, m.registrations, registrationKey(s), r)
+	return saveCopy(ctx, &m.registrations, registrationKey(s), r)
 }
 
 // DeleteRegistration forgets the registration.
 func (m *MemoryStore) DeleteRegistration(ctx context.Context, s Session) error {
-	return saveCopy(ctx, &m.mu, m.registrations, registrationKey(s), nil)
+	return forget(ctx, &m.registrations, registrationKey(s))
 }
 
 // Lock excludes the goroutines that use this store.
@@ -330,31 +333,31 @@ func (m *MemoryStore) Lock(ctx context.Context, s Session) (func(), error) {
 	return m.locks.lock(ctx, tokenKey(s))
 }
 
-func loadCopy[T any](ctx context.Context, mu *sync.Mutex, values map[string]*T, key string) (*T, error) {
+func loadCopy[T any](ctx context.Context, values *sync.Map, key string) (*T, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	value, ok := values[key]
+	value, ok := values.Load(key)
 	if !ok {
 		return nil, ErrNotFound
 	}
-	own := *value
+	own := *value.(*T)
 	return &own, nil
 }
 
-func saveCopy[T any](ctx context.Context, mu *sync.Mutex, values map[string]*T, key string, value *T) error {
+func saveCopy[T any](ctx context.Context, values *sync.Map, key string, value *T) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if value == nil {
-		delete(values, key)
-		return nil
-	}
 	own := *value
-	values[key] = &own
+	values.Store(key, &own)
+	return nil
+}
+
+func forget(ctx context.Context, values *sync.Map, key string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	values.Delete(key)
 	return nil
 }

@@ -1,8 +1,14 @@
 package login
 
 import (
+	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,20 +21,45 @@ var mySSO = Session{
 	Scopes: []string{"sso:account:access"},
 }
 
-func TestFileNames(t *testing.T) {
-	store, err := NewFileStore(t.TempDir())
+func newFiles(t *testing.T) *FileStore {
+	t.Helper()
+	store, err := NewFileStore(filepath.Join(t.TempDir(), "sso", "cache"))
 	require.NoError(t, err)
-	assert.Equal(t, "0ad374308c5a4e22f723adf10145eafad7c4031c.json", filepath.Base(store.TokenPath(mySSO)))
-	assert.Equal(t, "c5cfae6e3e4f067423a532368c8b514b6a4b0ace.json", filepath.Base(store.RegistrationPath(mySSO)))
+	return store
+}
+
+func TestFileNames(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	store, err := NewFileStore("")
+	require.NoError(t, err)
+	cache := filepath.Join(home, ".aws", "sso", "cache")
+	assert.Equal(t, filepath.Join(cache, "0ad374308c5a4e22f723adf10145eafad7c4031c.json"), store.TokenPath(mySSO))
+	assert.Equal(t, filepath.Join(cache, "c5cfae6e3e4f067423a532368c8b514b6a4b0ace.json"), store.RegistrationPath(mySSO))
 	unscoped := mySSO
 	unscoped.Scopes = nil
-	assert.Equal(t, "5d2ad48f7ce068c072924f44a42fb81ca0fd6b99.json", filepath.Base(store.RegistrationPath(unscoped)))
+	assert.Equal(t, filepath.Join(cache, "5d2ad48f7ce068c072924f44a42fb81ca0fd6b99.json"), store.RegistrationPath(unscoped))
+}
+
+func TestFileNamesLikeBotocore(t *testing.T) {
+	var want botocoreAnswers
+	golden(t, "botocore.json", &want)
+	for _, answer := range want.TokenNames {
+		assert.Equal(t, answer.SHA1, tokenKey(Session{Name: answer.Name, StartURL: answer.StartURL}), "%q %q", answer.Name, answer.StartURL)
+	}
+	for _, answer := range want.RegistrationNames {
+		s := Session{Name: answer.Name, StartURL: answer.StartURL, Region: answer.Region, Scopes: answer.Scopes}
+		assert.Equal(t, answer.SHA1, registrationKey(s), answer.JSON)
+	}
+}
+
+func stores(t *testing.T) map[string]Store {
+	return map[string]Store{"file": newFiles(t), "memory": NewMemoryStore()}
 }
 
 func TestStores(t *testing.T) {
-	files, err := NewFileStore(filepath.Join(t.TempDir(), "sso", "cache"))
-	require.NoError(t, err)
-	for name, store := range map[string]Store{"file": files, "memory": NewMemoryStore()} {
+	for name, store := range stores(t) {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
 			_, err := store.LoadToken(ctx, mySSO)
@@ -38,28 +69,165 @@ func TestStores(t *testing.T) {
 			require.NoError(t, store.DeleteToken(ctx, mySSO))
 			require.NoError(t, store.DeleteRegistration(ctx, mySSO))
 
-			token := &Token{
-				StartURL: mySSO.StartURL, Region: mySSO.Region, AccessToken: "fake-access",
-				ExpiresAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), RefreshToken: "fake-refresh",
-			}
+			token := &Token{StartURL: mySSO.StartURL, Region: mySSO.Region, AccessToken: "fake-access", ExpiresAt: moment, RefreshToken: "fake-refresh"}
 			require.NoError(t, store.SaveToken(ctx, mySSO, token))
 			loaded, err := store.LoadToken(ctx, mySSO)
 			require.NoError(t, err)
 			assert.Equal(t, token, loaded)
+			loaded.AccessToken = "fake-other"
+			loaded, err = store.LoadToken(ctx, mySSO)
+			require.NoError(t, err)
+			assert.Equal(t, token, loaded, "a caller's change is the caller's")
 
-			registration := &Registration{ClientID: "id", ClientSecret: "fake-secret", ExpiresAt: token.ExpiresAt, Scopes: mySSO.Scopes}
+			registration := &Registration{ClientID: "id", ClientSecret: "fake-secret", ExpiresAt: moment, Scopes: mySSO.Scopes}
 			require.NoError(t, store.SaveRegistration(ctx, mySSO, registration))
 			found, err := store.LoadRegistration(ctx, mySSO)
 			require.NoError(t, err)
 			assert.Equal(t, registration, found)
-
-			unlock, err := store.Lock(ctx, mySSO)
-			require.NoError(t, err)
-			unlock()
+			other := mySSO
+			other.Scopes = nil
+			_, err = store.LoadRegistration(ctx, other)
+			assert.ErrorIs(t, err, ErrNotFound, "other scopes are another registration")
+			_, err = store.LoadToken(ctx, other)
+			assert.NoError(t, err, "but the same token")
 
 			require.NoError(t, store.DeleteToken(ctx, mySSO))
 			_, err = store.LoadToken(ctx, mySSO)
-			assert.True(t, errors.Is(err, ErrNotFound))
+			assert.ErrorIs(t, err, ErrNotFound)
+			require.NoError(t, store.DeleteRegistration(ctx, mySSO))
+			_, err = store.LoadRegistration(ctx, mySSO)
+			assert.ErrorIs(t, err, ErrNotFound)
+
+			ended, end := context.WithCancel(ctx)
+			end()
+			_, err = store.LoadToken(ended, mySSO)
+			assert.ErrorIs(t, err, context.Canceled)
+			assert.ErrorIs(t, store.SaveToken(ended, mySSO, token), context.Canceled)
+			assert.ErrorIs(t, store.DeleteToken(ended, mySSO), context.Canceled)
+			_, err = store.Lock(ended, mySSO)
+			assert.ErrorIs(t, err, context.Canceled)
 		})
 	}
+}
+
+func TestLockExcludesGoroutines(t *testing.T) {
+	for name, store := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			var inside atomic.Int32
+			done := make(chan error)
+			for range 20 {
+				go func() {
+					unlock, err := store.Lock(t.Context(), mySSO)
+					if err == nil {
+						if inside.Add(1) > 1 {
+							err = errors.New("two at once")
+						}
+						runtime.Gosched()
+						inside.Add(-1)
+						unlock()
+						unlock() // does nothing
+					}
+					done <- err
+				}()
+			}
+			for range 20 {
+				assert.NoError(t, <-done)
+			}
+
+			unlock, err := store.Lock(t.Context(), mySSO)
+			require.NoError(t, err)
+			defer unlock()
+			soon, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			_, err = store.Lock(soon, mySSO)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			other := mySSO
+			other.Name = "other"
+			unlockOther, err := store.Lock(t.Context(), other)
+			require.NoError(t, err, "other sessions do not wait")
+			unlockOther()
+		})
+	}
+}
+
+func TestOnlyTheOwnerMayRead(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has other permissions")
+	}
+	store := newFiles(t)
+	unlock, err := store.Lock(t.Context(), mySSO)
+	require.NoError(t, err)
+	defer unlock()
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
+	require.NoError(t, store.SaveRegistration(t.Context(), mySSO, &Registration{ClientID: "c", ClientSecret: "fake", ExpiresAt: moment}))
+	require.NoError(t, os.Chmod(store.TokenPath(mySSO), 0o644))
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
+
+	info, err := os.Stat(store.dir)
+	require.NoError(t, err)
+	assert.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+	entries, err := os.ReadDir(store.dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, 3)
+	for _, entry := range entries {
+		info, err := entry.Info()
+		require.NoError(t, err)
+		assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm(), entry.Name())
+	}
+}
+
+// Programs that look at every .json file must find tokens and registrations
+// only.
+func TestNothingElseEndsInJSON(t *testing.T) {
+	store := newFiles(t)
+	unlock, err := store.Lock(t.Context(), mySSO)
+	require.NoError(t, err)
+	unlock()
+	leftover, err := os.CreateTemp(store.dir, filepath.Base(store.TokenPath(mySSO))+".*")
+	require.NoError(t, err)
+	require.NoError(t, leftover.Close())
+	found, err := filepath.Glob(filepath.Join(store.dir, "*.json"))
+	require.NoError(t, err)
+	assert.Empty(t, found)
+
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
+	assert.FileExists(t, leftover.Name(), "it may be in use")
+	old := time.Now().Add(-2 * time.Hour)
+	require.NoError(t, os.Chtimes(leftover.Name(), old, old))
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
+	assert.NoFileExists(t, leftover.Name())
+
+	require.NoError(t, os.WriteFile(leftover.Name(), []byte("half of a fake token"), 0o600))
+	mine := store.TokenPath(mySSO) + ".bak"
+	require.NoError(t, os.WriteFile(mine, nil, 0o600))
+	require.NoError(t, store.DeleteToken(t.Context(), mySSO))
+	assert.NoFileExists(t, leftover.Name(), "no part of a deleted token stays")
+	assert.FileExists(t, mine)
+}
+
+func TestWhatCannotBeStored(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
+	store, err := NewFileStore(filepath.Join(dir, "file"))
+	require.NoError(t, err)
+	assert.Error(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
+	_, err = store.Lock(t.Context(), mySSO)
+	assert.Error(t, err)
+
+	store = newFiles(t)
+	require.NoError(t, os.MkdirAll(filepath.Join(store.TokenPath(mySSO), "not empty"), 0o700))
+	assert.Error(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
+	assert.Error(t, store.DeleteToken(t.Context(), mySSO))
+	store.wait = func(context.Context, time.Duration) error { return nil }
+	_, err = store.LoadToken(t.Context(), mySSO)
+	assert.Error(t, err)
+	entries, err := os.ReadDir(store.dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, 1, "no temporary file stays")
+
+	require.NoError(t, os.WriteFile(store.RegistrationPath(mySSO), []byte(`{"a": "`+strings.Repeat("x", maxFile)+`"}`), 0o600))
+	_, err = store.LoadRegistration(t.Context(), mySSO)
+	var corrupt *CorruptCacheError
+	require.ErrorAs(t, err, &corrupt)
+	assert.Equal(t, "longer than 1 MiB", corrupt.Reason)
 }

@@ -98,8 +98,8 @@ type Registration struct {
 	unknown map[string]json.RawMessage
 }
 
-// Serves says whether the registration can be used now for a login with the
-// grant type: it has not expired, and is for that grant.
+// Serves says whether the registration is good for a login with the grant
+// type at that time: it is for that grant, and has not expired.
 func (r *Registration) Serves(grant ssooidc.GrantType, now time.Time) bool {
 	grants := r.GrantTypes
 	if len(grants) == 0 {
