@@ -93,8 +93,20 @@ type Clock interface {
 
 type realClock struct{}
 
-func (realClock) Now() time.Time                                   { return time.Now() }
-func (realClock) Sleep(ctx context.Context, d time.Duration) error { return transport.Sleep(ctx, d) }
+func (realClock) Now() time.Time { return time.Now() }
+
+// Sleep waits by whichever of the two clocks goes faster, and looks at them
+// every minute: a timer stands still while the machine is asleep.
+func (realClock) Sleep(ctx context.Context, d time.Duration) error {
+	start := time.Now()
+	for {
+		now := time.Now()
+		left := d - max(now.Sub(start), now.Round(0).Sub(start.Round(0)))
+		if err := transport.Sleep(ctx, min(left, time.Minute)); err != nil || left <= 0 {
+			return err
+		}
+	}
+}
 
 // State is how a lease stands.
 type State string
