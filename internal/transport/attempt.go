@@ -9,13 +9,10 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/aws-http-auth/credentials"
@@ -34,7 +31,7 @@ type attempt struct {
 	out        output
 	body       []byte
 	query      string      // raw
-	header     http.Header // what of the input travels in it
+	header     http.Header // of the input
 	invocation string
 
 	number    int
@@ -80,33 +77,10 @@ func (a *attempt) encode() (err error) {
 		a.body, err = a.protocol.Encode(a.in)
 		return err
 	}
-	query := url.Values{}
-	a.header = http.Header{}
-	a.op.Bind(a.in, query, a.header)
-	a.query = query.Encode()
-	return checkBound(query, a.header)
-}
-
-// checkBound refuses text that is not UTF-8, as EncodeJSON does, and what no
-// header can hold: a token that was read from a file with its line's end would
-// look like a connection that failed.
-func checkBound(query url.Values, header http.Header) error {
-	for _, values := range query {
-		if slices.ContainsFunc(values, func(v string) bool { return !utf8.ValidString(v) }) {
-			return errNotUTF8
-		}
-	}
-	for name, values := range header {
-		for _, v := range values {
-			if !utf8.ValidString(v) {
-				return errNotUTF8
-			}
-			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-				return errors.New("the value for the header " + name + " holds a line's end or another control character")
-			}
-		}
-	}
-	return nil
+	var b Binding
+	a.op.Bind(a.in, &b)
+	a.query, a.header = b.query.String(), b.header
+	return b.err
 }
 
 // run makes one attempt.

@@ -6,7 +6,6 @@ package transport
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/seed-25f54b62/awstokens"
 )
@@ -26,7 +25,7 @@ type Operation struct {
 	Auth   Auth
 	Method string // POST if empty
 	Path   string // what follows the endpoint; empty for the endpoint itself
-	Query  string // raw query, if the operation has a constant one
+	Query  string // raw query, if the operation has a constant one and no Bind
 
 	// Repeatable says that the operation is safe to send twice: a read, a
 	// call with an idempotency token, a delete or a plain update.
@@ -34,7 +33,7 @@ type Operation struct {
 
 	// Bind puts an input into the query and the headers of its request, which
 	// then has no body. Nil for an input that is the body.
-	Bind func(in any, query url.Values, header http.Header)
+	Bind func(in any, b *Binding)
 
 	// NoOutput says that the body of a success is empty.
 	NoOutput bool

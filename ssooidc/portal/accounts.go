@@ -6,7 +6,6 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/seed-25f54b62/awstokens"
@@ -30,9 +29,7 @@ type ListAccountsInput struct {
 
 // Validate checks the input against the API's documented limits.
 func (in *ListAccountsInput) Validate() error {
-	if in == nil {
-		in = &ListAccountsInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Range("MaxResults", int64(in.MaxResults), 1, 100)
 	c.Required("AccessToken", in.AccessToken != "")
@@ -67,9 +64,7 @@ type ListAccountsOutput struct {
 // Validate checks what the documentation promises of the output: email
 // addresses of at most 254 characters.
 func (out *ListAccountsOutput) Validate() error {
-	if out == nil {
-		out = &ListAccountsOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	for i := range out.AccountList {
 		c.Nested("AccountList", out.AccountList[i].validate(), i)
@@ -85,10 +80,10 @@ func (a *AccountInfo) validate() error {
 
 var listAccounts = transport.Operation{
 	Name: "ListAccounts", Auth: transport.Unsigned, Method: http.MethodGet, Path: "/assignment/accounts", Repeatable: true,
-	Bind: func(in any, query url.Values, header http.Header) {
+	Bind: func(in any, b *transport.Binding) {
 		i := in.(*ListAccountsInput)
-		bindPage(query, i.NextToken, i.MaxResults)
-		authorize(header, i.AccessToken)
+		bindPage(b, i.NextToken, i.MaxResults)
+		authorize(b, i.AccessToken)
 	},
 }
 
@@ -133,9 +128,7 @@ type ListAccountRolesInput struct {
 
 // Validate checks the input against the API's documented limits.
 func (in *ListAccountRolesInput) Validate() error {
-	if in == nil {
-		in = &ListAccountRolesInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Range("MaxResults", int64(in.MaxResults), 1, 100)
 	c.Required("AccessToken", in.AccessToken != "")
@@ -172,11 +165,11 @@ func (*ListAccountRolesOutput) Validate() error { return nil }
 
 var listAccountRoles = transport.Operation{
 	Name: "ListAccountRoles", Auth: transport.Unsigned, Method: http.MethodGet, Path: "/assignment/roles", Repeatable: true,
-	Bind: func(in any, query url.Values, header http.Header) {
+	Bind: func(in any, b *transport.Binding) {
 		i := in.(*ListAccountRolesInput)
-		bindPage(query, i.NextToken, i.MaxResults)
-		query.Set("account_id", i.AccountId)
-		authorize(header, i.AccessToken)
+		b.Query("account_id", i.AccountId)
+		bindPage(b, i.NextToken, i.MaxResults)
+		authorize(b, i.AccessToken)
 	},
 }
 
@@ -202,11 +195,11 @@ func (c *Client) AccountRoles(ctx context.Context, in *ListAccountRolesInput) it
 }
 
 // bindPage sets the parameters of a list. That of MaxResults is a singular.
-func bindPage(query url.Values, nextToken string, maxResults int32) {
-	if nextToken != "" {
-		query.Set("next_token", nextToken)
-	}
+func bindPage(b *transport.Binding, nextToken string, maxResults int32) {
 	if maxResults != 0 {
-		query.Set("max_result", strconv.Itoa(int(maxResults)))
+		b.Query("max_result", strconv.Itoa(int(maxResults)))
+	}
+	if nextToken != "" {
+		b.Query("next_token", nextToken)
 	}
 }

@@ -1,8 +1,6 @@
 package portal
 
 import (
-	"net/http"
-
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/endpoint"
 	"github.com/seed-25f54b62/awstokens/internal/restjson"
@@ -41,6 +39,6 @@ func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
 
 // authorize sets the header that every operation has. HTTP does not mind the
 // case of its name.
-func authorize(header http.Header, token awstokens.Secret) {
-	header["X-Amz-Sso_bearer_token"] = []string{token.Reveal()}
+func authorize(b *transport.Binding, token awstokens.Secret) {
+	b.Header("X-Amz-Sso_bearer_token", token.Reveal())
 }

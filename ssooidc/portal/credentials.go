@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
@@ -29,9 +28,7 @@ type GetRoleCredentialsInput struct {
 // Validate checks that the required members are there. The API documents no
 // limits.
 func (in *GetRoleCredentialsInput) Validate() error {
-	if in == nil {
-		in = &GetRoleCredentialsInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("RoleName", in.RoleName != "")
 	c.Required("AccountId", in.AccountId != "")
@@ -97,9 +94,7 @@ type GetRoleCredentialsOutput struct {
 // Validate checks what the documentation promises of the output: keys with
 // all their members.
 func (out *GetRoleCredentialsOutput) Validate() error {
-	if out == nil {
-		out = &GetRoleCredentialsOutput{}
-	}
+	out = constraint.OrEmpty(out)
 	var c constraint.Checker
 	c.Required("RoleCredentials", out.RoleCredentials.missing() == "")
 	return c.Err("GetRoleCredentialsOutput")
@@ -113,11 +108,11 @@ func (out GetRoleCredentialsOutput) Format(f fmt.State, _ rune) { redact.Format(
 
 var getRoleCredentials = transport.Operation{
 	Name: "GetRoleCredentials", Auth: transport.Unsigned, Method: http.MethodGet, Path: "/federation/credentials", Repeatable: true,
-	Bind: func(in any, query url.Values, header http.Header) {
+	Bind: func(in any, b *transport.Binding) {
 		i := in.(*GetRoleCredentialsInput)
-		query.Set("role_name", i.RoleName)
-		query.Set("account_id", i.AccountId)
-		authorize(header, i.AccessToken)
+		b.Query("account_id", i.AccountId)
+		b.Query("role_name", i.RoleName)
+		authorize(b, i.AccessToken)
 	},
 	Missing: func(out any) string {
 		return out.(*GetRoleCredentialsOutput).RoleCredentials.missing()

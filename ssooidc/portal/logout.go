@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/url"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
@@ -21,9 +19,7 @@ type LogoutInput struct {
 
 // Validate checks that the access token is there. The API documents no limits.
 func (in *LogoutInput) Validate() error {
-	if in == nil {
-		in = &LogoutInput{}
-	}
+	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("AccessToken", in.AccessToken != "")
 	return c.Err("LogoutInput")
@@ -42,7 +38,7 @@ type LogoutOutput struct {
 
 var logout = transport.Operation{
 	Name: "Logout", Auth: transport.Unsigned, Path: "/logout", Repeatable: true, NoOutput: true,
-	Bind: func(in any, _ url.Values, header http.Header) { authorize(header, in.(*LogoutInput).AccessToken) },
+	Bind: func(in any, b *transport.Binding) { authorize(b, in.(*LogoutInput).AccessToken) },
 }
 
 // Logout ends the user's session: its access token and its refresh token are

@@ -1,0 +1,224 @@
+package portal_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/smithy-go/auth/bearer"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
+	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
+)
+
+// session is a login that knows its Region and never ends: each token is new.
+type session struct {
+	server *ssooidctest.Server
+	tokens atomic.Int32 // how many it gave
+}
+
+func (s *session) Region() string { return "us-east-1" }
+
+func (s *session) RetrieveBearerToken(context.Context) (bearer.Token, error) {
+	s.tokens.Add(1)
+	return bearer.Token{Value: s.server.SignIn().Reveal()}, nil
+}
+
+// visitor is the configuration of a program without credentials, for another
+// Region than the session's.
+func visitor(cfg awstokens.Config) awstokens.Config {
+	cfg.Credentials = nil
+	return impatient(cfg)
+}
+
+func readOnly(t *testing.T, server *ssooidctest.Server, tokens bearer.TokenProvider, options ...func(*portal.Options)) awstokens.CredentialsProvider {
+	t.Helper()
+	creds, err := portal.RoleCredentials(visitor(server.Config()), tokens, account, "ReadOnlyAccess", options...)
+	require.NoError(t, err)
+	return creds
+}
+
+func inRegion(region string) func(*portal.Options) {
+	return func(o *portal.Options) { o.Region = region }
+}
+
+// TestOneLoginSignsCalls lives through two days of a program.
+func TestOneLoginSignsCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+		login := &session{server: server.IdentityCenter()}
+		cfg := visitor(server.Config())
+		cfg.Credentials = readOnly(t, login.server, login)
+		client, err := licensemanager.New(cfg)
+		require.NoError(t, err)
+		assert.Zero(t, server.Requests(""), "nothing is asked for before it is needed")
+
+		for range 48 * 4 {
+			_, err = client.ListTokens(t.Context(), nil)
+			require.NoError(t, err)
+			time.Sleep(15 * time.Minute)
+		}
+		renewals := server.Requests("GetRoleCredentials")
+		assert.InDelta(t, 48, renewals, 3, "once an hour")
+		assert.EqualValues(t, renewals, login.tokens.Load())
+	})
+}
+
+// TestRenewsEarly: near their end the credentials are renewed while they are
+// still served, and a renewal that fails costs nothing.
+func TestRenewsEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork()).IdentityCenter()
+		creds := readOnly(t, server, &session{server: server})
+		first, err := creds.Retrieve(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, time.Hour, first.Expires.Sub(server.Now()).Round(time.Second))
+
+		time.Sleep(57 * time.Minute)
+		server.Next(1, "GetRoleCredentials").Refuse("UnauthorizedException", "not now", nil)
+		for range 2 {
+			again, err := creds.Retrieve(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, first, again)
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		_, err = creds.Retrieve(t.Context())
+		require.NoError(t, err)
+		synctest.Wait()
+		second, err := creds.Retrieve(t.Context())
+		require.NoError(t, err)
+		assert.NotEqual(t, first.AccessKeyID, second.AccessKeyID)
+		assert.Equal(t, 3, server.Requests("GetRoleCredentials"))
+	})
+}
+
+func TestHundredCallersOneRenewal(t *testing.T) {
+	server := ssooidctest.NewServer(t)
+	login := &session{server: server}
+	creds := readOnly(t, server, login)
+	for round := range 3 {
+		keys := make([]string, 100)
+		var wg sync.WaitGroup
+		for i := range keys {
+			wg.Go(func() {
+				got, err := creds.Retrieve(t.Context())
+				assert.NoError(t, err)
+				keys[i] = got.AccessKeyID
+			})
+		}
+		wg.Wait()
+		for _, key := range keys {
+			assert.Equal(t, keys[0], key)
+		}
+		assert.Equal(t, round+1, server.Requests("GetRoleCredentials"))
+		assert.EqualValues(t, round+1, login.tokens.Load())
+		server.Advance(61 * time.Minute)
+	}
+}
+
+func static(token awstokens.Secret) bearer.TokenProvider {
+	return bearer.StaticTokenProvider{Token: bearer.Token{Value: token.Reveal()}}
+}
+
+func TestErrorsNameTheirStep(t *testing.T) {
+	server := ssooidctest.NewServer(t)
+	retrieve := func(tokens bearer.TokenProvider) error {
+		_, err := readOnly(t, server, tokens, inRegion("us-east-1")).Retrieve(t.Context())
+		return err
+	}
+	noLogin := errors.New("no login today")
+	for name, test := range map[string]struct {
+		err  error
+		step portal.Step
+	}{
+		"no token": {retrieve(bearer.TokenProviderFunc(func(context.Context) (bearer.Token, error) {
+			return bearer.Token{}, noLogin
+		})), portal.StepGetAccessToken},
+		"empty token": {retrieve(static("")), portal.StepGetAccessToken},
+		"bad token":   {retrieve(static("not-a-real-token")), portal.StepGetRoleCredentials},
+	} {
+		var step *portal.Error
+		require.ErrorAs(t, test.err, &step, name)
+		assert.Equal(t, test.step, step.Step, name)
+		assert.NotContains(t, test.err.Error(), "not-a-real-token")
+		assert.Equal(t, name == "no token", errors.Is(test.err, noLogin))
+
+		var unauthorized *portal.UnauthorizedException
+		ended := errors.As(test.err, &unauthorized)
+		assert.Equal(t, name == "bad token", ended)
+		if ended {
+			assert.ErrorContains(t, test.err, "log in again")
+		}
+	}
+
+	token := server.SignIn()
+	creds, err := portal.RoleCredentials(visitor(server.Config()), static(token), account, "NotMine", inRegion("us-east-1"))
+	require.NoError(t, err)
+	_, err = creds.Retrieve(t.Context())
+	assert.ErrorContains(t, err, "ForbiddenException")
+	assert.NotContains(t, err.Error(), "log in again")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = creds.Retrieve(ctx)
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// TestRegionIsTheSessions: credentials are got in the session's Region and
+// used in another, with one configuration.
+func TestRegionIsTheSessions(t *testing.T) {
+	get := func(tokens bearer.TokenProvider, options ...func(*portal.Options)) (string, error) {
+		stub := &answer{status: 200, body: someKeys}
+		cfg := awstokens.Config{Region: "eu-north-1", HTTPClient: stub}
+		creds, err := portal.RoleCredentials(cfg, tokens, account, "ReadOnlyAccess", options...)
+		if err != nil {
+			return "", err
+		}
+		_, err = creds.Retrieve(t.Context())
+		require.NoError(t, err)
+		return stub.sent.URL.Host, nil
+	}
+	server := ssooidctest.NewServer(t)
+	session := &session{server: server}
+	for name, options := range map[string][]func(*portal.Options){"the session's": nil, "the same, said twice": {inRegion("us-east-1")}} {
+		host, err := get(session, options...)
+		require.NoError(t, err, name)
+		assert.Equal(t, "portal.sso.us-east-1.amazonaws.com", host, name)
+	}
+	host, err := get(static("fake"), inRegion("us-west-2"))
+	require.NoError(t, err)
+	assert.Equal(t, "portal.sso.us-west-2.amazonaws.com", host)
+
+	_, err = get(static("fake"))
+	assert.ErrorContains(t, err, "set Options.Region")
+	_, err = get(session, inRegion("us-west-2"))
+	assert.ErrorContains(t, err, "us-east-1")
+	_, err = get(static("fake"), inRegion("no host"))
+	assert.ErrorContains(t, err, "not a host label")
+}
+
+func TestRoleCredentialsNeeds(t *testing.T) {
+	for _, missing := range []int{0, 1, 2} {
+		tokens, account, role := static("fake"), account, "ReadOnlyAccess"
+		switch missing {
+		case 0:
+			tokens = nil
+		case 1:
+			account = ""
+		case 2:
+			role = ""
+		}
+		_, err := portal.RoleCredentials(awstokens.Config{}, tokens, account, role, inRegion("us-east-1"))
+		assert.ErrorContains(t, err, "a token provider, an account and a role are required", fmt.Sprint(missing))
+	}
+}
