@@ -23,7 +23,7 @@ type Protocol struct {
 var contentType = []string{"application/x-amz-json-1.1"}
 
 // Prepare sets the headers.
-func (p *Protocol) Prepare(req *http.Request, op *transport.Operation, _ any) {
+func (p *Protocol) Prepare(req *http.Request, op *transport.Operation) {
 	req.Header["Content-Type"] = contentType
 	req.Header["X-Amz-Target"] = []string{p.TargetPrefix + "." + op.Name}
 }

@@ -25,7 +25,7 @@ type Protocol struct {
 var contentType = []string{"application/json"}
 
 // Prepare sets the headers.
-func (p *Protocol) Prepare(req *http.Request, _ *transport.Operation, _ any) {
+func (p *Protocol) Prepare(req *http.Request, _ *transport.Operation) {
 	if req.Body != nil {
 		req.Header["Content-Type"] = contentType
 	}

@@ -79,7 +79,7 @@ func TestContentType(t *testing.T) {
 		if body {
 			req.Body = http.NoBody
 		}
-		protocol(nil).Prepare(req, &transport.Operation{}, nil)
+		protocol(nil).Prepare(req, &transport.Operation{})
 		assert.Equal(t, body, req.Header.Get("Content-Type") == "application/json")
 	}
 }

@@ -193,7 +193,7 @@ type protocol struct{}
 
 var contentType = []string{"application/x-www-form-urlencoded; charset=utf-8"}
 
-func (protocol) Prepare(req *http.Request, _ *transport.Operation, _ any) {
+func (protocol) Prepare(req *http.Request, _ *transport.Operation) {
 	req.Header["Content-Type"] = contentType
 }
 

@@ -140,7 +140,7 @@ func (a *attempt) newRequest(ctx context.Context, body *requestBody) *http.Reque
 	own := []string{a.invocation, "attempt=" + strconv.Itoa(a.number) + "; max=" + strconv.Itoa(a.cfg.Retryer.MaxAttempts())}
 	req.Header["Amz-Sdk-Invocation-Id"] = own[0:1:1]
 	req.Header["Amz-Sdk-Request"] = own[1:2:2]
-	a.protocol.Prepare(req, a.op, a.in)
+	a.protocol.Prepare(req, a.op)
 	return req
 }
 

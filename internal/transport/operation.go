@@ -48,9 +48,8 @@ type Protocol interface {
 	// Encode returns the request body.
 	Encode(in any) ([]byte, error)
 
-	// Prepare sets the request's headers, and whatever else of the input does
-	// not travel in the body.
-	Prepare(req *http.Request, op *Operation, in any)
+	// Prepare sets the headers that the wire format wants.
+	Prepare(req *http.Request, op *Operation)
 
 	// Decode fills out from the body of a 2xx answer.
 	Decode(body []byte, out any) error

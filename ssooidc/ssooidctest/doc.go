@@ -16,6 +16,12 @@
 //
 //	server.Advance(10 * time.Minute)
 //
+// The access portal is part of the server. It takes the access tokens that the
+// server gave out, or one that SignIn gives without a login:
+//
+//	client, err := portal.New(server.Config())
+//	accounts, err := client.ListAccounts(ctx, &portal.ListAccountsInput{AccessToken: server.SignIn()})
+//
 // Faults are scripted, for the next requests or for one in so many:
 //
 //	server.Next(1, "CreateToken").OmitErrorHeader()
