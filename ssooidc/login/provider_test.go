@@ -1,0 +1,538 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/smithy-go/logging"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/emulator"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
+)
+
+// tokenLife is that of the fake service's access tokens.
+const tokenLife = time.Hour
+
+// newService starts a service without a network, for a bubble of synctest,
+// that rotates refresh tokens.
+func newService(t *testing.T) *ssooidctest.Server {
+	t.Helper()
+	e, err := emulator.New(emulator.Options{Behavior: emulator.Behavior{AutoApprove: true, RotateRefreshTokens: true}})
+	require.NoError(t, err)
+	e.ServeInProcess("")
+	t.Cleanup(func() { _ = e.Close() })
+	return ssooidctest.Of(e)
+}
+
+// logIn saves a token of the service and returns it.
+func logIn(t *testing.T, server *ssooidctest.Server, store Store) *Token {
+	t.Helper()
+	client, err := ssooidc.New(server.Config())
+	require.NoError(t, err)
+	registered, err := client.RegisterClient(t.Context(), &ssooidc.RegisterClientInput{
+		ClientName: "test", ClientType: ssooidc.ClientTypePublic,
+	})
+	require.NoError(t, err)
+	device, err := client.StartDeviceAuthorization(t.Context(), &ssooidc.StartDeviceAuthorizationInput{
+		ClientId: registered.ClientId, ClientSecret: registered.ClientSecret, StartUrl: mySSO.StartURL,
+	})
+	require.NoError(t, err)
+	out, err := client.CreateToken(t.Context(), &ssooidc.CreateTokenInput{
+		ClientId: registered.ClientId, ClientSecret: registered.ClientSecret,
+		GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: device.DeviceCode,
+	})
+	require.NoError(t, err)
+	token := &Token{
+		StartURL: mySSO.StartURL, Region: mySSO.Region,
+		AccessToken: out.AccessToken, ExpiresAt: server.Now().Add(tokenLife).Truncate(time.Second), RefreshToken: out.RefreshToken,
+		ClientID: registered.ClientId, ClientSecret: registered.ClientSecret,
+		RegistrationExpiresAt: time.Unix(registered.ClientSecretExpiresAt, 0).UTC(),
+	}
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, token))
+	return token
+}
+
+// change changes the stored token.
+func change(t *testing.T, store Store, how func(*Token)) {
+	t.Helper()
+	token := load(t, store)
+	how(token)
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, token))
+}
+
+func load(t *testing.T, store Store) *Token {
+	t.Helper()
+	token, err := store.LoadToken(t.Context(), mySSO)
+	require.NoError(t, err)
+	return token
+}
+
+// reports collects what a provider reports.
+type reports struct {
+	mu   sync.Mutex
+	errs []error
+}
+
+func (r *reports) add(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.errs = append(r.errs, err)
+}
+
+// take returns what was reported since the last time.
+func (r *reports) take() []error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	errs := r.errs
+	r.errs = nil
+	return errs
+}
+
+func newProvider(t *testing.T, server *ssooidctest.Server, store Store) (*Provider, *reports) {
+	t.Helper()
+	var r reports
+	provider, err := NewProvider(mySSO, func(o *ProviderOptions) {
+		o.Store, o.Config, o.Report = store, server.Config(), r.add
+		o.Config.Region = "ap-south-1" // the session's is taken
+	})
+	require.NoError(t, err)
+	return provider, &r
+}
+
+// get returns the access token.
+func get(t *testing.T, p *Provider) awstokens.Secret {
+	t.Helper()
+	token, err := p.RetrieveBearerToken(t.Context())
+	require.NoError(t, err)
+	assert.True(t, token.CanExpire)
+	assert.True(t, token.Expires.After(p.now()), "a token that is served has not expired")
+	return awstokens.Secret(token.Value)
+}
+
+func TestATokensLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), NewMemoryStore()
+		first := logIn(t, server, store)
+		change(t, store, func(token *Token) { require.NoError(t, token.UnmarshalJSON(withMember(t, token, `"more": 1`))) })
+		provider, reported := newProvider(t, server, store)
+		assert.Equal(t, first.AccessToken, get(t, provider))
+		time.Sleep(tokenLife - earlyWindow)
+		assert.Equal(t, first.AccessToken, get(t, provider))
+		require.Equal(t, 1, server.Requests("CreateToken"))
+
+		time.Sleep(time.Second)
+		second := get(t, provider)
+		assert.NotEqual(t, first.AccessToken, second, "who begins an early refresh gets what it got")
+		saved := load(t, store)
+		assert.Equal(t, second, saved.AccessToken)
+		assert.NotEqual(t, first.RefreshToken, saved.RefreshToken)
+		assert.Equal(t, server.Now().Add(tokenLife).Truncate(time.Second), saved.ExpiresAt)
+		assert.Equal(t, "1", string(saved.unknown["more"]))
+		assert.Equal(t, first.ClientID, saved.ClientID)
+		assert.Equal(t, first.RegistrationExpiresAt, saved.RegistrationExpiresAt)
+		time.Sleep(tokenLife + time.Hour)
+		assert.NotEqual(t, second, get(t, provider))
+		assert.Equal(t, 3, server.Requests("CreateToken"))
+		assert.Empty(t, reported.take())
+	})
+}
+
+// withMember returns the JSON of a token with one member more.
+func withMember(t *testing.T, token *Token, member string) []byte {
+	t.Helper()
+	text, err := token.MarshalJSON()
+	require.NoError(t, err)
+	return []byte(strings.TrimSuffix(string(text), "}") + ", " + member + "}")
+}
+
+func TestTheRefreshTokenIsKeptWhenTheAnswerHasNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), NewMemoryStore()
+		server.RotateRefreshTokens(false) // the member is null then
+		first := logIn(t, server, store)
+		provider, _ := newProvider(t, server, store)
+		for range 3 {
+			time.Sleep(tokenLife)
+			get(t, provider)
+			assert.Equal(t, first.RefreshToken, load(t, store).RefreshToken)
+		}
+		server.Next(1, "CreateToken").Answer(200, nil, `{"accessToken": "fake-access", "expiresIn": 3600}`)
+		time.Sleep(tokenLife)
+		assert.EqualValues(t, "fake-access", get(t, provider))
+		assert.Equal(t, first.RefreshToken, load(t, store).RefreshToken)
+	})
+}
+
+// An early refresh is tried once a minute. While it fails, the old token is
+// served, and the last failure is an error only when that has expired.
+func TestAnEarlyRefreshThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), NewMemoryStore()
+		first := logIn(t, server, store)
+		provider, reported := newProvider(t, server, store)
+		server.OneIn(1, "CreateToken").Refuse("InvalidScopeException", "no", nil)
+		time.Sleep(tokenLife - earlyWindow + time.Second)
+		for range 2 * 14 {
+			assert.Equal(t, first.AccessToken, get(t, provider))
+			time.Sleep(30 * time.Second)
+		}
+		assert.Equal(t, 1+14, server.Requests("CreateToken"))
+		errs := reported.take()
+		assert.Len(t, errs, 14)
+		var refusal *ssooidc.InvalidScopeException
+		assert.ErrorAs(t, errs[0], &refusal)
+
+		time.Sleep(time.Minute)
+		_, err := provider.RetrieveBearerToken(t.Context())
+		assert.ErrorAs(t, err, &refusal)
+		var failure *Error
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, mySSO, failure.Session)
+		assert.NoError(t, failure.Kind, "trying again may help")
+		assert.Empty(t, reported.take())
+		server.ClearFaults()
+		assert.NotEqual(t, first.AccessToken, get(t, provider), "an expired token is refreshed at once")
+	})
+}
+
+// slow delays the answer to the next refresh.
+func slow(server *ssooidctest.Server, by time.Duration) { server.Next(1, "CreateToken").Delay(by) }
+
+func TestWhoWaitsForARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), NewMemoryStore()
+		first := logIn(t, server, store)
+		provider, _ := newProvider(t, server, store)
+		get(t, provider)
+
+		time.Sleep(tokenLife - earlyWindow + time.Second)
+		slow(server, 8*time.Second)
+		begun := time.Now()
+		go get(t, provider)
+		synctest.Wait()
+		assert.Equal(t, first.AccessToken, get(t, provider), "others go on with the token")
+		assert.Zero(t, time.Since(begun))
+		synctest.Wait()
+		time.Sleep(earlyPatience)
+		synctest.Wait() // the one that began it has the old token now
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		second := get(t, provider)
+		assert.NotEqual(t, first.AccessToken, second)
+		assert.Equal(t, 2, server.Requests("CreateToken"))
+
+		time.Sleep(tokenLife - 8*time.Second - lateWindow + time.Second)
+		slow(server, 20*time.Second)
+		begun = time.Now()
+		go get(t, provider)
+		synctest.Wait()
+		assert.NotEqual(t, second, get(t, provider), "near the end, all wait")
+		assert.Equal(t, 20*time.Second, time.Since(begun))
+		assert.Equal(t, 3, server.Requests("CreateToken"))
+	})
+}
+
+// A token that the store has is served although its refresh takes long, also
+// to the first caller.
+func TestTheFirstCallerNearTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), NewMemoryStore()
+		first := logIn(t, server, store)
+		time.Sleep(tokenLife - 10*time.Minute)
+		slow(server, 30*time.Second)
+		provider, _ := newProvider(t, server, store)
+		begun := time.Now()
+		assert.Equal(t, first.AccessToken, get(t, provider))
+		assert.Equal(t, earlyPatience, time.Since(begun))
+		time.Sleep(time.Minute)
+		assert.NotEqual(t, first.AccessToken, get(t, provider))
+	})
+}
+
+func TestACallerThatGivesUpDoesNotEndTheRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), NewMemoryStore()
+		first := logIn(t, server, store)
+		provider, _ := newProvider(t, server, store)
+		time.Sleep(tokenLife)
+		slow(server, 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := provider.RetrieveBearerToken(ctx)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		_, err = provider.RetrieveBearerToken(ctx)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		assert.NotEqual(t, first.RefreshToken, load(t, store).RefreshToken)
+		get(t, provider)
+		assert.Equal(t, 2, server.Requests("CreateToken"))
+	})
+}
+
+// flaky is a store whose methods fail when told.
+type flaky struct {
+	Store
+	loads, saves, locks error
+}
+
+func (f *flaky) LoadToken(ctx context.Context, s Session) (*Token, error) {
+	if f.loads != nil {
+		return nil, f.loads
+	}
+	return f.Store.LoadToken(ctx, s)
+}
+
+func (f *flaky) SaveToken(ctx context.Context, s Session, t *Token) error {
+	if f.saves != nil {
+		return f.saves
+	}
+	return f.Store.SaveToken(ctx, s, t)
+}
+
+func (f *flaky) Lock(ctx context.Context, s Session) (func(), error) {
+	if f.locks != nil {
+		return nil, f.locks
+	}
+	return f.Store.Lock(ctx, s)
+}
+
+var errFull = errors.New("no space left")
+
+func TestATokenThatCannotBeSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), &flaky{Store: NewMemoryStore()}
+		first := logIn(t, server, store)
+		provider, reported := newProvider(t, server, store)
+		time.Sleep(tokenLife)
+		store.saves = errFull
+		second := get(t, provider)
+		assert.NotEqual(t, first.AccessToken, second, "it is served")
+		errs := reported.take()
+		require.Len(t, errs, 1)
+		require.ErrorIs(t, errs[0], errFull)
+		assert.ErrorContains(t, errs[0], "only this process has the new token")
+
+		// It is refreshed from what the process has, not from what the store has.
+		for range 3 {
+			time.Sleep(tokenLife)
+			third := get(t, provider)
+			assert.NotEqual(t, second, third)
+			second = third
+		}
+		assert.NotEmpty(t, reported.take())
+		assert.Equal(t, first.RefreshToken, load(t, store).RefreshToken)
+
+		// Saving is tried again, once a minute.
+		time.Sleep(time.Minute)
+		assert.Equal(t, second, get(t, provider))
+		assert.Len(t, reported.take(), 1)
+		assert.Equal(t, second, get(t, provider))
+		assert.Empty(t, reported.take())
+		store.saves = nil
+		time.Sleep(time.Minute)
+		assert.Equal(t, second, get(t, provider))
+		assert.Equal(t, second, load(t, store).AccessToken)
+		assert.Equal(t, 1+4, server.Requests("CreateToken"))
+		assert.Empty(t, reported.take())
+	})
+}
+
+func TestALoginReplacesATokenThatCouldNotBeSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), &flaky{Store: NewMemoryStore()}
+		logIn(t, server, store)
+		provider, _ := newProvider(t, server, store)
+		time.Sleep(tokenLife)
+		store.saves = errFull
+		get(t, provider)
+		store.saves = nil
+		newer := logIn(t, server, store)
+		time.Sleep(time.Minute)
+		assert.Equal(t, newer.AccessToken, get(t, provider))
+		assert.Equal(t, newer.AccessToken, load(t, store).AccessToken)
+
+		store.saves = errFull
+		time.Sleep(tokenLife)
+		get(t, provider)
+		store.saves = nil
+		require.NoError(t, store.DeleteToken(t.Context(), mySSO))
+		time.Sleep(tokenLife)
+		_, err := provider.RetrieveBearerToken(t.Context())
+		assert.ErrorIs(t, err, ErrLoginRequired)
+		_, err = store.LoadToken(t.Context(), mySSO)
+		assert.ErrorIs(t, err, ErrNotFound, "a logout stays one")
+	})
+}
+
+// Programs that know nothing of the lock use up a refresh token, and save what
+// they got a moment after.
+func TestInvalidGrantReadsTheStoreAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), NewMemoryStore()
+		token := logIn(t, server, store)
+		provider, reported := newProvider(t, server, store)
+		time.Sleep(tokenLife)
+
+		client, err := ssooidc.New(server.Config())
+		require.NoError(t, err)
+		out, err := client.CreateToken(t.Context(), &ssooidc.CreateTokenInput{
+			ClientId: token.ClientID, ClientSecret: token.ClientSecret,
+			GrantType: ssooidc.GrantTypeRefreshToken, RefreshToken: token.RefreshToken,
+		})
+		require.NoError(t, err)
+		time.AfterFunc(120*time.Millisecond, func() {
+			token.AccessToken, token.RefreshToken, token.ExpiresAt = out.AccessToken, out.RefreshToken, server.Now().Add(tokenLife)
+			assert.NoError(t, store.SaveToken(context.Background(), mySSO, token))
+		})
+		assert.Equal(t, out.AccessToken, get(t, provider))
+		assert.Empty(t, reported.take())
+
+		// What they saved has expired, too: it is refreshed.
+		time.Sleep(2 * tokenLife)
+		stale := *load(t, store)
+		get(t, provider)
+		renewed := *load(t, store)
+		change(t, store, func(token *Token) { *token = stale })
+		time.Sleep(2 * tokenLife)
+		time.AfterFunc(10*time.Millisecond, func() {
+			assert.NoError(t, store.SaveToken(context.Background(), mySSO, &renewed))
+		})
+		assert.NotEqual(t, renewed.AccessToken, get(t, provider))
+		assert.NotEqual(t, renewed.RefreshToken, load(t, store).RefreshToken)
+	})
+}
+
+func TestErrorsSayWhatToDo(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(t *testing.T, server *ssooidctest.Server, store *flaky)
+		kind  error
+		text  string
+		sent  int
+	}{
+		"no token": {
+			spoil: func(t *testing.T, _ *ssooidctest.Server, store *flaky) {
+				require.NoError(t, store.DeleteToken(t.Context(), mySSO))
+			},
+			kind: ErrLoginRequired, text: "login required: log in: not in the store",
+		},
+		"no refresh token": {
+			spoil: func(t *testing.T, _ *ssooidctest.Server, store *flaky) {
+				change(t, store, func(token *Token) { token.RefreshToken = "" })
+			},
+			kind: ErrLoginRequired, text: "no refresh token",
+		},
+		"no client": {
+			spoil: func(t *testing.T, _ *ssooidctest.Server, store *flaky) {
+				change(t, store, func(token *Token) { token.ClientSecret = "" })
+			},
+			kind: ErrLoginRequired, text: "no client",
+		},
+		"revoked": {
+			spoil: func(t *testing.T, _ *ssooidctest.Server, store *flaky) {
+				change(t, store, func(token *Token) { token.RefreshToken = "fake-revoked-token" })
+			},
+			kind: ErrSessionEnded, text: "the session has ended: log in again: ", sent: 1,
+		},
+		"over": {
+			spoil: func(_ *testing.T, server *ssooidctest.Server, _ *flaky) {
+				server.Next(1, "CreateToken").Refuse("ExpiredTokenException", "too old", nil)
+			},
+			kind: ErrSessionEnded, text: "too old", sent: 1,
+		},
+		"unknown client": {
+			spoil: func(t *testing.T, _ *ssooidctest.Server, store *flaky) {
+				change(t, store, func(token *Token) { token.ClientID = "somebody" })
+			},
+			kind: ErrRegistrationExpired, text: "registers it anew", sent: 1,
+		},
+		"wrong region, as the service says": {
+			spoil: func(_ *testing.T, server *ssooidctest.Server, _ *flaky) {
+				server.Next(1, "CreateToken").Refuse("InvalidRequestRegionException", "elsewhere", map[string]string{"region": "eu-north-1"})
+			},
+			kind: ErrWrongRegion, text: "eu-north-1", sent: 1,
+		},
+		"no lock": {
+			spoil: func(_ *testing.T, _ *ssooidctest.Server, store *flaky) { store.locks = fs.ErrPermission },
+			text:  "wait for the lock: permission denied",
+		},
+		"store fails": {
+			spoil: func(_ *testing.T, _ *ssooidctest.Server, store *flaky) { store.loads = fs.ErrPermission },
+			text:  "permission denied",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server, store := newService(t), &flaky{Store: NewMemoryStore()}
+				logIn(t, server, store)
+				provider, reported := newProvider(t, server, store)
+				test.spoil(t, server, store)
+				time.Sleep(tokenLife)
+				_, err := provider.RetrieveBearerToken(t.Context())
+				var failure *Error
+				require.ErrorAs(t, err, &failure)
+				assert.Equal(t, mySSO, failure.Session)
+				assert.Equal(t, test.kind, failure.Kind)
+				if test.kind != nil {
+					assert.ErrorIs(t, err, test.kind)
+				}
+				assert.ErrorContains(t, err, `session "my-sso" of https://my-sso-portal.awsapps.com/start in us-east-1: `)
+				assert.ErrorContains(t, err, test.text)
+				assert.Equal(t, 1+test.sent, server.Requests("CreateToken"))
+				assert.Empty(t, reported.take(), "an error that is returned is not reported")
+			})
+		})
+	}
+}
+
+func TestNewProvider(t *testing.T) {
+	_, err := NewProvider(Session{Name: "x"})
+	assert.ErrorContains(t, err, "no start URL")
+	bad := mySSO
+	bad.Region = "us east"
+	_, err = NewProvider(bad)
+	assert.ErrorContains(t, err, "region")
+
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	provider, err := NewProvider(mySSO)
+	require.NoError(t, err)
+	_, err = provider.RetrieveBearerToken(t.Context())
+	assert.ErrorIs(t, err, ErrLoginRequired)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	assert.ErrorContains(t, err, "0ad374308c5a4e22f723adf10145eafad7c4031c.json")
+}
+
+func TestWithoutReportTheLoggerIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), NewMemoryStore()
+		logIn(t, server, store)
+		var lines []string
+		provider, err := NewProvider(mySSO, func(o *ProviderOptions) {
+			o.Store, o.Config = store, server.Config()
+			o.Config.Logger = logging.LoggerFunc(func(level logging.Classification, format string, v ...any) {
+				if level == logging.Warn {
+					lines = append(lines, fmt.Sprintf(format, v...))
+				}
+			})
+		})
+		require.NoError(t, err)
+		time.Sleep(tokenLife - lateWindow)
+		server.Next(1, "CreateToken").Refuse("InvalidScopeException", "no", nil)
+		get(t, provider)
+		require.Len(t, lines, 1)
+		assert.Contains(t, lines[0], "InvalidScopeException: no")
+	})
+}
