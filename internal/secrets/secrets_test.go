@@ -30,6 +30,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/borrow"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
+	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
@@ -76,7 +77,7 @@ var operations = map[string]operation{
 
 // others are exported structs that hold secrets and are neither an input nor
 // an output themselves.
-var others = []any{new(ssooidc.AwsAdditionalDetails), new(portal.Credentials), new(borrow.License)}
+var others = []any{new(ssooidc.AwsAdditionalDetails), new(login.Token), new(login.Registration), new(portal.Credentials), new(borrow.License)}
 
 func of[C, I, O any](open func(awstokens.Config) (*C, error), call func(*C, context.Context, *I) (*O, error)) operation {
 	return operation{new(I), new(O), func(ctx context.Context, cfg awstokens.Config, in any) (any, error) {
