@@ -262,9 +262,9 @@ func TestComplaintTheSessionIsLost(t *testing.T) {
 			func() {
 				server.Next(1, "CreateToken").Refuse("InvalidGrantException", "only for a moment", nil)
 			},
-			func() { store.locks = errFull },
-			func() { store.loads = errFull },
-			func() { store.saves = errFull },
+			func() { store.locks.set(errFull) },
+			func() { store.loads.set(errFull) },
+			func() { store.saves.set(errFull) },
 			func() { // somebody writes in place, and is killed
 				path := files.TokenPath(mySSO)
 				whole, err := os.ReadFile(path)
@@ -296,7 +296,9 @@ func TestComplaintTheSessionIsLost(t *testing.T) {
 			}
 			unsaved += len(reported.take())
 			server.ClearFaults()
-			store.loads, store.saves, store.locks = nil, nil, nil
+			store.loads.set(nil)
+			store.saves.set(nil)
+			store.locks.set(nil)
 			time.Sleep(2 * time.Minute) // a refresh that is still under way ends, and the next may begin
 			last := get(t, provider)
 			if random.IntN(2) == 0 { // another process goes on

@@ -133,6 +133,9 @@ func NewProvider(s Session, options ...func(*ProviderOptions)) (*Provider, error
 	return p, nil
 }
 
+// Region returns the session's Region, where its tokens are good.
+func (p *Provider) Region() string { return p.session.Region }
+
 // RetrieveBearerToken returns an access token that has not expired. Its error,
 // if it is not the context's, is an *Error.
 func (p *Provider) RetrieveBearerToken(ctx context.Context) (bearer.Token, error) {

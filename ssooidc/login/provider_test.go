@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,7 +106,6 @@ func newProvider(t *testing.T, server *ssooidctest.Server, store Store) (*Provid
 	var r reports
 	provider, err := NewProvider(mySSO, func(o *ProviderOptions) {
 		o.Store, o.Config, o.Report = store, server.Config(), r.add
-		o.Config.Region = "ap-south-1" // the session's is taken
 	})
 	require.NoError(t, err)
 	return provider, &r
@@ -284,26 +285,38 @@ func TestACallerThatGivesUpDoesNotEndTheRefresh(t *testing.T) {
 // flaky is a store whose methods fail when told.
 type flaky struct {
 	Store
-	loads, saves, locks error
+	loads, saves, locks fault
+}
+
+// fault is an error that comes and goes.
+type fault struct{ err atomic.Pointer[error] }
+
+func (f *fault) set(err error) { f.err.Store(&err) }
+
+func (f *fault) get() error {
+	if err := f.err.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func (f *flaky) LoadToken(ctx context.Context, s Session) (*Token, error) {
-	if f.loads != nil {
-		return nil, f.loads
+	if err := f.loads.get(); err != nil {
+		return nil, err
 	}
 	return f.Store.LoadToken(ctx, s)
 }
 
 func (f *flaky) SaveToken(ctx context.Context, s Session, t *Token) error {
-	if f.saves != nil {
-		return f.saves
+	if err := f.saves.get(); err != nil {
+		return err
 	}
 	return f.Store.SaveToken(ctx, s, t)
 }
 
 func (f *flaky) Lock(ctx context.Context, s Session) (func(), error) {
-	if f.locks != nil {
-		return nil, f.locks
+	if err := f.locks.get(); err != nil {
+		return nil, err
 	}
 	return f.Store.Lock(ctx, s)
 }
@@ -316,7 +329,7 @@ func TestATokenThatCannotBeSaved(t *testing.T) {
 		first := logIn(t, server, store)
 		provider, reported := newProvider(t, server, store)
 		time.Sleep(tokenLife)
-		store.saves = errFull
+		store.saves.set(errFull)
 		second := get(t, provider)
 		assert.NotEqual(t, first.AccessToken, second, "it is served")
 		errs := reported.take()
@@ -340,7 +353,7 @@ func TestATokenThatCannotBeSaved(t *testing.T) {
 		assert.Len(t, reported.take(), 1)
 		assert.Equal(t, second, get(t, provider))
 		assert.Empty(t, reported.take())
-		store.saves = nil
+		store.saves.set(nil)
 		time.Sleep(time.Minute)
 		assert.Equal(t, second, get(t, provider))
 		assert.Equal(t, second, load(t, store).AccessToken)
@@ -355,18 +368,18 @@ func TestALoginReplacesATokenThatCouldNotBeSaved(t *testing.T) {
 		logIn(t, server, store)
 		provider, _ := newProvider(t, server, store)
 		time.Sleep(tokenLife)
-		store.saves = errFull
+		store.saves.set(errFull)
 		get(t, provider)
-		store.saves = nil
+		store.saves.set(nil)
 		newer := logIn(t, server, store)
 		time.Sleep(time.Minute)
 		assert.Equal(t, newer.AccessToken, get(t, provider))
 		assert.Equal(t, newer.AccessToken, load(t, store).AccessToken)
 
-		store.saves = errFull
+		store.saves.set(errFull)
 		time.Sleep(tokenLife)
 		get(t, provider)
-		store.saves = nil
+		store.saves.set(nil)
 		require.NoError(t, store.DeleteToken(t.Context(), mySSO))
 		time.Sleep(tokenLife)
 		_, err := provider.RetrieveBearerToken(t.Context())
@@ -464,11 +477,11 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			kind: ErrWrongRegion, text: "eu-north-1", sent: 1,
 		},
 		"no lock": {
-			spoil: func(_ *testing.T, _ *ssooidctest.Server, store *flaky) { store.locks = fs.ErrPermission },
+			spoil: func(_ *testing.T, _ *ssooidctest.Server, store *flaky) { store.locks.set(fs.ErrPermission) },
 			text:  "wait for the lock: permission denied",
 		},
 		"store fails": {
-			spoil: func(_ *testing.T, _ *ssooidctest.Server, store *flaky) { store.loads = fs.ErrPermission },
+			spoil: func(_ *testing.T, _ *ssooidctest.Server, store *flaky) { store.loads.set(fs.ErrPermission) },
 			text:  "permission denied",
 		},
 	} {
@@ -494,6 +507,34 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			})
 		})
 	}
+}
+
+// hosts is an HTTP client that notes where requests go.
+type hosts []string
+
+func (h *hosts) Do(r *http.Request) (*http.Response, error) {
+	*h = append(*h, r.URL.Host)
+	return nil, errors.New("no network today")
+}
+
+func TestTheRegionIsTheSessions(t *testing.T) {
+	store := NewMemoryStore()
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{
+		Region: "eu-west-1", AccessToken: "fake", ExpiresAt: moment, RefreshToken: "fake", ClientID: "c", ClientSecret: "fake",
+	}))
+	var called hosts
+	provider, err := NewProvider(mySSO, func(o *ProviderOptions) {
+		o.Store = store
+		o.Config = awstokens.Config{
+			Region: "ap-south-1", HTTPClient: &called,
+			Retryer: awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 }),
+		}
+	})
+	require.NoError(t, err)
+	assert.Equal(t, mySSO.Region, provider.Region())
+	_, err = provider.RetrieveBearerToken(t.Context())
+	assert.ErrorContains(t, err, "no network today")
+	assert.Equal(t, hosts{"oidc.us-east-1.amazonaws.com"}, called)
 }
 
 func TestNewProvider(t *testing.T) {
