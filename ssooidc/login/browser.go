@@ -1,0 +1,214 @@
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/endpoint"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+)
+
+// AuthorizationError is an error that the authorization endpoint sent back
+// with the browser.
+type AuthorizationError struct {
+	// Code is one of RFC 6749 section 4.1.2.1, such as access_denied.
+	Code string
+
+	// Description is the service's explanation, which may be empty.
+	Description string
+}
+
+// Error gives the code and the description.
+func (e *AuthorizationError) Error() string {
+	text := "authorization: " + e.Code
+	if e.Description != "" {
+		text += ": " + e.Description
+	}
+	return text
+}
+
+// Is says that access_denied is ErrDenied.
+func (e *AuthorizationError) Is(target error) bool {
+	return target == ErrDenied && e.Code == "access_denied"
+}
+
+// CallbackPortError says that Options.CallbackPort cannot be had. No other is
+// tried, because whoever asks for one has forwarded it.
+type CallbackPortError struct {
+	Port int
+	Err  error
+}
+
+// Error names the port and the reason.
+func (e *CallbackPortError) Error() string {
+	return fmt.Sprintf("callback port %d: %s", e.Port, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *CallbackPortError) Unwrap() error { return e.Err }
+
+// noBrowserError says that there is no way to log in with a browser here.
+type noBrowserError struct{ err error }
+
+func (e *noBrowserError) Error() string { return "no browser login: " + e.err.Error() }
+func (e *noBrowserError) Unwrap() error { return e.err }
+
+// openTime is how long a browser may take to fail to open. One that is still
+// there then is open.
+const openTime = 2 * time.Second
+
+// byBrowser sends a browser to the authorization endpoint, waits for where it
+// is sent back to, and exchanges the code that it brings.
+func (l *login) byBrowser(ctx context.Context, r *Registration) (token *Token, err error) {
+	base, err := endpoint.Resolve(endpoint.OIDC, l.Config)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp4", net.JoinHostPort(callbackHost, strconv.Itoa(l.CallbackPort)))
+	switch {
+	case err != nil && l.CallbackPort != 0:
+		return nil, &CallbackPortError{l.CallbackPort, err}
+	case err != nil:
+		return nil, &noBrowserError{err}
+	}
+	state, verifier := randomText(), randomText()
+	back := serveCallback(listener, state)
+	defer func() { back.close(err) }()
+	redirectURI := "http://" + listener.Addr().String() + callbackPath
+	page := authorizeURL(base, r.ClientID, redirectURI, state, verifier, l.scopes)
+
+	failure := l.open(ctx, page, back.answered)
+	if failure != nil && l.Flow == FlowAuto {
+		return nil, &noBrowserError{failure}
+	}
+	ctx, stop := l.show(ctx, Request{
+		Session: l.session, Flow: FlowBrowser, URL: awstokens.Secret(page), Opened: failure == nil,
+	}, back.paste)
+	defer stop()
+	select {
+	case <-back.answered:
+		if back.answer.err != nil {
+			return nil, back.answer.err
+		}
+		return l.exchange(ctx, r, ssooidc.CreateTokenInput{
+			GrantType: ssooidc.GrantTypeAuthorizationCode, Code: back.answer.code, RedirectUri: redirectURI, CodeVerifier: awstokens.Secret(verifier),
+		})
+	case <-ctx.Done():
+		// A client that the endpoint does not know is told to the user alone.
+		// With another registration, the next login gets further.
+		_ = l.Store.DeleteRegistration(context.WithoutCancel(ctx), l.session)
+		return nil, context.Cause(ctx)
+	}
+}
+
+// authorizeURL is the request of RFC 6749 section 4.1.1 as IAM Identity Center
+// wants it, with scopes for scope.
+func authorizeURL(base *url.URL, clientID, redirectURI, state, verifier string, scopes []string) string {
+	challenge := sha256.Sum256([]byte(verifier))
+	u := base.JoinPath("authorize")
+	u.RawQuery = url.Values{
+		"response_type":         {"code"},
+		"client_id":             {clientID},
+		"redirect_uri":          {redirectURI},
+		"state":                 {state},
+		"code_challenge_method": {"S256"},
+		"code_challenge":        {base64.RawURLEncoding.EncodeToString(challenge[:])},
+		"scopes":                {strings.Join(scopes, " ")},
+	}.Encode()
+	return u.String()
+}
+
+// randomText returns 256 bits in 43 characters, which makes a verifier by RFC
+// 7636 section 4.1.
+func randomText() string {
+	var bits [32]byte
+	_, _ = rand.Read(bits[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(bits[:])
+}
+
+// open opens a browser, and returns an error if there is none.
+func (l *login) open(ctx context.Context, page string, answered <-chan struct{}) error {
+	if !l.canOpenBrowser() {
+		return errNoBrowser
+	}
+	open := l.OpenBrowser
+	if open == nil {
+		open = openBrowser
+	}
+	opened := make(chan error, 1)
+	go func() { opened <- open(page) }()
+	timer := time.NewTimer(openTime)
+	defer timer.Stop()
+	select {
+	case err := <-opened:
+		return err
+	case <-timer.C:
+	case <-answered:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+var errNoBrowser = errors.New("the environment has no browser")
+
+func (l *login) canOpenBrowser() bool {
+	return l.OpenBrowser != nil || hasBrowser(runtime.GOOS, os.Getenv, func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	}) && canRun(opener()[0])
+}
+
+// hasBrowser says whether the user of this process has a browser on this
+// machine, as far as the environment tells.
+func hasBrowser(goos string, getenv func(string) string, exists func(path string) bool) bool {
+	for _, name := range []string{"SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "KUBERNETES_SERVICE_HOST", "container"} {
+		if getenv(name) != "" {
+			return false
+		}
+	}
+	if ci := getenv("CI"); ci != "" && ci != "false" {
+		return false
+	}
+	if goos == "windows" || goos == "darwin" {
+		return true
+	}
+	inContainer := exists("/.dockerenv") || exists("/run/.containerenv")
+	return !inContainer && (getenv("DISPLAY") != "" || getenv("WAYLAND_DISPLAY") != "")
+}
+
+func canRun(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
+}
+
+// opener is the platform's program that opens a URL, and its arguments.
+func opener() []string {
+	switch runtime.GOOS {
+	case "windows":
+		return []string{"rundll32", "url.dll,FileProtocolHandler"}
+	case "darwin":
+		return []string{"open"}
+	}
+	return []string{"xdg-open"}
+}
+
+// openBrowser opens a URL. Any process of the machine can see its arguments,
+// so the URL has nothing in it but what the protocol shows to the browser: the
+// code challenge, but not the verifier.
+func openBrowser(url string) error {
+	command := append(opener(), url)
+	return exec.Command(command[0], command[1:]...).Run()
+}

@@ -1,0 +1,340 @@
+package login_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+	"github.com/seed-25f54b62/awstokens/ssooidc/login"
+	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
+)
+
+var session = login.Session{Name: "test", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"}
+
+// promptFunc is a Prompt.
+type promptFunc func(context.Context, login.Request, func(string) error) error
+
+func (f promptFunc) Show(ctx context.Context, r login.Request, paste func(string) error) error {
+	return f(ctx, r, paste)
+}
+
+// silent is a prompt for those that nobody answers.
+var silent = promptFunc(func(ctx context.Context, _ login.Request, _ func(string) error) error {
+	<-ctx.Done()
+	return nil
+})
+
+// device runs a test in a bubble, with a server and options for logging in by
+// device, without a retry within a poll.
+func device(t *testing.T, test func(*testing.T, *ssooidctest.Server, func(*login.Options))) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+		store := login.NewMemoryStore()
+		test(t, server.IdentityCenter(), func(o *login.Options) {
+			o.Store, o.Config, o.Flow, o.Prompt = store, server.Config(), login.FlowDevice, silent
+			o.Config.Region = "ap-south-1" // of the rest of the program
+			o.Config.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 })
+		})
+	})
+}
+
+// after answers the request in a while.
+func after(d time.Duration, answer func(userCode string) error) func(*login.Options) {
+	return func(o *login.Options) {
+		o.Prompt = promptFunc(func(ctx context.Context, r login.Request, _ func(string) error) error {
+			select {
+			case <-time.After(d):
+				return answer(r.UserCode.Reveal())
+			case <-ctx.Done():
+				return nil
+			}
+		})
+	}
+}
+
+func TestDeviceFlow(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		var shown login.Request
+		var ends time.Time
+		start := time.Now()
+		token, err := login.Login(t.Context(), session, options, func(o *login.Options) {
+			o.Timeout = time.Hour
+			o.Prompt = promptFunc(func(ctx context.Context, r login.Request, paste func(string) error) error {
+				shown = r
+				ends, _ = ctx.Deadline()
+				assert.Nil(t, paste)
+				time.Sleep(89500 * time.Millisecond)
+				assert.NoError(t, server.ApproveDevice(r.UserCode.Reveal()))
+				<-ctx.Done()
+				return nil
+			})
+		})
+		require.NoError(t, err)
+		assert.Equal(t, 90*time.Second, time.Since(start), "the polls are one second apart")
+		assert.Equal(t, start.Add(10*time.Minute), ends, "the code's life")
+		assert.Equal(t, session, shown.Session)
+		assert.Equal(t, login.FlowDevice, shown.Flow)
+		assert.Equal(t, server.URL()+"/device", shown.PlainURL)
+		assert.Equal(t, shown.PlainURL+"?user_code="+shown.UserCode.Reveal(), shown.URL.Reveal())
+		assert.False(t, shown.Opened)
+
+		assert.Equal(t, session.StartURL, token.StartURL)
+		assert.Equal(t, session.Region, token.Region)
+		assert.WithinDuration(t, time.Now().Add(time.Hour), token.ExpiresAt, time.Second)
+		assert.NotEmpty(t, token.AccessToken)
+		assert.NotEmpty(t, token.RefreshToken)
+		assert.WithinDuration(t, start.Add(90*24*time.Hour), token.RegistrationExpiresAt, time.Second)
+		assert.Equal(t, 90, server.Requests("CreateToken"))
+
+		again, err := login.Login(t.Context(), session, options)
+		require.NoError(t, err)
+		assert.Equal(t, token.AccessToken, again.AccessToken, "nobody is asked twice")
+		forced, err := login.Login(t.Context(), session, options, after(time.Second, server.ApproveDevice), func(o *login.Options) { o.Force = true })
+		require.NoError(t, err)
+		assert.NotEqual(t, token.AccessToken, forced.AccessToken)
+		assert.Equal(t, 1, server.Requests("RegisterClient"), "one registration serves both")
+	})
+}
+
+// A poll that is told to slow down waits 5 seconds more from then on.
+func TestSlowDownIsForGood(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		server.Next(2, "CreateToken").Refuse("SlowDownException", "too fast", nil)
+		start := time.Now()
+		_, err := login.Login(t.Context(), session, options, after(20*time.Second, server.ApproveDevice))
+		require.NoError(t, err)
+		// Polls at 1, 7 (6 more), 18 (11 more), 29.
+		assert.Equal(t, 29*time.Second, time.Since(start))
+		assert.Equal(t, 4, server.Requests("CreateToken"))
+	})
+}
+
+func TestNoIntervalIsFiveSeconds(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		server.Next(1, "StartDeviceAuthorization").Answer(http.StatusOK, nil,
+			`{"deviceCode":"fake-device-code","userCode":"FAKE-CODE","verificationUri":"https://device.example/","expiresIn":12}`)
+		server.Next(9, "CreateToken").Refuse("AuthorizationPendingException", "not yet", nil)
+		var url string
+		_, err := login.Login(t.Context(), session, options, func(o *login.Options) {
+			o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
+				url = r.URL.Reveal()
+				return nil
+			})
+		})
+		assert.ErrorIs(t, err, login.ErrTimedOut)
+		assert.Equal(t, 2, server.Requests("CreateToken"), "after 5 and 10 seconds of 12")
+		assert.Equal(t, "https://device.example/", url, "any host will do")
+	})
+}
+
+func TestFaultsDoNotEndThePolling(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		server.Next(1, "CreateToken").Fail(http.StatusInternalServerError)
+		server.Next(1, "CreateToken").FailUntyped(http.StatusBadGateway)
+		server.Next(1, "CreateToken").FailUntyped(http.StatusTooManyRequests)
+		server.Next(1, "CreateToken").Cut()
+		server.Next(1, "CreateToken").LoseAnswer()
+		_, err := login.Login(t.Context(), session, options, after(6*time.Second, server.ApproveDevice))
+		assert.NoError(t, err)
+	})
+}
+
+// An authorization_pending that only the body names has killed other pollers.
+func TestPendingWithoutErrorHeaderDoesNotEndThePolling(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		server.Next(3, "CreateToken").OmitErrorHeader()
+		_, err := login.Login(t.Context(), session, options, after(4*time.Second, server.ApproveDevice))
+		assert.NoError(t, err)
+	})
+}
+
+func TestDeviceDenied(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		_, err := login.Login(t.Context(), session, options, after(time.Second, server.DenyDevice))
+		assert.ErrorIs(t, err, login.ErrDenied)
+		var denied *ssooidc.AccessDeniedException
+		assert.ErrorAs(t, err, &denied)
+		assert.ErrorContains(t, err, "The user denied the request")
+		var of *login.Error
+		require.ErrorAs(t, err, &of)
+		assert.Equal(t, session, of.Session)
+	})
+}
+
+func TestDeviceCodeExpires(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		start := time.Now()
+		_, err := login.Login(t.Context(), session, options, func(o *login.Options) { o.Timeout = time.Hour })
+		assert.ErrorIs(t, err, login.ErrTimedOut)
+		assert.Equal(t, 10*time.Minute, time.Since(start))
+
+		server.Next(1, "CreateToken").Refuse("ExpiredTokenException", "the code has expired", nil)
+		_, err = login.Login(t.Context(), session, options)
+		assert.ErrorIs(t, err, login.ErrTimedOut, "by the server's clock")
+		var expired *ssooidc.ExpiredTokenException
+		assert.ErrorAs(t, err, &expired)
+	})
+}
+
+func TestLoginIsBoundedByTimeoutAndContext(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		start := time.Now()
+		_, err := login.Login(t.Context(), session, options, func(o *login.Options) { o.Timeout = 2500 * time.Millisecond })
+		assert.ErrorIs(t, err, login.ErrTimedOut)
+		assert.Equal(t, 2500*time.Millisecond, time.Since(start))
+
+		server.OneIn(1, "CreateToken").FailUntyped(http.StatusBadGateway)
+		_, err = login.Login(t.Context(), session, options, func(o *login.Options) { o.Timeout = 2500 * time.Millisecond })
+		assert.ErrorIs(t, err, login.ErrTimedOut)
+		assert.ErrorContains(t, err, "502", "what kept it from ending well is not lost")
+
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(3*time.Second, cancel)
+		_, err = login.Login(ctx, session, options)
+		assert.ErrorIs(t, err, context.Canceled)
+		assert.NotErrorIs(t, err, login.ErrTimedOut)
+	})
+}
+
+func TestPromptThatFailsEndsTheLogin(t *testing.T) {
+	device(t, func(t *testing.T, _ *ssooidctest.Server, options func(*login.Options)) {
+		gone := errors.New("the window was closed")
+		_, err := login.Login(t.Context(), session, options, after(time.Second, func(string) error { return gone }))
+		assert.ErrorIs(t, err, gone)
+	})
+}
+
+// An expired registration that is reused fails only after the user approved.
+func TestRegistrationIsRenewedBeforeTheUserIsAsked(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		approve := after(time.Second, server.ApproveDevice)
+		_, err := login.Login(t.Context(), session, options, approve)
+		require.NoError(t, err)
+		server.Advance(89*24*time.Hour - time.Minute)
+		_, err = login.Login(t.Context(), session, options, approve)
+		require.NoError(t, err)
+		assert.Equal(t, 1, server.Requests("RegisterClient"), "it lasts for another day")
+
+		server.Advance(2 * time.Hour) // both the token and that day are over
+		token, err := login.Login(t.Context(), session, options, approve)
+		require.NoError(t, err)
+		assert.Equal(t, 2, server.Requests("RegisterClient"))
+		assert.WithinDuration(t, server.Now().Add(90*24*time.Hour), token.RegistrationExpiresAt, time.Minute)
+	})
+}
+
+func TestForgottenRegistrationIsRenewedOnce(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		var o login.Options
+		options(&o)
+		forgotten := &login.Registration{
+			ClientID: "forgotten", ClientSecret: "fake-client-secret", ExpiresAt: time.Now().Add(80 * 24 * time.Hour),
+			Scopes: []string{login.DefaultScope},
+		}
+		require.NoError(t, o.Store.SaveRegistration(t.Context(), session, forgotten))
+		asked := 0
+		token, err := login.Login(t.Context(), session, options, after(time.Second, func(code string) error {
+			asked++
+			return server.ApproveDevice(code)
+		}))
+		require.NoError(t, err)
+		assert.NotEqual(t, "forgotten", token.ClientID)
+		assert.Equal(t, 1, asked)
+
+		server.Next(9, "StartDeviceAuthorization").Refuse("InvalidClientException", "who?", nil)
+		_, err = login.Login(t.Context(), session, options, func(o *login.Options) { o.Force = true })
+		var invalid *ssooidc.InvalidClientException
+		assert.ErrorAs(t, err, &invalid)
+		assert.Equal(t, 3, server.Requests("StartDeviceAuthorization")-1, "of the first login two, of the second two: with the old and with a new client")
+	})
+}
+
+// The start URL of another Region's instance is a bare invalid_request or
+// invalid_grant elsewhere.
+func TestWrongRegionIsNamed(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		server.Next(1, "StartDeviceAuthorization").Refuse("InvalidRequestRegionException", "not here", map[string]string{"region": "eu-west-1"})
+		_, err := login.Login(t.Context(), session, options)
+		assert.ErrorIs(t, err, login.ErrWrongRegion)
+		assert.ErrorContains(t, err, "eu-west-1")
+	})
+}
+
+// All requests go to the session's Region, whatever the program's.
+func TestRequestsGoToTheSessionsRegion(t *testing.T) {
+	var host string
+	session := session
+	session.Region = "eu-south-2"
+	_, err := login.Login(t.Context(), session, func(o *login.Options) {
+		o.Store, o.Flow = login.NewMemoryStore(), login.FlowDevice
+		o.Config.Region = "ap-south-1"
+		o.Config.HTTPClient = doFunc(func(r *http.Request) (*http.Response, error) {
+			host = r.URL.Host
+			return nil, errors.New("no network here")
+		})
+		o.Config.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 })
+	})
+	assert.ErrorContains(t, err, "no network here")
+	assert.Equal(t, "oidc.eu-south-2.amazonaws.com", host)
+}
+
+type doFunc func(*http.Request) (*http.Response, error)
+
+func (f doFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestLoginThatCannotBegin(t *testing.T) {
+	memory := func(o *login.Options) { o.Store = login.NewMemoryStore() }
+	_, err := login.Login(t.Context(), login.Session{Name: "half"}, memory)
+	assert.ErrorContains(t, err, "no start URL")
+	_, err = login.Login(t.Context(), session, memory, func(o *login.Options) { o.Flow = "pigeon" })
+	assert.ErrorContains(t, err, `no flow "pigeon"`)
+	_, err = login.Login(t.Context(), session, memory, func(o *login.Options) { o.Config.BaseEndpoint = "http://example.com" })
+	assert.ErrorIs(t, err, awstokens.ErrInsecureEndpoint)
+}
+
+// A store that cannot keep the registration ends the login before anybody is
+// asked.
+func TestStoreThatCannotBeWritten(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		_, err := login.Login(t.Context(), session, options, func(o *login.Options) { o.Store = readOnly{o.Store} })
+		assert.ErrorIs(t, err, errReadOnly)
+		assert.Zero(t, server.Requests("StartDeviceAuthorization"))
+	})
+}
+
+var errReadOnly = errors.New("the store is read-only")
+
+type readOnly struct{ login.Store }
+
+func (readOnly) SaveRegistration(context.Context, login.Session, *login.Registration) error {
+	return errReadOnly
+}
+
+func TestDeviceScopes(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		var o login.Options
+		options(&o)
+		narrow := &login.Registration{
+			ClientID: "narrow", ClientSecret: "fake-client-secret", ExpiresAt: time.Now().Add(80 * 24 * time.Hour), Scopes: []string{"other:scope"},
+		}
+		require.NoError(t, o.Store.SaveRegistration(t.Context(), session, narrow))
+		_, err := login.Login(t.Context(), session, options, after(time.Second, server.ApproveDevice))
+		require.NoError(t, err)
+		r, err := o.Store.LoadRegistration(t.Context(), session)
+		require.NoError(t, err)
+		assert.Equal(t, []string{login.DefaultScope}, r.Scopes)
+		assert.Empty(t, r.GrantTypes, "which means the device code")
+		assert.False(t, strings.Contains(r.ClientID, "narrow"))
+	})
+}

@@ -1,0 +1,339 @@
+package login
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
+)
+
+// Flow is a way to log in.
+type Flow string
+
+const (
+	// FlowAuto is FlowBrowser where a browser can be opened, and FlowDevice
+	// where not. It can be where Options.OpenBrowser is set; otherwise the
+	// environment tells: no browser is opened over SSH (SSH_CONNECTION,
+	// SSH_CLIENT or SSH_TTY), in a container, in CI (CI), without the
+	// platform's program for it, and, but for macOS and Windows, without a
+	// display (DISPLAY or WAYLAND_DISPLAY). If opening one fails, FlowAuto
+	// goes on with FlowDevice.
+	FlowAuto Flow = ""
+
+	// FlowDevice shows a page and a code, for a browser on any machine: the
+	// device authorization of RFC 8628. It opens no browser by itself.
+	FlowDevice Flow = "device"
+
+	// FlowBrowser opens a browser on this machine and waits on 127.0.0.1 for
+	// where that ends: the authorization code grant with PKCE of RFC 7636. If
+	// the browser is on another machine after all, the address that it ends at
+	// can be pasted into the prompt.
+	FlowBrowser Flow = "browser"
+)
+
+// Why a login came to nothing, to be found with errors.Is.
+var (
+	// ErrDenied: the user, or a policy, said no.
+	ErrDenied = errors.New("the login was denied")
+
+	// ErrTimedOut: Options.Timeout or the life of the device code is over.
+	ErrTimedOut = errors.New("nobody approved the login in time")
+)
+
+// Options are the settings of Login and Logout. Zero values mean the defaults.
+type Options struct {
+	// Store keeps the token and the registration; default the files of the AWS
+	// CLI, NewFileStore("").
+	Store Store
+
+	// Config is that of the calls, but for its Region, which is the session's,
+	// and its Credentials, which no call needs.
+	Config awstokens.Config
+
+	// Flow is how to log in; default FlowAuto.
+	Flow Flow
+
+	// Prompt tells the user what to do; default a Terminal.
+	Prompt Prompt
+
+	// OpenBrowser opens a browser at a URL; default the platform's program for
+	// it. It may return when the browser is on its way, or wait for its end.
+	OpenBrowser func(url string) error
+
+	// CallbackPort is the port on 127.0.0.1 that FlowBrowser waits on, for
+	// those who forward one; default any that is free. Taken, it is a
+	// *CallbackPortError in every flow that would have used it.
+	CallbackPort int
+
+	// Timeout bounds all of it: waiting for a login of another process, and
+	// for the user. Default 10 minutes.
+	Timeout time.Duration
+
+	// Force logs in even when there is a good token: as somebody else, or
+	// because the session was ended at the portal.
+	Force bool
+}
+
+const (
+	defaultTimeout = 10 * time.Minute
+
+	// leastRegistration is what a registration must have left to be used for
+	// one more login: its end is also the end of that login's refreshes.
+	leastRegistration = 24 * time.Hour
+)
+
+// Login logs the user in and returns the token, which the Store keeps, too.
+//
+// If the Store has a token of the session that is good for 5 minutes more,
+// Login returns that and asks nobody. Of several logins to a session that
+// share a Store, one at a time asks; when it is done, the others return what
+// it got. So many processes that find an expired token together open one
+// browser.
+//
+// The client's registration is reused while it lasts, and renewed before the
+// user is asked. Requests go to the session's Region.
+//
+// An error is an *Error. errors.Is and errors.As find ErrDenied, ErrTimedOut,
+// ErrWrongRegion, *AuthorizationError, *CallbackPortError, the context's
+// error, and those of package ssooidc in it.
+func Login(ctx context.Context, s Session, options ...func(*Options)) (*Token, error) {
+	l, err := newLogin(s, options)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.Timeout, ErrTimedOut)
+	defer cancel()
+	token, err := l.run(ctx)
+	if err != nil {
+		return nil, l.failure(ctx, err)
+	}
+	return token, nil
+}
+
+// Logout ends the session at the AWS access portal and forgets its token.
+// Without a token there is nothing to do. The token is forgotten also when the
+// portal was not told, which is an error all the same: the session then lives
+// on until it expires. The registration stays.
+//
+// Of the options, it knows Store, Config and Timeout.
+func Logout(ctx context.Context, s Session, options ...func(*Options)) error {
+	l, err := newLogin(s, options)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
+	defer cancel()
+	if err := l.logout(ctx); err != nil {
+		return l.failure(ctx, err)
+	}
+	return nil
+}
+
+// login is one call of Login or Logout.
+type login struct {
+	Options
+	session Session
+	client  *ssooidc.Client
+	scopes  []string
+	now     func() time.Time
+}
+
+func newLogin(s Session, options []func(*Options)) (*login, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	l := &login{session: s, scopes: s.Scopes, now: time.Now}
+	for _, change := range options {
+		change(&l.Options)
+	}
+	l.Config.Region, l.Config.Credentials = s.Region, nil
+	l.Timeout = cmp.Or(l.Timeout, defaultTimeout)
+	if l.Config.Now != nil {
+		l.now = l.Config.Now
+	}
+	if len(l.scopes) == 0 {
+		l.scopes = []string{DefaultScope}
+	}
+	if l.Prompt == nil {
+		l.Prompt = defaultTerminal()
+	}
+	var err error
+	switch l.Flow {
+	case FlowAuto, FlowDevice, FlowBrowser:
+	default:
+		err = fmt.Errorf("there is no flow %q", l.Flow)
+	}
+	if err == nil && l.Store == nil {
+		l.Store, err = NewFileStore("")
+	}
+	if err == nil {
+		l.client, err = ssooidc.New(l.Config)
+	}
+	if err != nil {
+		return nil, &Error{Session: s, Err: err}
+	}
+	return l, nil
+}
+
+// failure is how an error leaves the package.
+func (l *login) failure(ctx context.Context, err error) error {
+	var region *ssooidc.InvalidRequestRegionException
+	switch cause := context.Cause(ctx); {
+	case errors.As(err, &region):
+		return &Error{Session: l.session, Kind: ErrWrongRegion, Err: err}
+	case cause != nil && !errors.Is(err, cause): // of a call that the end of the context has cut off
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	return &Error{Session: l.session, Err: err}
+}
+
+func (l *login) run(ctx context.Context) (*Token, error) {
+	before := l.stored(ctx)
+	if before != nil && !l.Force {
+		return before, nil
+	}
+	unlock, err := l.Store.Lock(ctx, l.session)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if now := l.stored(ctx); now != nil && (before == nil || before.AccessToken != now.AccessToken) {
+		return now, nil // somebody else has just logged in
+	}
+	if l.Flow == FlowBrowser || l.Flow == FlowAuto && l.canOpenBrowser() {
+		token, err := l.withRegistration(ctx, ssooidc.GrantTypeAuthorizationCode, l.byBrowser)
+		var none *noBrowserError
+		if l.Flow == FlowBrowser || !errors.As(err, &none) {
+			return token, err
+		}
+	}
+	return l.withRegistration(ctx, ssooidc.GrantTypeDeviceCode, l.byDevice)
+}
+
+// stored returns a token of the session that is good for a while, or nil. What
+// else there may be, a login replaces.
+func (l *login) stored(ctx context.Context) *Token {
+	t, err := l.Store.LoadToken(ctx, l.session)
+	if err != nil || t.StartURL != l.session.StartURL || t.Region != l.session.Region || t.left(l.now()) < lateWindow {
+		return nil
+	}
+	return t
+}
+
+// withRegistration logs in with a client that is registered for a grant. If
+// the service does not know a client that was registered before, it is
+// registered again, once.
+func (l *login) withRegistration(ctx context.Context, grant ssooidc.GrantType, flow func(context.Context, *Registration) (*Token, error)) (*Token, error) {
+	// A registration that cannot be read is replaced.
+	r, err := l.Store.LoadRegistration(ctx, l.session)
+	if err == nil && r.Serves(grant, l.now().Add(leastRegistration)) && l.hasScopes(r) {
+		token, err := flow(ctx, r)
+		if !refusesClient(err) {
+			return token, err
+		}
+	}
+	if r, err = l.register(ctx, grant); err != nil {
+		return nil, err
+	}
+	return flow(ctx, r)
+}
+
+func (l *login) hasScopes(r *Registration) bool {
+	return !slices.ContainsFunc(l.scopes, func(scope string) bool { return !slices.Contains(r.Scopes, scope) })
+}
+
+// refusesClient says whether an error means that another registration would
+// have helped.
+func refusesClient(err error) bool {
+	var (
+		invalid      *ssooidc.InvalidClientException
+		unauthorized *ssooidc.UnauthorizedClientException
+		redirected   *AuthorizationError
+	)
+	return errors.As(err, &invalid) || errors.As(err, &unauthorized) ||
+		errors.As(err, &redirected) && (redirected.Code == "unauthorized_client" || redirected.Code == "invalid_client")
+}
+
+func (l *login) register(ctx context.Context, grant ssooidc.GrantType) (*Registration, error) {
+	in := &ssooidc.RegisterClientInput{
+		ClientName: "awstokens-client-" + strconv.FormatInt(l.now().Unix(), 10),
+		ClientType: ssooidc.ClientTypePublic,
+		Scopes:     l.scopes,
+	}
+	if grant == ssooidc.GrantTypeAuthorizationCode {
+		in.GrantTypes = []ssooidc.GrantType{grant, ssooidc.GrantTypeRefreshToken}
+		in.RedirectUris = []string{"http://" + callbackHost + callbackPath}
+		in.IssuerUrl = l.session.StartURL
+	}
+	out, err := l.client.RegisterClient(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	r := &Registration{
+		ClientID: out.ClientId, ClientSecret: out.ClientSecret, ExpiresAt: out.Expires(),
+		Scopes: in.Scopes, GrantTypes: in.GrantTypes,
+	}
+	// Before the user is asked: a Store that cannot be written ends it here.
+	return r, l.Store.SaveRegistration(ctx, l.session, r)
+}
+
+// exchange gets a token for a code, and keeps it.
+func (l *login) exchange(ctx context.Context, r *Registration, in ssooidc.CreateTokenInput) (*Token, error) {
+	in.ClientId, in.ClientSecret = r.ClientID, r.ClientSecret
+	asked := l.now() // the token's life begins before the answer is here
+	out, err := l.client.CreateToken(ctx, &in)
+	if err != nil {
+		return nil, err
+	}
+	token := &Token{
+		StartURL:              l.session.StartURL,
+		Region:                l.session.Region,
+		AccessToken:           out.AccessToken,
+		ExpiresAt:             asked.Add(time.Duration(out.ExpiresIn) * time.Second).UTC().Truncate(time.Second),
+		RefreshToken:          out.RefreshToken,
+		ClientID:              r.ClientID,
+		ClientSecret:          r.ClientSecret,
+		RegistrationExpiresAt: r.ExpiresAt,
+	}
+	if err := l.Store.SaveToken(ctx, l.session, token); err != nil {
+		return nil, err
+	}
+	return token, nil
+}
+
+func (l *login) logout(ctx context.Context) error {
+	unlock, err := l.Store.Lock(ctx, l.session)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	token, err := l.Store.LoadToken(ctx, l.session)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = l.endSession(ctx, token)
+	}
+	return errors.Join(err, l.Store.DeleteToken(context.WithoutCancel(ctx), l.session))
+}
+
+// endSession tells the portal that the session is over. It may be already.
+func (l *login) endSession(ctx context.Context, token *Token) error {
+	client, err := portal.New(l.Config)
+	if err != nil {
+		return err
+	}
+	_, err = client.Logout(ctx, &portal.LogoutInput{AccessToken: token.AccessToken})
+	var ended *portal.UnauthorizedException
+	if errors.As(err, &ended) {
+		return nil
+	}
+	return err
+}

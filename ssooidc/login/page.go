@@ -1,0 +1,150 @@
+package login
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/webpage"
+)
+
+const (
+	callbackHost = "127.0.0.1"
+	callbackPath = "/oauth/callback"
+)
+
+// callback is the server that a browser login ends at. It takes one answer:
+// the first with the login's state. All else that comes in changes nothing.
+type callback struct {
+	state  string
+	server *http.Server
+
+	first    sync.Once
+	answered chan struct{} // closed when there is an answer
+	answer   answer        // set before
+
+	done chan struct{} // closed when the login is over
+	err  error         // how it ended; set before
+}
+
+var errNotTheAddress = errors.New("that is not the address of this login")
+
+// answer is what the authorization endpoint sent back.
+type answer struct {
+	code awstokens.Secret
+	err  error // an *AuthorizationError instead of the code
+}
+
+func serveCallback(listener net.Listener, state string) *callback {
+	c := &callback{state: state, answered: make(chan struct{}), done: make(chan struct{})}
+	c.server = &http.Server{
+		Handler:           c,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       10 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0), // it would be the program's
+	}
+	go func() { _ = c.server.Serve(listener) }() // until close
+	return c
+}
+
+// closeTime is what the browser gets to receive its page.
+const closeTime = time.Second
+
+// close tells the browser how the login ended, and ends the server.
+func (c *callback) close(err error) {
+	c.err = err
+	close(c.done)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	_ = c.server.Shutdown(ctx)
+	_ = c.server.Close() // browsers open connections that they do not use
+}
+
+// ServeHTTP answers once the login is over, so that the page can say how it
+// went.
+func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet || r.URL.EscapedPath() != callbackPath {
+		webpage.Write(w, http.StatusNotFound, ignoredPage, "There is nothing here.")
+		return
+	}
+	if !c.take(r.URL.Query()) {
+		webpage.Write(w, http.StatusBadRequest, ignoredPage, "This is not the answer that the program waits for. It goes on waiting.")
+		return
+	}
+	select {
+	case <-c.done:
+	case <-r.Context().Done():
+		return
+	}
+	if c.err != nil {
+		webpage.Write(w, http.StatusBadRequest, failurePage, c.err.Error())
+		return
+	}
+	webpage.Write(w, http.StatusOK, successPage, nil)
+}
+
+// paste takes the address that a browser on another machine ended at.
+func (c *callback) paste(address string) error {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || u.EscapedPath() != callbackPath || !c.take(u.Query()) {
+		return errNotTheAddress // and nothing of what was pasted
+	}
+	return nil
+}
+
+// take takes the login's answer from the parameters of a callback, if it is
+// in there. A second one is of no use to anybody.
+func (c *callback) take(query url.Values) bool {
+	if subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(c.state)) != 1 {
+		return false
+	}
+	a := answer{code: awstokens.Secret(query.Get("code"))}
+	if code := query.Get("error"); code != "" {
+		a = answer{err: &AuthorizationError{clean(code), clean(query.Get("error_description"))}}
+	}
+	if a == (answer{}) {
+		return false
+	}
+	c.first.Do(func() {
+		c.answer = a
+		close(c.answered)
+	})
+	return true
+}
+
+// maxDescription is more than anybody reads.
+const maxDescription = 500
+
+// clean makes a text that came with a URL fit for an error.
+func clean(text string) string {
+	text = printable(strings.ReplaceAll(text, "\n", " "))
+	return strings.ToValidUTF8(text[:min(len(text), maxDescription)], "")
+}
+
+var (
+	successPage = webpage.New(`{{define "title"}}Logged in{{end}}{{define "body" -}}
+<h1 class="good">You are logged in</h1>
+<p>You can close this page and go back to the program.</p>
+{{end}}`)
+
+	failurePage = webpage.New(`{{define "title"}}Login failed{{end}}{{define "body" -}}
+<h1 class="bad">The login failed</h1>
+<p class="alert" role="alert">{{.}}</p>
+<p>You can close this page. The program knows, too.</p>
+{{end}}`)
+
+	ignoredPage = webpage.New(`{{define "title"}}Not this page{{end}}{{define "body" -}}
+<h1>Not this page</h1>
+<p>{{.}}</p>
+{{end}}`)
+)

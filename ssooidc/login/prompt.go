@@ -1,0 +1,199 @@
+package login
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/redact"
+)
+
+// Prompt tells the user what to do.
+type Prompt interface {
+	// Show shows a request. The context ends when the request is over, however
+	// it went, and Login waits for Show to return then; its deadline is how
+	// long the user has. Show may return before. If it returns an error, the
+	// login ends with that.
+	//
+	// In FlowBrowser, paste takes the address that a browser on another machine
+	// ended at. It returns an error for what is not that, and the user may try
+	// again. In FlowDevice, it is nil.
+	Show(ctx context.Context, r Request, paste func(url string) error) error
+}
+
+// Request is what the user shall do: open a page and approve.
+type Request struct {
+	Session Session
+
+	// Flow is FlowDevice or FlowBrowser.
+	Flow Flow
+
+	// URL is the page to open. It is secret, because whoever has it can
+	// approve in the user's place.
+	URL awstokens.Secret
+
+	// Opened says that a browser was sent to URL already.
+	Opened bool
+
+	// UserCode is what the page of FlowDevice must show. PlainURL is that page
+	// without the code in it, where the user types it.
+	UserCode awstokens.Secret
+	PlainURL string
+}
+
+// LogValue hides the secrets from slog.
+func (r Request) LogValue() slog.Value { return redact.LogValue(r) }
+
+// Format hides the secrets from fmt.
+func (r Request) Format(f fmt.State, _ rune) { redact.Format(f, r) }
+
+// show starts the prompt. The context that it returns ends with the prompt's
+// error, if there is one. Stop ends the prompt and waits for it.
+func (l *login) show(ctx context.Context, r Request, paste func(string) error) (_ context.Context, stop func()) {
+	ctx, fail := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := l.Prompt.Show(ctx, r, paste); err != nil && ctx.Err() == nil {
+			fail(fmt.Errorf("prompt: %w", err))
+		}
+	}()
+	return ctx, func() {
+		fail(nil)
+		<-done
+	}
+}
+
+// Terminal is a Prompt that writes what to do to Out, with the time that is
+// left, which it counts down if Out is a terminal.
+//
+// Where no browser could be opened for FlowBrowser, it also reads In, if that
+// is not nil, for the address to paste, a line each. A read cannot be taken
+// back: after the login, one may still be waiting, and takes the next line.
+type Terminal struct {
+	In  io.Reader
+	Out io.Writer
+}
+
+// defaultTerminal uses standard error, so that standard output is the
+// program's.
+func defaultTerminal() *Terminal { return &Terminal{In: os.Stdin, Out: os.Stderr} }
+
+var _ Prompt = (*Terminal)(nil)
+
+// Show implements Prompt.
+func (t *Terminal) Show(ctx context.Context, r Request, paste func(string) error) error {
+	if _, err := io.WriteString(t.Out, instructions(r)); err != nil {
+		return err
+	}
+	var lines <-chan string
+	if r.Flow == FlowBrowser && !r.Opened && t.In != nil {
+		fmt.Fprintln(t.Out, "If that browser is on another machine, paste the address here that it ends at.")
+		lines = readLines(ctx, t.In)
+	}
+	deadline, _ := ctx.Deadline()
+	var second <-chan time.Time
+	if lines == nil && isTerminal(t.Out) { // a line that is typed cannot count
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		second = ticker.C
+		fmt.Fprint(t.Out, countdown(deadline))
+		defer fmt.Fprintf(t.Out, "\r%*s\r", len(countdown(deadline)), "")
+	} else {
+		fmt.Fprintf(t.Out, "Time left: %s.\n", left(deadline))
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-second:
+			fmt.Fprint(t.Out, "\r"+countdown(deadline))
+		case line, ok := <-lines:
+			if !ok {
+				lines = nil
+			} else if paste(line) != nil {
+				fmt.Fprintln(t.Out, "This was not it. Paste the whole address of the last page.")
+			}
+		}
+	}
+}
+
+func instructions(r Request) string {
+	to := r.Session.Name
+	if to == "" {
+		to = r.Session.StartURL
+	}
+	var text string
+	switch {
+	case r.Flow == FlowDevice:
+		text = fmt.Sprintf("To log in to %s, open this page in a browser on any machine:\n\n    %s\n\nApprove if it shows the code %s, or type that at %s\n\n",
+			to, r.URL.Reveal(), r.UserCode.Reveal(), r.PlainURL)
+	case r.Opened:
+		text = fmt.Sprintf("To log in to %s, approve in the browser that opens. If none does, open this page:\n\n    %s\n\n", to, r.URL.Reveal())
+	default:
+		text = fmt.Sprintf("To log in to %s, open this page in a browser:\n\n    %s\n\n", to, r.URL.Reveal())
+	}
+	return printable(text)
+}
+
+func countdown(deadline time.Time) string {
+	return fmt.Sprintf("Waiting for approval. Time left: %5s", left(deadline))
+}
+
+func left(deadline time.Time) string {
+	seconds := max(0, int(time.Until(deadline).Round(time.Second)/time.Second))
+	return fmt.Sprintf("%d:%02d", seconds/60, seconds%60)
+}
+
+// printable drops what could steer a terminal: some of the text is the
+// service's.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, text)
+}
+
+// isTerminal says whether a file is a device, which is near enough: a line
+// that counts does no harm to others.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// maxPaste is far above the length of an address with a code in it.
+const maxPaste = 1 << 20
+
+// readLines sends lines until there are no more. The channel is closed then.
+func readLines(ctx context.Context, r io.Reader) <-chan string {
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		scanner := bufio.NewScanner(r)
+		scanner.Buffer(nil, maxPaste)
+		for scanner.Scan() {
+			if strings.TrimSpace(scanner.Text()) == "" {
+				continue
+			}
+			select {
+			case lines <- scanner.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return lines
+}

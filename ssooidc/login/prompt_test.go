@@ -1,0 +1,207 @@
+package login_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens/ssooidc/login"
+	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
+)
+
+var deviceRequest = login.Request{
+	Session: session, Flow: login.FlowDevice, URL: "https://device.example/?user_code=FAKE-CODE",
+	PlainURL: "https://device.example/", UserCode: "FAKE-CODE",
+}
+
+func TestTerminalShowsPageCodeAndTimeLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 125*time.Second)
+		defer cancel()
+		var out strings.Builder
+		require.NoError(t, (&login.Terminal{Out: &out}).Show(ctx, deviceRequest, nil))
+		assert.Contains(t, out.String(), "log in to test")
+		assert.Contains(t, out.String(), "\n    https://device.example/?user_code=FAKE-CODE\n")
+		assert.Contains(t, out.String(), "shows the code FAKE-CODE")
+		assert.Contains(t, out.String(), "type that at https://device.example/\n")
+		assert.Contains(t, out.String(), "Time left: 2:05.\n")
+	})
+}
+
+// The null device is a character device as a terminal is.
+func TestTerminalCountsDown(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	defer null.Close()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		require.NoError(t, (&login.Terminal{Out: null}).Show(ctx, deviceRequest, nil))
+		assert.Equal(t, time.Minute, time.Since(start))
+	})
+}
+
+func TestTerminalShowsNoControlCharacters(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := deviceRequest
+	r.UserCode, r.PlainURL = "FAKE\x1b[2J", "https://device.example/\x07\u202e"
+	var out strings.Builder
+	require.NoError(t, (&login.Terminal{Out: &out}).Show(ctx, r, nil))
+	for _, control := range []string{"\x1b", "\x07", "\u202e"} {
+		assert.NotContains(t, out.String(), control)
+	}
+}
+
+func TestTerminalTakesAPastedAddress(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	in, typing := io.Pipe()
+	defer typing.Close()
+	reading, out := io.Pipe()
+	var pasted []string
+	terminal := &login.Terminal{In: in, Out: out}
+	done := make(chan error, 1)
+	go func() {
+		done <- terminal.Show(ctx, login.Request{Session: session, Flow: login.FlowBrowser, URL: "https://oidc.example/authorize"}, func(text string) error {
+			pasted = append(pasted, text)
+			if text == "right" {
+				cancel()
+				return nil
+			}
+			return errors.New("wrong")
+		})
+		out.Close()
+	}()
+	lines := bufio.NewScanner(reading)
+	next := func(text string) {
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), text) {
+				return
+			}
+		}
+		t.Errorf("no %q", text)
+	}
+	next("https://oidc.example/authorize")
+	next("paste the address")
+	next("Time left")
+	fmt.Fprintln(typing, "\n  \nnonsense")
+	next("This was not it")
+	fmt.Fprintln(typing, "right")
+	assert.False(t, lines.Scan())
+	require.NoError(t, <-done)
+	assert.Equal(t, []string{"nonsense", "right"}, pasted)
+}
+
+// A program's own input is left alone where a browser has opened.
+func TestTerminalDoesNotReadWhereABrowserOpened(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	var out strings.Builder
+	terminal := &login.Terminal{In: unreadable{t}, Out: &out}
+	require.NoError(t, terminal.Show(ctx, login.Request{Session: session, Flow: login.FlowBrowser, URL: "https://oidc.example/", Opened: true}, func(string) error { return nil }))
+	assert.Contains(t, out.String(), "in the browser that opens")
+	require.NoError(t, terminal.Show(ctx, deviceRequest, nil))
+}
+
+type unreadable struct{ *testing.T }
+
+func (u unreadable) Read([]byte) (int, error) {
+	u.Error("it was read")
+	return 0, io.EOF
+}
+
+func TestTerminalThatCannotBeWritten(t *testing.T) {
+	_, closed := io.Pipe()
+	require.NoError(t, closed.Close())
+	assert.ErrorIs(t, (&login.Terminal{Out: closed}).Show(t.Context(), deviceRequest, nil), io.ErrClosedPipe)
+}
+
+func TestRequestHidesItsSecrets(t *testing.T) {
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("asked", "request", deviceRequest)
+	text := fmt.Sprintf("%v %+v %s %d", deviceRequest, deviceRequest, &deviceRequest, deviceRequest) + log.String()
+	assert.NotContains(t, text, "FAKE-CODE")
+	assert.Contains(t, text, "https://device.example/")
+}
+
+// Any process of the machine can see the arguments of another.
+func TestNoSecretInProcessArguments(t *testing.T) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		t.Skip("the program that opens a browser is not looked for in PATH there")
+	}
+	dir := t.TempDir()
+	arguments := filepath.Join(dir, "arguments")
+	script := "#!/bin/sh\nprintf '%s\\n' \"$@\" >" + arguments + ".new && mv " + arguments + ".new " + arguments + "\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "xdg-open"), []byte(script), 0o700))
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	for name, value := range map[string]string{"SSH_CONNECTION": "", "SSH_CLIENT": "", "SSH_TTY": "", "KUBERNETES_SERVICE_HOST": "", "container": "", "CI": "", "DISPLAY": ":0"} {
+		t.Setenv(name, value)
+	}
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no shell")
+	}
+	if _, err := os.Stat("/.dockerenv"); err == nil {
+		t.Skip("in a container no browser is opened")
+	}
+	server, options := browser(t)
+	server.AutoApprove(true)
+	var verifier, code string
+	token, err := login.Login(t.Context(), session, options, watchExchange(&verifier, &code), func(o *login.Options) {
+		o.Prompt = promptFunc(func(ctx context.Context, r login.Request, _ func(string) error) error {
+			assert.True(t, r.Opened)
+			_, err := visit("GET", r.URL.Reveal(), "")
+			return err
+		})
+	})
+	require.NoError(t, err)
+	text, err := os.ReadFile(arguments)
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(string(text), server.URL()+"/authorize?"))
+	assert.Equal(t, 1, strings.Count(string(text), "\n"), "one argument")
+	for _, secret := range []string{verifier, code, token.ClientSecret.Reveal(), token.AccessToken.Reveal()} {
+		require.NotEmpty(t, secret)
+		assert.NotContains(t, string(text), secret)
+	}
+}
+
+func TestLogout(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		require.NoError(t, login.Logout(t.Context(), session, options), "there is nothing to do")
+		token, err := login.Login(t.Context(), session, options, after(0, server.ApproveDevice))
+		require.NoError(t, err)
+		var o login.Options
+		options(&o)
+
+		require.NoError(t, login.Logout(t.Context(), session, options))
+		_, err = o.Store.LoadToken(t.Context(), session)
+		assert.ErrorIs(t, err, login.ErrNotFound)
+		_, err = o.Store.LoadRegistration(t.Context(), session)
+		assert.NoError(t, err, "it serves the next login")
+		assert.Equal(t, 1, server.Requests("Logout"))
+
+		require.NoError(t, o.Store.SaveToken(t.Context(), session, token))
+		assert.NoError(t, login.Logout(t.Context(), session, options), "the session has ended already")
+
+		require.NoError(t, o.Store.SaveToken(t.Context(), session, token))
+		server.Next(1, "Logout").Cut()
+		assert.Error(t, login.Logout(t.Context(), session, options))
+		_, err = o.Store.LoadToken(t.Context(), session)
+		assert.ErrorIs(t, err, login.ErrNotFound, "forgotten all the same")
+	})
+}
