@@ -86,7 +86,7 @@ func (l *login) byBrowser(ctx context.Context, r *Registration) (token *Token, e
 	}
 	state, verifier := randomText(), randomText()
 	back := serveCallback(listener, state)
-	defer func() { back.close(err) }()
+	defer back.close()
 	redirectURI := "http://" + listener.Addr().String() + callbackPath
 	page := authorizeURL(base, r.ClientID, redirectURI, state, verifier, l.scopes)
 
@@ -98,6 +98,7 @@ func (l *login) byBrowser(ctx context.Context, r *Registration) (token *Token, e
 		Session: l.session, Flow: FlowBrowser, URL: awstokens.Secret(page), Opened: failure == nil,
 	}, back.paste)
 	defer stop()
+	defer func() { back.finish(err) }() // first: the prompt may be what waits for the page
 	select {
 	case <-back.answered:
 		if back.answer.err != nil {

@@ -6,6 +6,9 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
+// OpenBrowser is what opens a browser by default, for tests in a container.
+var OpenBrowser = openBrowser
+
 // A browser login without a display, over SSH or in a container cannot work.
 func TestWhereABrowserCanBeOpened(t *testing.T) {
 	type environment map[string]string

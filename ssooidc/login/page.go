@@ -60,10 +60,14 @@ func serveCallback(listener net.Listener, state string) *callback {
 // closeTime is what the browser gets to receive its page.
 const closeTime = time.Second
 
-// close tells the browser how the login ended, and ends the server.
-func (c *callback) close(err error) {
+// finish tells the browser how the login ended.
+func (c *callback) finish(err error) {
 	c.err = err
 	close(c.done)
+}
+
+// close ends the server.
+func (c *callback) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	_ = c.server.Shutdown(ctx)

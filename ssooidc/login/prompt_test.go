@@ -150,19 +150,13 @@ func TestNoSecretInProcessArguments(t *testing.T) {
 	script := "#!/bin/sh\nprintf '%s\\n' \"$@\" >" + arguments + ".new && mv " + arguments + ".new " + arguments + "\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "xdg-open"), []byte(script), 0o700))
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	for name, value := range map[string]string{"SSH_CONNECTION": "", "SSH_CLIENT": "", "SSH_TTY": "", "KUBERNETES_SERVICE_HOST": "", "container": "", "CI": "", "DISPLAY": ":0"} {
-		t.Setenv(name, value)
-	}
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("no shell")
-	}
-	if _, err := os.Stat("/.dockerenv"); err == nil {
-		t.Skip("in a container no browser is opened")
 	}
 	server, options := browser(t)
 	server.AutoApprove(true)
 	var verifier, code string
-	token, err := login.Login(t.Context(), session, options, watchExchange(&verifier, &code), func(o *login.Options) {
+	token, err := login.Login(t.Context(), session, options, watchExchange(&verifier, &code), open(login.OpenBrowser), func(o *login.Options) {
 		o.Prompt = promptFunc(func(ctx context.Context, r login.Request, _ func(string) error) error {
 			assert.True(t, r.Opened)
 			_, err := visit("GET", r.URL.Reveal(), "")
