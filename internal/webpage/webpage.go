@@ -32,7 +32,8 @@ button.first { color: var(--on); background: var(--act); }
 :focus-visible { outline: 3px solid var(--act); outline-offset: 2px; }
 code { font-family: ui-monospace, monospace; }
 .alert { color: var(--bad); font-weight: 600; }
-.quiet { margin: 1.5rem 0 0; font-size: .875rem; color: var(--quiet); }
+main > :last-child { margin-bottom: 0; }
+.quiet { margin-top: 1.5rem; font-size: .875rem; color: var(--quiet); }
 `
 
 // The empty icon keeps browsers from asking for one.

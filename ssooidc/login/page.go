@@ -144,7 +144,7 @@ var (
 	failurePage = webpage.New(`{{define "title"}}Login failed{{end}}{{define "body" -}}
 <h1 class="bad">The login failed</h1>
 <p class="alert" role="alert">{{.}}</p>
-<p>You can close this page. The program knows, too.</p>
+<p>You can close this page and go back to the program.</p>
 {{end}}`)
 
 	ignoredPage = webpage.New(`{{define "title"}}Not this page{{end}}{{define "body" -}}
