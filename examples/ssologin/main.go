@@ -1,0 +1,178 @@
+// Command ssologin logs in to IAM Identity Center, lists the accounts and
+// roles of the user, and gets credentials of the first role. Secrets are not
+// printed.
+//
+//	go run ./examples/ssologin
+//
+// By default it brings its own service, which asks for approval on a page of
+// its own; with -auto, nobody is asked. At AWS, it logs in to an
+// [sso-session NAME] of the AWS config file, and shares its login with the AWS
+// CLI:
+//
+//	go run ./examples/ssologin -session my-sso
+//
+// AWS_ENDPOINT_URL is honoured. If it is that of examples/emulator, -auto
+// approves the login on the emulator's device page.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/ssooidc/login"
+	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
+	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "ssologin:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("ssologin", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	name := flags.String("session", "", "log in to the sso-session `NAME` of the AWS config file")
+	auto := flags.Bool("auto", false, "approve the login, which an emulator lets anybody do")
+	device := flags.Bool("device", false, "show a page and a code even where a browser can be opened")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+
+	session, cfg, store, stop, err := open(*name)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if *auto && cfg.BaseEndpoint == "" {
+		return errors.New("-auto is for an emulator: set AWS_ENDPOINT_URL")
+	}
+	token, err := login.Login(ctx, session, func(o *login.Options) {
+		o.Store, o.Config = store, cfg
+		o.Prompt = &login.Terminal{In: os.Stdin, Out: stderr}
+		if *device || *auto {
+			o.Flow = login.FlowDevice
+		}
+		if *auto {
+			o.Prompt = approver{}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "Logged in to %s until %s.\n", session, token.ExpiresAt.Local().Format(time.DateTime))
+	return show(ctx, session, cfg, store, stdout)
+}
+
+// open returns where to log in and where to keep the login. Without a name,
+// that is a service in this process.
+func open(name string) (login.Session, awstokens.Config, login.Store, func(), error) {
+	if name == "" {
+		server, err := ssooidctest.Start()
+		if err != nil {
+			return login.Session{}, awstokens.Config{}, nil, nil, err
+		}
+		session := login.Session{Name: "example", StartURL: "https://example.awsapps.com/start", Region: server.Config().Region}
+		return session, server.Config(), login.NewMemoryStore(), server.Close, nil
+	}
+	session, err := login.LoadSession(name)
+	if err != nil {
+		return login.Session{}, awstokens.Config{}, nil, nil, err
+	}
+	cfg, err := awstokens.ConfigFromEnv()
+	if err != nil {
+		return login.Session{}, awstokens.Config{}, nil, nil, err
+	}
+	store, err := login.NewFileStore("")
+	return session, cfg, store, func() {}, err
+}
+
+// show lists accounts and roles, and gets credentials of the first role.
+func show(ctx context.Context, session login.Session, cfg awstokens.Config, store login.Store, stdout io.Writer) error {
+	tokens, err := login.NewProvider(session, func(o *login.ProviderOptions) { o.Store, o.Config = store, cfg })
+	if err != nil {
+		return err
+	}
+	bearer, err := tokens.RetrieveBearerToken(ctx)
+	if err != nil {
+		return err
+	}
+	cfg.Region = session.Region
+	client, err := portal.New(cfg)
+	if err != nil {
+		return err
+	}
+	var firstAccount, firstRole string
+	access := awstokens.Secret(bearer.Value)
+	for account, err := range client.Accounts(ctx, &portal.ListAccountsInput{AccessToken: access}) {
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "%s %s\n", account.AccountId, account.AccountName)
+		for role, err := range client.AccountRoles(ctx, &portal.ListAccountRolesInput{AccessToken: access, AccountId: account.AccountId}) {
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(stdout, "    %s\n", role.RoleName)
+			if firstRole == "" {
+				firstAccount, firstRole = account.AccountId, role.RoleName
+			}
+		}
+	}
+	if firstRole == "" {
+		fmt.Fprintln(stdout, "No role is assigned to the user.")
+		return nil
+	}
+	provider, err := portal.RoleCredentials(cfg, tokens, firstAccount, firstRole)
+	if err != nil {
+		return err
+	}
+	creds, err := provider.Retrieve(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "Credentials of %s in %s: access key %s, until %s.\n",
+		firstRole, firstAccount, creds.AccessKeyID, creds.Expires.Local().Format(time.DateTime))
+	return nil
+}
+
+// approver is a Prompt that asks nobody: it sends the code to the device page
+// as its form does, which only an emulator takes for a user's approval.
+type approver struct{}
+
+func (approver) Show(ctx context.Context, r login.Request, _ func(string) error) error {
+	form := url.Values{"user_code": {r.UserCode.Reveal()}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.PlainURL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the device page answered %s", resp.Status)
+	}
+	return nil
+}
