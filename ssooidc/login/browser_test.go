@@ -350,7 +350,7 @@ func TestClosedBrowser(t *testing.T) {
 // The browser runs on another machine, which nobody listens on.
 func TestPastedAddress(t *testing.T) {
 	_, options := browser(t)
-	paste := func(refuse, decision string) func(*login.Options) {
+	paste := func(decision string) func(*login.Options) {
 		return func(o *login.Options) {
 			o.OpenBrowser = func(string) error { return errors.New("there is none") }
 			o.Prompt = promptFunc(func(ctx context.Context, r login.Request, paste func(string) error) error {
@@ -371,9 +371,9 @@ func TestPastedAddress(t *testing.T) {
 			})
 		}
 	}
-	_, err := login.Login(t.Context(), session, options, paste("", "deny"))
+	_, err := login.Login(t.Context(), session, options, paste("deny"))
 	assert.ErrorIs(t, err, login.ErrDenied)
-	token, err := login.Login(t.Context(), session, options, paste("", "approve"))
+	token, err := login.Login(t.Context(), session, options, paste("approve"))
 	require.NoError(t, err)
 	assert.NotEmpty(t, token.AccessToken)
 }
