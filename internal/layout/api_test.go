@@ -1,0 +1,156 @@
+package layout_test
+
+import (
+	"flag"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the API that the code has to testdata/api.txt")
+
+// TestAPI compares what the module exports, a line each, with testdata/api.txt:
+// a name must not change by accident. After a change that is meant, run
+//
+//	go test ./internal/layout -update
+//
+// and read the difference as those will who have to follow it.
+func TestAPI(t *testing.T) {
+	var lines []string
+	root := filepath.Join("..", "..")
+	require.NoError(t, filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			if name != root && (slices.Contains([]string{"internal", "examples", "testdata"}, entry.Name()) || strings.HasPrefix(entry.Name(), ".")) {
+				return filepath.SkipDir
+			}
+			return nil
+		case filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, declaration := range exported(t, file) {
+			lines = append(lines, file.Name.Name+": "+declaration)
+		}
+		return nil
+	}))
+	slices.Sort(lines)
+	lines = slices.Compact(lines) // a constant for each system has one line
+	got := strings.Join(lines, "\n") + "\n"
+
+	golden := filepath.Join("testdata", "api.txt")
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	before := strings.Split(strings.TrimSpace(string(want)), "\n")
+	for _, line := range before {
+		assert.Contains(t, lines, line, "gone or changed")
+	}
+	for _, line := range lines {
+		assert.Contains(t, before, line, "new")
+	}
+}
+
+// exported returns the exported declarations of a file, a line each; fields of
+// structs and methods of interfaces have lines of their own.
+func exported(t *testing.T, file *ast.File) (lines []string) {
+	add := func(prefix string, node any) { lines = append(lines, prefix+oneLine(t, node)) }
+	for _, declaration := range file.Decls {
+		switch d := declaration.(type) {
+		case *ast.FuncDecl:
+			if d.Name.IsExported() && (d.Recv == nil || ast.IsExported(receiver(d))) {
+				d.Body, d.Doc = nil, nil
+				add("", d)
+			}
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch s := spec.(type) {
+				case *ast.ValueSpec:
+					for _, name := range s.Names {
+						if name.IsExported() {
+							lines = append(lines, strings.TrimSpace(d.Tok.String()+" "+name.Name+" "+typeOf(t, s)))
+						}
+					}
+				case *ast.TypeSpec:
+					if s.Name.IsExported() {
+						lines = append(lines, members(t, s)...)
+					}
+				}
+			}
+		}
+	}
+	return lines
+}
+
+func receiver(d *ast.FuncDecl) string {
+	r := d.Recv.List[0].Type
+	if star, ok := r.(*ast.StarExpr); ok {
+		r = star.X
+	}
+	if generic, ok := r.(*ast.IndexExpr); ok {
+		r = generic.X
+	}
+	name, _ := r.(*ast.Ident)
+	return name.Name
+}
+
+func typeOf(t *testing.T, s *ast.ValueSpec) string {
+	if s.Type == nil {
+		return ""
+	}
+	return oneLine(t, s.Type)
+}
+
+func members(t *testing.T, s *ast.TypeSpec) []string {
+	name := "type " + s.Name.Name
+	var fields *ast.FieldList
+	switch kind := s.Type.(type) {
+	case *ast.StructType:
+		name, fields = name+" struct", kind.Fields
+	case *ast.InterfaceType:
+		name, fields = name+" interface", kind.Methods
+	default:
+		return []string{name + " " + oneLine(t, s.Type)}
+	}
+	lines := []string{name}
+	for _, field := range fields.List {
+		tag := ""
+		if field.Tag != nil {
+			tag = " " + field.Tag.Value
+		}
+		if len(field.Names) == 0 {
+			lines = append(lines, name+", "+oneLine(t, field.Type)+tag)
+		}
+		for _, n := range field.Names {
+			if n.IsExported() {
+				lines = append(lines, name+", "+n.Name+" "+oneLine(t, field.Type)+tag)
+			}
+		}
+	}
+	return lines
+}
+
+// oneLine is a node as gofmt writes it, without line breaks.
+func oneLine(t *testing.T, node any) string {
+	var text strings.Builder
+	require.NoError(t, format.Node(&text, token.NewFileSet(), node))
+	return strings.Join(strings.Fields(text.String()), " ")
+}
