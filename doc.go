@@ -8,7 +8,8 @@
 //     they are for. Below it, tokencreds makes credentials of a refresh token,
 //     lease keeps a seat of a license, and borrow verifies a license offline.
 //   - Package ssooidc is IAM Identity Center OIDC: client registration, device
-//     authorization and tokens.
+//     authorization and tokens. Below it, login logs a user in and keeps the
+//     token, and portal makes credentials of it.
 //
 // # The story of a call
 //
