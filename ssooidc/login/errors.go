@@ -30,8 +30,8 @@ var ErrNotFound = errors.New("not in the store")
 
 // Error is a failure of a session. It wraps the reason in two ways: Kind is
 // one of ErrLoginRequired, ErrSessionEnded, ErrRegistrationExpired and
-// ErrWrongRegion, or nil where trying again may help; Err is what happened, or
-// nil where Kind says it all.
+// ErrWrongRegion, or nil where trying again may help; Err is what happened,
+// ErrDenied and ErrTimedOut of Login among it, or nil where Kind says it all.
 type Error struct {
 	Session Session
 	Kind    error
