@@ -210,17 +210,7 @@ func (s *Server) setDate(w http.ResponseWriter) {
 
 // wait waits out a delay. It returns false if the client gave up meanwhile.
 func wait(r *request, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-		return false
-	}
+	return d <= 0 || transport.Sleep(r.Context(), d) == nil
 }
 
 func refuseBody(w http.ResponseWriter, err error) {

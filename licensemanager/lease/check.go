@@ -22,9 +22,6 @@ func Check(ctx context.Context, api API, request Request) (Verdict, error) {
 	s, err := l.checkout(ctx)
 	switch {
 	case err == nil:
-		// The caller's context may end now; the seat must go all the same.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
-		defer cancel()
 		return Entitled, l.checkIn(ctx, s.token)
 	case isFinal(err):
 		return Denied, err

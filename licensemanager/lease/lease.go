@@ -235,10 +235,7 @@ func Acquire(ctx context.Context, api API, request Request, options ...func(*Opt
 		api: api, request: request, options: o, state: Active,
 		done: make(chan struct{}), finished: make(chan struct{}),
 	}
-	err := ctx.Err()
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	if l.seat, err = l.checkout(ctx); err != nil {
 		return nil, err
 	}
@@ -249,6 +246,9 @@ func Acquire(ctx context.Context, api API, request Request, options ...func(*Opt
 
 // checkout takes a seat, or leaves none taken.
 func (l *Lease) checkout(ctx context.Context) (seat, error) {
+	if err := ctx.Err(); err != nil {
+		return seat{}, err
+	}
 	in := l.request.input()
 	asked := l.now()
 	out, err := l.api.CheckoutLicense(ctx, in)
@@ -378,9 +378,7 @@ func (l *Lease) lose(err error) {
 
 // finish gives the seat back.
 func (l *Lease) finish() {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	err := l.checkIn(ctx, l.current().token)
+	err := l.checkIn(context.Background(), l.current().token)
 	l.mu.Lock()
 	l.closeErr = err
 	l.mu.Unlock()
@@ -391,8 +389,11 @@ func (l *Lease) finish() {
 	l.report(Closed, CheckedIn, nil)
 }
 
-// checkIn gives a seat back. One that has gone is as good.
+// checkIn gives a seat back, also when the context has ended: that is no
+// reason to keep it. One that has gone is as good.
 func (l *Lease) checkIn(ctx context.Context, token string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
 	_, err := l.api.CheckInLicense(ctx, &licensemanager.CheckInLicenseInput{
 		Beneficiary:             l.request.Beneficiary,
 		LicenseConsumptionToken: token,

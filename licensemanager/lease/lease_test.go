@@ -380,6 +380,38 @@ func TestPartialCheckout(t *testing.T) {
 	})
 }
 
+// The context ends just when the service has granted a part: that part goes
+// back all the same.
+func TestPartIsGivenBackAfterTheContextEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		request := s.seats(2)
+		request.Entitlements = append(request.Entitlements, licensemanager.Feature("Unheard"))
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := lease.Acquire(ctx, endsAfterCheckout{s.client, cancel}, request)
+		var partial *lease.PartialError
+		require.ErrorAs(t, err, &partial)
+		assert.Zero(t, s.taken())
+
+		before := s.Requests("")
+		verdict, err := lease.Check(ctx, s.client, s.seats(1))
+		assert.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, lease.Unknown, verdict)
+		assert.Equal(t, before, s.Requests(""), "nothing is sent when the context has ended before")
+	})
+}
+
+// endsAfterCheckout ends the caller's context when a checkout has succeeded.
+type endsAfterCheckout struct {
+	*licensemanager.Client
+	end context.CancelFunc
+}
+
+func (e endsAfterCheckout) CheckoutLicense(ctx context.Context, in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+	defer e.end()
+	return e.Client.CheckoutLicense(ctx, in)
+}
+
 func TestRefusalsAreExplained(t *testing.T) {
 	for reason, prepare := range map[lease.Reason]func(*service, *lease.Request){
 		lease.ReasonSeatsFull:     func(s *service, r *lease.Request) { s.SetSeats(0) },

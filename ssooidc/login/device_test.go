@@ -107,6 +107,36 @@ func TestDeviceFlow(t *testing.T) {
 	})
 }
 
+// The user gives up just when the answer with the token is there. The code is
+// used up, so the token is kept.
+func TestTokenIsKeptWhenTheContextEndsWithTheAnswer(t *testing.T) {
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		server.AutoApprove(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		token, err := login.Login(ctx, session, options, func(o *login.Options) {
+			o.Config.HTTPClient = endsWithTheToken{o.Config.HTTPClient, cancel}
+		})
+		require.NoError(t, err)
+		again, err := login.Login(t.Context(), session, options)
+		require.NoError(t, err)
+		assert.Equal(t, token.AccessToken, again.AccessToken)
+	})
+}
+
+// endsWithTheToken ends the caller's context when there is an answer of /token.
+type endsWithTheToken struct {
+	awstokens.HTTPClient
+	end context.CancelFunc
+}
+
+func (e endsWithTheToken) Do(req *http.Request) (*http.Response, error) {
+	resp, err := e.HTTPClient.Do(req)
+	if strings.HasSuffix(req.URL.Path, "/token") {
+		e.end()
+	}
+	return resp, err
+}
+
 // A poll that is told to slow down waits 5 seconds more from then on.
 func TestSlowDownIsForGood(t *testing.T) {
 	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {

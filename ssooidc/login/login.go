@@ -302,7 +302,8 @@ func (l *login) exchange(ctx context.Context, r *Registration, in ssooidc.Create
 		ClientSecret:          r.ClientSecret,
 		RegistrationExpiresAt: r.ExpiresAt,
 	}
-	if err := l.Store.SaveToken(ctx, l.session, token); err != nil {
+	// The code is used up: the end of the context must not cost the token.
+	if err := l.Store.SaveToken(context.WithoutCancel(ctx), l.session, token); err != nil {
 		return nil, err
 	}
 	return token, nil
