@@ -130,8 +130,8 @@ func TestBudgets(t *testing.T) {
 		allocs float64
 		bytes  int64
 	}{
-		"signed call":   {signedCall, 130, 11 << 10},
-		"unsigned call": {unsignedCall, 45, 5 << 10},
+		"signed call":   {signedCall, 65, 7 << 10},
+		"unsigned call": {unsignedCall, 35, 4 << 10},
 		"bound call":    {boundCall, 45, 5 << 10},
 		"New":           {newClient, 10, 2 << 10},
 	} {

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +15,6 @@ import (
 
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/aws-http-auth/credentials"
-	"github.com/aws/smithy-go/aws-http-auth/sigv4"
-	v4 "github.com/aws/smithy-go/aws-http-auth/v4"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/redact"
@@ -146,16 +143,6 @@ func (a *attempt) newRequest(ctx context.Context, body *requestBody) *http.Reque
 
 var identityEncoding = []string{"identity"}
 
-// signer has no state.
-var signer = sigv4.New(func(o *v4.SignerOptions) { o.HeaderRules = signedHeaders{} })
-
-// signedHeaders are those that the SigV4 documentation wants signed.
-type signedHeaders struct{}
-
-func (signedHeaders) IsSigned(lowercase string) bool {
-	return lowercase == "host" || lowercase == "content-type" || strings.HasPrefix(lowercase, "x-amz-")
-}
-
 // authorize signs the request if its operation wants that.
 func (a *attempt) authorize(ctx context.Context, req *http.Request) error {
 	if a.op.Auth == Unsigned || a.anonymous {
@@ -178,15 +165,8 @@ func (a *attempt) authorize(ctx context.Context, req *http.Request) error {
 	if a.cfg.Region == "" {
 		return errors.New("no region to sign for: set Config.Region")
 	}
-	hash := sha256.Sum256(a.body)
-	return signer.SignRequest(&sigv4.SignRequestInput{
-		Request:     req,
-		PayloadHash: hash[:], // without it, the signer would not sign the body
-		Credentials: a.creds,
-		Service:     a.service.SigningName,
-		Region:      a.cfg.Region,
-		Time:        a.now(),
-	})
+	a.signer.Sign(req, a.body, a.creds, a.now())
+	return nil
 }
 
 // now is the time by the service's clock, as far as it is known.

@@ -18,10 +18,11 @@ import (
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/endpoint"
+	"github.com/seed-25f54b62/awstokens/internal/sigv4"
 )
 
 // Client sends the operations of one service. It is immutable, but for what it
-// learns of the service's clock, and safe for concurrent use.
+// learns of the service's clock and the key of the day, and safe for concurrent use.
 type Client struct {
 	cfg       awstokens.Config // what With starts from
 	http      awstokens.HTTPClient
@@ -31,6 +32,7 @@ type Client struct {
 	anonymous bool
 	userAgent []string
 	prototype http.Request // what all requests have in common
+	signer    sigv4.Signer
 
 	// clockSkew is how far the service's clock is ahead of ours, in nanoseconds.
 	clockSkew atomic.Int64
@@ -69,6 +71,7 @@ func New(cfg awstokens.Config, service endpoint.Service, protocol Protocol) (*Cl
 		endpoint:  url,
 		userAgent: []string{userAgent(service, cfg.AppID)},
 		prototype: http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: url.Host},
+		signer:    sigv4.Signer{Service: service.SigningName, Region: cfg.Region},
 	}
 	switch cfg.Credentials.(type) {
 	case awstokens.AnonymousCredentials, *awstokens.AnonymousCredentials:
