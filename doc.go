@@ -48,8 +48,8 @@
 // A call is tried three times by default, with full-jitter exponential
 // backoff, and stops early when its context ends. These are tried again:
 // throttling (RateLimitExceededException among it), HTTP 500, 502, 503, 504
-// and every other 5xx, and connections that failed before the whole request
-// was handed over. When the answer to a complete request was lost, only an
+// and every other 5xx, and connections that failed before the request was
+// written. When the answer to a complete request was lost, only an
 // operation that is safe to send twice is tried again; an authorization code,
 // a device code or a refresh token that may rotate is never sent twice after
 // that. A request that the service refused for its clock is signed once more

@@ -193,8 +193,9 @@ type SendError struct {
 	// Err is what the HTTP client reported.
 	Err error
 
-	// Written says that the whole request had been handed over, so that the
-	// service may have acted on it.
+	// Written says that the service may have acted on the request: it was being
+	// written to a connection, or an HTTPClient that is not net/http's own had
+	// read all of it.
 	Written bool
 
 	// Repeatable says that the operation is safe to send twice.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -84,8 +85,8 @@ func (a *attempt) encode() (err error) {
 func (a *attempt) run(ctx context.Context) error {
 	a.requestID, a.failedForGood, a.unanswered = "", false, false
 	a.skew = time.Duration(a.clockSkew.Load())
-	body := newRequestBody(a.body)
-	req := a.newRequest(ctx, body)
+	written := new(atomic.Bool)
+	req := a.newRequest(ctx, written)
 	if err := a.authorize(ctx, req); err != nil {
 		return a.keepBack(err)
 	}
@@ -98,15 +99,16 @@ func (a *attempt) run(ctx context.Context) error {
 	}
 	if err != nil {
 		a.unanswered = true
-		return a.sendError(err, body.read.Load())
+		return a.sendError(err, written.Load())
 	}
 	return a.read(resp)
 }
 
-// newRequest builds the HTTP request, without a signature.
-func (a *attempt) newRequest(ctx context.Context, body *requestBody) *http.Request {
-	if len(a.body) == 0 {
-		ctx = body.traced(ctx)
+// newRequest builds the HTTP request, without a signature. It notes in written
+// from when on the service may have all of it.
+func (a *attempt) newRequest(ctx context.Context, written *atomic.Bool) *http.Request {
+	if a.traces || len(a.body) == 0 {
+		ctx = traced(ctx, written)
 	}
 	req := a.prototype.WithContext(ctx)
 	url := *a.endpoint
@@ -125,9 +127,9 @@ func (a *attempt) newRequest(ctx context.Context, body *requestBody) *http.Reque
 	}
 	req.Header = make(http.Header, 10)
 	if len(a.body) > 0 {
-		req.Body = body
 		req.ContentLength = int64(len(a.body))
-		req.GetBody = body.again
+		req.GetBody = bodies(a.body, a.traces, written)
+		req.Body, _ = req.GetBody()
 	}
 	// Lists of one value are shared between requests: Header.Set and Add
 	// replace them, nothing writes into them.
@@ -364,21 +366,33 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return max(0, date.Sub(now))
 }
 
-// requestBody is a request's body. It notes when it has been read to its end:
-// before that, the service cannot have had the whole request. Nobody reads an
-// empty one, see traced.
-type requestBody struct {
-	data []byte // all of it
-	rest []byte // what is unread
-	read atomic.Bool
-	// first is the body that GetBody repeated, or the body itself.
-	first *requestBody
+// traced returns a context in which an http.Transport tells when it writes a
+// request: it starts a body only after that. Without a word of it the request
+// counts as written.
+func traced(ctx context.Context, written *atomic.Bool) context.Context {
+	written.Store(true)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:      func(string) { written.Store(false) },
+		WroteHeaders: func() { written.Store(true) },
+	})
 }
 
-func newRequestBody(data []byte) *requestBody {
-	b := &requestBody{data: data, rest: data}
-	b.first = b
-	return b
+// bodies returns a GetBody: the HTTP client repeats a request that the server
+// cannot have seen, on another connection.
+func bodies(data []byte, traces bool, written *atomic.Bool) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) {
+		if traces { // net/http sends what it does not know in a packet of its own
+			return io.NopCloser(bytes.NewReader(data)), nil
+		}
+		return &requestBody{data, written}, nil
+	}
+}
+
+// requestBody is a body that notes when it has been read to its end: before
+// that, the service cannot have had the whole request.
+type requestBody struct {
+	rest    []byte
+	written *atomic.Bool
 }
 
 func (b *requestBody) Read(p []byte) (int, error) {
@@ -387,25 +401,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 	n := copy(p, b.rest)
 	if b.rest = b.rest[n:]; len(b.rest) == 0 {
-		b.first.read.Store(true)
+		b.written.Store(true)
 	}
 	return n, nil
 }
 
 func (b *requestBody) Close() error { return nil }
-
-// again is the request's GetBody: the HTTP client repeats a request that the
-// server cannot have seen, on another connection.
-func (b *requestBody) again() (io.ReadCloser, error) {
-	return &requestBody{data: b.data, rest: b.data, first: b.first}, nil
-}
-
-// traced returns a context in which an HTTP client says when it has written a
-// request without a body.
-func (b *requestBody) traced(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(wrote httptrace.WroteRequestInfo) {
-		if wrote.Err == nil {
-			b.read.Store(true)
-		}
-	}})
-}

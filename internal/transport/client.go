@@ -33,6 +33,7 @@ type Client struct {
 	userAgent []string
 	prototype http.Request // what all requests have in common
 	signer    sigv4.Signer
+	traces    bool // the HTTP client is net/http's own
 
 	// clockSkew is how far the service's clock is ahead of ours, in nanoseconds.
 	clockSkew atomic.Int64
@@ -73,6 +74,7 @@ func New(cfg awstokens.Config, service endpoint.Service, protocol Protocol) (*Cl
 		prototype: http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: url.Host},
 		signer:    sigv4.Signer{Service: service.SigningName, Region: cfg.Region},
 	}
+	c.traces = isNetHTTP(c.http)
 	switch cfg.Credentials.(type) {
 	case awstokens.AnonymousCredentials, *awstokens.AnonymousCredentials:
 		c.anonymous = true
@@ -104,6 +106,19 @@ func withoutRedirects(client awstokens.HTTPClient) awstokens.HTTPClient {
 	own := *c
 	own.CheckRedirect = followNone
 	return &own
+}
+
+func isNetHTTP(client awstokens.HTTPClient) bool {
+	c, ok := client.(*http.Client)
+	if !ok {
+		return false
+	}
+	transport := c.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	_, ok = transport.(*http.Transport)
+	return ok
 }
 
 func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
