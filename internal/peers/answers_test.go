@@ -2,21 +2,22 @@ package peers
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	sdksts "github.com/aws/aws-sdk-go-v2/service/sts"
+	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/internal/sts"
 )
 
 // The same answer is read as the same values.
@@ -26,9 +27,8 @@ func TestSameOutputs(t *testing.T) {
 		for i := range 20 {
 			out := reflect.New(p.ours.client.MethodByName(operation).Type().Out(0).Elem())
 			newRandom(uint64(i)).fill(out.Elem(), operation, true)
-			answer, err := json.Marshal(out.Interface())
-			require.NoError(t, err)
-			p.ours.answer, p.sdk.answer = string(answer), string(answer)
+			answer := encodeAnswer(t, operation, out.Interface())
+			p.ours.answer, p.sdk.answer = answer, answer
 			ours, sdk, oursErr, sdkErr := p.both(t, operation, input)
 			require.NoError(t, oursErr)
 			require.NoError(t, sdkErr)
@@ -37,14 +37,40 @@ func TestSameOutputs(t *testing.T) {
 	})
 }
 
+// encodeAnswer writes an output of ours as its service does.
+func encodeAnswer(t *testing.T, operation string, out any) string {
+	t.Helper()
+	if role, ok := out.(*sts.Output); ok {
+		var b strings.Builder
+		require.NoError(t, xml.NewEncoder(&b).EncodeElement(role, xml.StartElement{Name: xml.Name{Local: operation + "Result"}}))
+		return "<" + operation + `Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/">` + b.String() + "</" + operation + "Response>"
+	}
+	text, err := json.Marshal(out)
+	require.NoError(t, err)
+	return string(text)
+}
+
 // values are the members of an output by their lower-case names, without those
 // that are absent.
 func values(t *testing.T, out any) any {
+	switch sdk := out.(type) { // has members that ours lacks
+	case *sdksts.AssumeRoleOutput:
+		out = role(sdk.Credentials, sdk.AssumedRoleUser)
+	case *sdksts.AssumeRoleWithWebIdentityOutput:
+		out = role(sdk.Credentials, sdk.AssumedRoleUser)
+	}
 	text, err := json.Marshal(out)
 	require.NoError(t, err)
 	var v any
 	require.NoError(t, json.Unmarshal(text, &v))
 	return present(v)
+}
+
+func role(keys *ststypes.Credentials, user *ststypes.AssumedRoleUser) sts.Output {
+	return sts.Output{
+		AccessKeyID: *keys.AccessKeyId, SecretAccessKey: awstokens.Secret(*keys.SecretAccessKey), SessionToken: awstokens.Secret(*keys.SessionToken),
+		Expiration: *keys.Expiration, AssumedRoleArn: *user.Arn,
+	}
 }
 
 func present(v any) any {
@@ -75,71 +101,98 @@ func present(v any) any {
 	return v
 }
 
-// The same error answer has the same code, message and fault.
+// codes are what each service publishes, and one that it does not.
+var codes = map[string]string{
+	"licensemanager": "AccessDeniedException AuthorizationException ConflictException EntitlementNotAllowedException FailedDependencyException " +
+		"FilterLimitExceededException InvalidParameterValueException InvalidResourceStateException LicenseUsageException NoEntitlementsAllowedException " +
+		"RateLimitExceededException RedirectException ResourceLimitExceededException ResourceNotFoundException ServerInternalException " +
+		"UnsupportedDigitalSignatureMethodException ValidationException ThrottlingException UnheardException",
+	"ssooidc": "AccessDeniedException AuthorizationPendingException ExpiredTokenException InternalServerException InvalidClientException " +
+		"InvalidClientMetadataException InvalidGrantException InvalidRedirectUriException InvalidRequestException InvalidRequestRegionException " +
+		"InvalidScopeException SlowDownException UnauthorizedClientException UnsupportedGrantTypeException UnheardException",
+	"portal": "InvalidRequestException ResourceNotFoundException TooManyRequestsException UnauthorizedException UnheardException",
+	"sts": "ExpiredTokenException IDPCommunicationError IDPRejectedClaim InvalidIdentityToken MalformedPolicyDocument PackedPolicyTooLarge " +
+		"RegionDisabledException AccessDenied Throttling UnheardException",
+}
+
+// The same error answer to any operation has the same meaning, however it is
+// written.
 func TestSameErrors(t *testing.T) {
-	for _, p := range pairs(t) {
-		codes := map[string]string{
-			"licensemanager": "AccessDeniedException AuthorizationException ConflictException EntitlementNotAllowedException FailedDependencyException " +
-				"FilterLimitExceededException InvalidParameterValueException InvalidResourceStateException LicenseUsageException NoEntitlementsAllowedException " +
-				"RateLimitExceededException RedirectException ResourceLimitExceededException ResourceNotFoundException ServerInternalException " +
-				"UnsupportedDigitalSignatureMethodException ValidationException ThrottlingException UnheardException",
-			"ssooidc": "AccessDeniedException AuthorizationPendingException ExpiredTokenException InternalServerException InvalidClientException " +
-				"InvalidClientMetadataException InvalidGrantException InvalidRedirectUriException InvalidRequestException InvalidRequestRegionException " +
-				"InvalidScopeException SlowDownException UnauthorizedClientException UnsupportedGrantTypeException UnheardException",
-			"portal": "InvalidRequestException ResourceNotFoundException TooManyRequestsException UnauthorizedException UnheardException",
-		}[p.name]
-		operation := "CreateToken"
-		if p.name == "portal" {
-			operation = "GetRoleCredentials"
-		}
+	eachOperation(t, func(t *testing.T, p *pair, operation string) {
 		input := p.inputs(t, operation, 1)[0]
-		for _, code := range strings.Fields(codes) {
-			for how, answer := range map[string]wire{
-				"header":  {header: http.Header{"X-Amzn-Errortype": {code + ":http://internal.example.com/"}}, answer: `{"message":"why","error":"e","error_description":"d"}`},
+		for _, code := range strings.Fields(codes[p.name]) {
+			ways := map[string]wire{
+				"header":  {header: http.Header{"X-Amzn-Errortype": {code + ":http://internal.example.com/"}}, answer: `{"message":"why","error":"e","error_description":"d","reason":"r"}`},
 				"__type":  {answer: fmt.Sprintf(`{"__type":"com.example#%s","message":"why"}`, code)},
 				"code":    {answer: fmt.Sprintf(`{"code":"%s","message":"why"}`, code)},
-				"Message": {answer: fmt.Sprintf(`{"__type":"%s","Message":"why"}`, code)},
-			} {
-				t.Run(p.name+"/"+code+"/"+how, func(t *testing.T) {
-					for _, side := range []*wire{p.ours.wire, p.sdk.wire} {
-						side.status, side.header, side.answer = 400, answer.header, answer.answer
-					}
-					_, _, oursErr, sdkErr := p.both(t, operation, input)
-					var ours, sdk smithy.APIError
-					require.ErrorAs(t, oursErr, &ours)
-					require.ErrorAs(t, sdkErr, &sdk)
-					assert.Equal(t, sdk.ErrorCode(), ours.ErrorCode())
-					if name := reflect.TypeOf(sdk).Elem().Name(); name != "GenericAPIError" { // so it is when the operation does not publish the code
-						assert.Equal(t, name, reflect.TypeOf(ours).Elem().Name())
-					}
-					if p.name != "ssooidc" { // the other side drops OAuth's description
-						assert.Equal(t, sdk.ErrorMessage(), ours.ErrorMessage())
-					}
+				"Message": {answer: fmt.Sprintf(`{"__type":"%s","Message":"why","Location":"l","ErrorCode":"c","endpoint":"e","region":"r"}`, code)},
+			}
+			if p.name == "sts" {
+				ways = map[string]wire{"XML": {answer: `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>` + code +
+					`</Code><Message>a &lt;b&gt; &amp; ` + "\u2028é" + `</Message></Error><RequestId>r</RequestId></ErrorResponse>`}}
+			}
+			for how, way := range ways {
+				t.Run(code+"/"+how, func(t *testing.T) {
+					way.status = 400
+					p.answer(&way)
+					_, _, ours, sdk := p.both(t, operation, input)
+					sameError(t, p, ours, sdk)
 				})
 			}
 		}
+	})
+}
+
+// answer is what both sides get from now on.
+func (p *pair) answer(a *wire) {
+	for _, w := range []*wire{p.ours.wire, p.sdk.wire} {
+		w.status, w.header, w.answer = a.status, a.header, a.answer
 	}
 }
 
-// A retryer of the SDK drops in, and does the right thing with an exception
-// that it does not know.
-func TestSDKRetryer(t *testing.T) {
-	var _ awstokens.Retryer = aws.Retryer(nil)
-	w := &wire{status: 400, answer: `{"__type":"RateLimitExceededException","message":"slow"}`}
-	cfg := w.config()
-	cfg.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 4
-		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
-	})
-	client, err := licensemanager.New(cfg)
-	require.NoError(t, err)
-	_, err = client.ListTokens(t.Context(), nil)
-	var limited *licensemanager.RateLimitExceededException
-	assert.ErrorAs(t, err, &limited)
-	assert.Len(t, w.sent, 4)
+// sameError checks that two errors say the same: code, message, members,
+// fault, type, HTTP status and request ID.
+func sameError(t *testing.T, p *pair, oursErr, sdkErr error) {
+	t.Helper()
+	var oursAnswer *awstokens.ResponseError
+	var sdkAnswer *awshttp.ResponseError
+	require.ErrorAs(t, oursErr, &oursAnswer)
+	require.ErrorAs(t, sdkErr, &sdkAnswer)
+	assert.Equal(t, sdkAnswer.HTTPStatusCode(), oursAnswer.StatusCode)
+	assert.NotEmpty(t, oursAnswer.RequestID)
+	assert.Equal(t, sdkAnswer.ServiceRequestID(), oursAnswer.RequestID)
 
-	w.sent, w.answer = nil, `{"__type":"ValidationException","message":"no"}`
-	_, err = client.ListTokens(t.Context(), nil)
-	assert.Error(t, err)
-	assert.Len(t, w.sent, 1)
+	var ours, sdk smithy.APIError
+	require.ErrorAs(t, oursErr, &ours)
+	require.ErrorAs(t, sdkErr, &sdk)
+	assert.Equal(t, sdk.ErrorCode(), ours.ErrorCode())
+	if _, generic := sdk.(*smithy.GenericAPIError); generic { // the operation does not publish the code
+		assert.Equal(t, sdk.ErrorMessage(), ours.ErrorMessage())
+		return
+	}
+	assert.Equal(t, sdk.ErrorFault(), ours.ErrorFault())
+	if p.name == "sts" { // where ours has one type for all
+		assert.Equal(t, sdk.ErrorMessage(), ours.ErrorMessage())
+		return
+	}
+	assert.Equal(t, reflect.TypeOf(sdk).Elem().Name(), reflect.TypeOf(ours).Elem().Name())
+	if p.name == "ssooidc" { // where the other side has no message, and a reason for some only
+		assert.Subset(t, errorMembers(t, ours), errorMembers(t, sdk))
+		return
+	}
+	assert.Equal(t, errorMembers(t, sdk), errorMembers(t, ours))
+	assert.Equal(t, sdk.ErrorMessage(), ours.ErrorMessage())
+}
+
+// errorMembers are what an exception has, by names without the underscores
+// that the SDK needs.
+func errorMembers(t *testing.T, err error) map[string]any {
+	members := map[string]any{}
+	all, _ := values(t, err).(map[string]any)
+	for name, member := range all {
+		if name != "errorcodeoverride" {
+			members[strings.TrimSuffix(name, "_")] = member
+		}
+	}
+	return members
 }

@@ -1,0 +1,134 @@
+package peers
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+)
+
+// The two sides have the same interface.
+var (
+	_ awstokens.Retryer = aws.Retryer(nil)
+	_ aws.Retryer       = awstokens.Retryer(nil)
+)
+
+// scripted answers with errors, and then with a success.
+type scripted struct {
+	wire
+	lose bool // the answers, after the whole request was read
+	left int  // errors
+}
+
+func (s *scripted) Do(req *http.Request) (*http.Response, error) {
+	resp, err := s.wire.Do(req)
+	s.left--
+	switch {
+	case s.left >= 0 && s.lose:
+		return nil, io.ErrUnexpectedEOF
+	case s.left < 0:
+		resp.StatusCode = http.StatusOK
+		resp.Body = io.NopCloser(strings.NewReader(`{"accessToken":"fake"}`))
+		resp.ContentLength = -1
+	}
+	return resp, err
+}
+
+// The retryers of the SDK drop in, and do the right thing with exceptions that
+// they do not know. None of them can have an operation sent twice that is for
+// one use.
+func TestSDKRetryer(t *testing.T) {
+	retryers := map[string]struct {
+		make     func() aws.RetryerV2
+		attempts int
+	}{
+		"standard": {func() aws.RetryerV2 { return retry.NewStandard() }, 3},
+		"adaptive": {func() aws.RetryerV2 { return retry.NewAdaptiveMode() }, 3},
+		"four":     {func() aws.RetryerV2 { return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 4 }) }, 4},
+		"nop":      {func() aws.RetryerV2 { return aws.NopRetryer{} }, 1},
+		"eager": {func() aws.RetryerV2 {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(error) aws.Ternary { return aws.TrueTernary })}
+			})
+		}, 3},
+	}
+	list := func(cfg awstokens.Config) error {
+		client, err := licensemanager.New(cfg)
+		require.NoError(t, err)
+		_, err = client.ListTokens(context.Background(), nil)
+		return err
+	}
+	redeem := func(cfg awstokens.Config) error {
+		client, err := ssooidc.New(cfg)
+		require.NoError(t, err)
+		_, err = client.CreateToken(context.Background(), &ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: "fake", GrantType: "refresh_token", RefreshToken: "fake"})
+		return err
+	}
+	failures := map[string]struct {
+		call   func(awstokens.Config) error
+		status int
+		answer string
+		lose   bool
+		again  string // who repeats it: all, or the eager one
+	}{
+		"throttled":              {call: list, status: 400, answer: `{"__type":"RateLimitExceededException"}`, again: "all"},
+		"throttled by a gateway": {call: list, status: 429, answer: `<html>`, again: "all"},
+		"internal":               {call: list, status: 500, answer: `{"__type":"ServerInternalException"}`, again: "all"},
+		"invalid":                {call: list, status: 400, answer: `{"__type":"ValidationException"}`, again: "eager"},
+		"lost":                   {call: list, lose: true, again: "all"},
+		"for one use, lost":      {call: redeem, lose: true},
+		"for one use, slow down": {call: redeem, status: 400, answer: `{"error":"slow_down"}`, again: "eager"},
+		"for one use, internal":  {call: redeem, status: 500, answer: `{"error":"server_error"}`, again: "all"},
+	}
+	for name, r := range retryers {
+		for what, f := range failures {
+			t.Run(name+"/"+what, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { // their waits are real ones
+					s := &scripted{wire: wire{status: f.status, answer: f.answer}, lose: f.lose, left: 100}
+					counted := &counting{RetryerV2: r.make()}
+					cfg := s.config()
+					cfg.HTTPClient, cfg.Retryer = s, counted
+					require.Error(t, f.call(cfg))
+					want := 1
+					if f.again == "all" || f.again == name {
+						want = r.attempts
+					}
+					assert.Len(t, s.sent, want)
+					assert.Equal(t, want, counted.attempts, "it is asked before every attempt")
+
+					s.sent, s.left = nil, 1
+					err := f.call(cfg)
+					if want > 1 {
+						assert.NoError(t, err, "the second attempt succeeds")
+						assert.Len(t, s.sent, 2)
+					} else {
+						assert.Error(t, err)
+						assert.Len(t, s.sent, 1)
+					}
+				})
+			})
+		}
+	}
+}
+
+// counting counts the attempts that a retryer was asked for.
+type counting struct {
+	aws.RetryerV2
+	attempts int
+}
+
+func (c *counting) GetAttemptToken(ctx context.Context) (func(error) error, error) {
+	c.attempts++
+	return c.RetryerV2.GetAttemptToken(ctx)
+}
