@@ -60,7 +60,9 @@ func (w *wire) Do(req *http.Request) (*http.Response, error) {
 	if header == nil {
 		header = http.Header{}
 	}
-	header.Set("X-Amzn-Requestid", "request-1")
+	if header.Get("X-Amzn-Requestid") == "" {
+		header.Set("X-Amzn-Requestid", "request-1")
+	}
 	status := w.status
 	if status == 0 {
 		status = http.StatusOK
@@ -282,7 +284,7 @@ func (r random) value(typeName, name string) string {
 	case name == "RoleSessionName":
 		return "session=1,2.3@4-5"
 	case name == "ClientToken" || strings.HasSuffix(name, "Token") || name == "ContextAssertion":
-		return fmt.Sprintf("token-%d-é", r.IntN(1000))
+		return fmt.Sprintf("fake-%d-é", r.IntN(1000)) // no error says anything like it, or it would be hidden there
 	case name == "Begin" || name == "End" || strings.HasPrefix(name, "Expiration") || strings.HasSuffix(name, "Time") || strings.HasSuffix(name, "Date") || name == "IssuedAt":
 		return "2026-01-02T03:04:05Z"
 	}

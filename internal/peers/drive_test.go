@@ -1,0 +1,148 @@
+package peers
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+)
+
+// object is an input, or an output with its names in lower case.
+type object = map[string]any
+
+// with returns the object with one member more.
+func with(o object, name string, value any) object {
+	o = maps.Clone(o)
+	o[name] = value
+	return o
+}
+
+// driver drives an emulator of its own, over the network and through the
+// clients of one side, and keeps what was answered.
+type driver struct {
+	*testing.T
+	server *licensemanagertest.Server
+	side   func(*pair) side
+
+	last    *wire
+	answers []recorded
+}
+
+// recorded is an answer of the emulator, success or error.
+type recorded struct {
+	operation string // with its service
+	wire
+}
+
+func drive(t *testing.T, side func(*pair) side) *driver {
+	return &driver{T: t, server: licensemanagertest.NewServer(t), side: side}
+}
+
+// Do sends a request and keeps the answer.
+func (d *driver) Do(req *http.Request) (*http.Response, error) {
+	d.last = nil
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	d.last = &wire{status: resp.StatusCode, header: resp.Header, answer: string(body)}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
+}
+
+// caller calls the operations of all services with the same credentials.
+type caller struct {
+	*driver
+	sides map[string]side // by service
+}
+
+func (d *driver) as(cfg awstokens.Config) *caller {
+	d.Helper()
+	keys, err := cfg.Credentials.Retrieve(d.Context())
+	require.NoError(d, err)
+	c := &caller{d, map[string]side{}}
+	for _, p := range pairs(d.T, unvalidated, func(ours *awstokens.Config, sdk *aws.Config) {
+		ours.Region, ours.BaseEndpoint, ours.Credentials, ours.Now, ours.HTTPClient = cfg.Region, cfg.BaseEndpoint, cfg.Credentials, cfg.Now, d
+		sdk.Region, sdk.BaseEndpoint, sdk.HTTPClient = cfg.Region, &cfg.BaseEndpoint, d
+		sdk.Credentials = credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken)
+	}) {
+		c.sides[p.name] = d.side(p)
+	}
+	return c
+}
+
+// call calls an operation, which is named with its service.
+func (c *caller) call(name string, in any) (object, error) {
+	c.Helper()
+	input, err := json.Marshal(in)
+	require.NoError(c, err)
+	service, operation, _ := strings.Cut(name, "/")
+	out, err := c.sides[service].call(c.T, operation, input)
+	if c.last != nil {
+		c.answers = append(c.answers, recorded{name, *c.last})
+	}
+	if err != nil {
+		return nil, err
+	}
+	members, _ := values(c.T, out).(object)
+	return members, nil
+}
+
+// good is a call that succeeds.
+func (c *caller) good(name string, in object) object {
+	c.Helper()
+	out, err := c.call(name, in)
+	require.NoError(c, err, name)
+	return out
+}
+
+// bad is a call that the service refuses with a code.
+func (c *caller) bad(name, code string, in object) {
+	c.Helper()
+	_, err := c.call(name, in)
+	var api smithy.APIError
+	require.ErrorAs(c, err, &api, name)
+	assert.Equal(c, code, api.ErrorCode(), name)
+}
+
+// requests is how often the emulator was asked for an operation.
+func (d *driver) requests(service, operation string) int {
+	if service == "ssooidc" {
+		return d.server.IdentityCenter().Requests(operation)
+	}
+	return d.server.Requests(operation)
+}
+
+// faults are what the test packages of both services have in common.
+type faults interface {
+	Throttle()
+	Fail(status int)
+	FailUntyped(status int)
+	Refuse(code, message string, members map[string]string)
+	OmitErrorHeader()
+}
+
+// next scripts a fault for the next request.
+func (d *driver) next(service, operation string) faults {
+	if service == "ssooidc" {
+		return d.server.IdentityCenter().Next(1, operation)
+	}
+	return d.server.Next(1, operation)
+}
