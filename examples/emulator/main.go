@@ -73,6 +73,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	for _, variable := range [][2]string{
 		{"AWS_ENDPOINT_URL", server.URL()},
+		// Where aws-sdk-go-v2 gets credentials, it reads no more than these.
+		{"AWS_ENDPOINT_URL_STS", server.URL()},
+		{"AWS_ENDPOINT_URL_SSO", server.URL()},
+		{"AWS_ENDPOINT_URL_SSO_OIDC", server.URL()},
 		{"AWS_REGION", *region},
 		{"AWS_DEFAULT_REGION", *region},
 		{"AWS_ACCESS_KEY_ID", key.AccessKeyID},
