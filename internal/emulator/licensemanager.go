@@ -235,17 +235,20 @@ func (l *licenseManager) listTokens(r *request, in *licensemanager.ListTokensInp
 	if refusal != nil {
 		return nil, inListTokensWords(refusal)
 	}
-	var list []licensemanager.TokenData
-	for _, token := range l.tokens {
-		if token.account == r.account() {
-			list = append(list, l.describe(token))
-		}
-	}
-	id := func(t licensemanager.TokenData) string { return t.TokenId }
-	out, refusal := page("Tokens", list, id, func(t licensemanager.TokenData) bool {
-		return named(in.TokenIds, t.TokenId) && filters.admit(map[string]string{"LicenseArns": t.LicenseArn})
+	account, id := r.account(), func(t *refreshToken) string { return t.id }
+	out, refusal := page("Tokens", l.tokens, id, func(t *refreshToken) bool {
+		return t.account == account && named(in.TokenIds, t.id) && filters.admit(map[string]string{"LicenseArns": t.input.LicenseArn})
 	}, in.MaxResults, in.NextToken)
-	return out, inListTokensWords(refusal)
+	if refusal != nil {
+		return nil, inListTokensWords(refusal)
+	}
+	answer := out.(object)
+	list := []licensemanager.TokenData{} // of the page alone: there may be very many tokens
+	for _, token := range answer["Tokens"].([]*refreshToken) {
+		list = append(list, l.describe(token))
+	}
+	answer["Tokens"] = list
+	return answer, nil
 }
 
 // inListTokensWords gives a refusal the only code for it that ListTokens
