@@ -109,7 +109,8 @@ func (e *ConstraintError) Error() string {
 // ResponseError is an answer of the service that is not a success: an error
 // that the service reported, or a body that cannot be what the operation
 // promises. It wraps the reason: a typed exception, a *smithy.GenericAPIError,
-// a *smithy.DeserializationError or ErrResponseTooLarge.
+// a *smithy.DeserializationError, ErrResponseTooLarge, or, when a success broke
+// off, what broke it, such as io.ErrUnexpectedEOF.
 type ResponseError struct {
 	// StatusCode is the HTTP status, which may be 200 for an unusable body.
 	StatusCode int
