@@ -1,0 +1,309 @@
+package soak_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
+)
+
+const (
+	defaultCalls = 5000
+	workers      = 24
+	checkpoints  = 10
+
+	// timeout is how long an answer may take, which only a hang should need.
+	// It is not one of the HTTP client: that would also free what is forgotten.
+	timeout = 250 * time.Millisecond
+
+	// heapMargin is what the heap may grow by after the first checkpoint. It
+	// was always within 210 KiB of 7.2 MiB over 200000 calls, since 11 to 31
+	// connections were open, and each takes about 10 KiB. To keep 3 bytes of
+	// every call would be too much.
+	heapMargin = 512 << 10
+)
+
+// soak is what the workers share.
+type soak struct {
+	*process
+	*wire
+	t        *testing.T
+	emulated *licensemanagertest.Server // not the one that is called, but with the same names and keys
+	config   awstokens.Config
+	tokens   *licensemanager.Client
+	oidc     *ssooidc.Client
+	portal   *portal.Client
+	browser  *http.Client
+
+	calls, clientTokens atomic.Int64
+	goal                int64      // calls to have made by the next checkpoint
+	tokenIDs            [][16]byte // by the number of the ClientToken; made at once, lest it grow
+
+	mu       sync.Mutex
+	outcomes map[string]int
+}
+
+func newSoak(t *testing.T, calls int) *soak {
+	s := &soak{process: startProcess(t), wire: newWire(), t: t, tokenIDs: make([][16]byte, 2*calls), outcomes: map[string]int{}}
+	s.browser = &http.Client{Transport: s.wire}
+	s.emulated = licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+	s.config = s.emulated.Config()
+	s.config.BaseEndpoint, s.config.HTTPClient, s.config.MaxResponseBytes = s.url, s.browser, maxResponseBytes
+	s.config.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) {
+		o.BaseDelay, o.MaxBackoff, o.RetryBudget = time.Millisecond, 4*time.Millisecond, -1
+	})
+	var err error
+	s.tokens, err = licensemanager.New(s.config)
+	require.NoError(t, err)
+	s.oidc, err = ssooidc.New(s.config)
+	require.NoError(t, err)
+	s.portal, err = portal.New(s.config)
+	require.NoError(t, err)
+	return s
+}
+
+func TestSoak(t *testing.T) {
+	calls, err := strconv.Atoi(cmp.Or(os.Getenv("SOAK_CALLS"), strconv.Itoa(defaultCalls)))
+	require.NoError(t, err, "SOAK_CALLS")
+	s := newSoak(t, calls)
+	started := time.Now()
+	rest := s.checkpoint(nil)
+	all := make([]*worker, workers)
+	for i := range all {
+		all[i] = &worker{soak: s, random: rand.New(rand.NewPCG(1, uint64(i)))}
+	}
+	t.Log("  calls  heap KiB  goroutines  connections  dials  emulator: goroutines  heap KiB")
+	var warm *checkpoint
+	for i := range checkpoints {
+		s.goal = int64(calls * (i + 1) / checkpoints)
+		var wg sync.WaitGroup
+		for _, w := range all {
+			wg.Go(w.work)
+		}
+		wg.Wait()
+		require.False(t, t.Failed(), "see above")
+		now := s.checkpoint(rest)
+		t.Logf("%7d  %8d  %10d  %11d  %5d  %20d  %8d", s.calls.Load(), now.heap>>10, now.goroutines, now.open, now.dials, now.emulator.Goroutines, now.emulator.Heap>>10)
+		if i == 0 {
+			warm = now
+		}
+		assert.LessOrEqual(t, now.heap, warm.heap+heapMargin, "memory grows")
+		client, emulator := now.extra()
+		assert.LessOrEqual(t, client, rest.goroutines, "goroutines besides those of connections")
+		assert.LessOrEqual(t, emulator, rest.emulator.Goroutines, "goroutines of the emulator besides those of connections")
+		assert.LessOrEqual(t, now.open, s.transport.MaxIdleConnsPerHost, "idle connections")
+	}
+	t.Logf("%d calls in %s, at most %d connections at a time", s.calls.Load(), time.Since(started).Round(time.Second), s.most)
+	t.Logf("how calls ended: %v", s.outcomes)
+	t.Logf("what was seen: %v", s.seen)
+	assert.LessOrEqual(t, s.most, 3*workers, "connections at a time")
+	assert.LessOrEqual(t, s.dials, s.broken+s.broken/4+s.most, "a connection serves until it breaks")
+	for _, fault := range faults {
+		for _, symptom := range fault.seen {
+			assert.NotZero(t, s.seen[symptom], "nobody met: %s", symptom)
+		}
+	}
+	s.checkMinted()
+}
+
+// checkMinted asks the emulator by two ways how many tokens there are of each
+// ClientToken: its count, and its list, which has the ClientTokens as
+// properties and the IDs that the workers got.
+func (s *soak) checkMinted() {
+	minted := s.ask(s.t, int(s.clientTokens.Load())).Minted
+	listed := make([]int, len(minted))
+	for token, err := range s.tokens.Tokens(s.t.Context(), &licensemanager.ListTokensInput{MaxResults: 100}) {
+		require.NoError(s.t, err)
+		n, err := strconv.Atoi(strings.TrimPrefix(token.TokenProperties[0], "soak-"))
+		require.NoError(s.t, err)
+		listed[n]++
+		if id := s.tokenIDs[n]; id != [16]byte{} {
+			assert.Equal(s.t, hex.EncodeToString(id[:]), token.TokenId, clientToken(n))
+		}
+	}
+	assert.Equal(s.t, minted, listed)
+	known := 0
+	for n, count := range minted {
+		if s.tokenIDs[n] != [16]byte{} {
+			known++
+			assert.NotZero(s.t, count, clientToken(n))
+		}
+		assert.LessOrEqual(s.t, count, 1, clientToken(n))
+	}
+	s.t.Logf("%d ClientTokens, %d with a known token", len(minted), known)
+}
+
+// checkpoint is what is in use while no call is under way.
+type checkpoint struct {
+	heap                    uint64
+	goroutines, open, dials int
+	emulator                report
+}
+
+// extra is how many goroutines there are besides those that a connection has:
+// two of the client, one of the emulator.
+func (c *checkpoint) extra() (client, emulator int) {
+	return c.goroutines - 2*c.open, c.emulator.Goroutines - c.open
+}
+
+// checkpoint measures what is in use. What the last calls left behind, such as
+// the connection of one that was given up, has some seconds to go away, until
+// there are no more goroutines than at rest.
+func (s *soak) checkpoint(rest *checkpoint) *checkpoint {
+	c := new(checkpoint)
+	for range 500 {
+		c.emulator = s.ask(s.t, 0)
+		s.wire.mu.Lock()
+		c.goroutines, c.open, c.dials = runtime.NumGoroutine(), s.open, s.dials
+		s.wire.mu.Unlock()
+		client, emulator := c.extra()
+		if rest == nil || client <= rest.goroutines && emulator <= rest.emulator.Goroutines {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	c.heap = liveHeap()
+	return c
+}
+
+// secrets are how all of the emulator's begin.
+var secrets = regexp.MustCompile(`emulated-(access|refresh|device|client)|not-a-real|eyJ`)
+
+// ended notes how a call ended, which must be as the README says.
+func (s *soak) ended(ctx context.Context, err error) {
+	name, documented := outcome(ctx, err)
+	if !documented {
+		s.t.Errorf("not a documented error: %T %v", err, err)
+	}
+	if err != nil && secrets.MatchString(err.Error()) {
+		s.t.Errorf("a secret is in: %v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outcomes[name]++
+}
+
+// outcome is how a call ended, by the README's table of errors.
+func outcome(ctx context.Context, err error) (name string, documented bool) {
+	var api smithy.APIError
+	switch {
+	case err == nil:
+		return "success", true
+	case !isA[*smithy.OperationError](err):
+		return "", false
+	case isA[*smithy.CanceledError](err):
+		return "CanceledError", ctx.Err() != nil && errors.Is(err, ctx.Err())
+	case isA[*awstokens.SendError](err):
+		return "SendError", true
+	case !isA[*awstokens.ResponseError](err):
+		return "", false
+	case errors.As(err, &api):
+		return fmt.Sprintf("%T", api), true
+	case isA[*smithy.DeserializationError](err):
+		return "DeserializationError", true
+	case errors.Is(err, awstokens.ErrResponseTooLarge):
+		return "ErrResponseTooLarge", true
+	}
+	return "an answer that broke off", errors.Is(err, io.ErrUnexpectedEOF) || isA[net.Error](err)
+}
+
+// wire is the client's side of the network: the transport of the default HTTP
+// client, and counts of what it does.
+type wire struct {
+	transport *http.Transport
+
+	mu                        sync.Mutex
+	seen                      map[string]int
+	dials, open, most, broken int
+}
+
+func newWire() *wire {
+	w := &wire{transport: awstokens.DefaultHTTPClient().Transport.(*http.Transport), seen: map[string]int{}}
+	w.transport.ResponseHeaderTimeout = timeout
+	dial := w.transport.DialContext
+	w.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.dials++
+		w.open++
+		w.most = max(w.most, w.open)
+		return &countedConn{Conn: conn, closed: sync.OnceFunc(func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.open--
+		})}, nil
+	}
+	return w
+}
+
+type countedConn struct {
+	net.Conn
+	closed func()
+}
+
+func (c *countedConn) Close() error {
+	defer c.closed()
+	return c.Conn.Close()
+}
+
+// RoundTrip notes what the answer is: an odd one's name, or its status with the
+// code of its error or, if no header has one, its type.
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	started := time.Now()
+	resp, err := w.transport.RoundTrip(req)
+	var name string
+	switch {
+	case err != nil && time.Since(started) >= timeout:
+		name = "hang"
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		name = "given up"
+	case err != nil:
+		name = "closed"
+	case resp.Header.Get(oddAnswer) != "":
+		name = resp.Header.Get(oddAnswer)
+	default:
+		code, _, _ := strings.Cut(resp.Header.Get("X-Amzn-Errortype"), ":")
+		name = strconv.Itoa(resp.StatusCode) + " " + cmp.Or(code, resp.Header.Get("Content-Type"))
+	}
+	w.saw(name)
+	return resp, err
+}
+
+// saw counts something, and the connections that it ended.
+func (w *wire) saw(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen[name]++
+	switch name {
+	case "hang", "given up", "closed", "too large", "cut off":
+		w.broken++
+	}
+}
