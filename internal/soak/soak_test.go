@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -53,10 +54,6 @@ type soak struct {
 	*wire
 	t        *testing.T
 	emulated *licensemanagertest.Server // not the one that is called, but with the same names and keys
-	config   awstokens.Config
-	tokens   *licensemanager.Client
-	oidc     *ssooidc.Client
-	portal   *portal.Client
 	browser  *http.Client
 
 	calls, clientTokens atomic.Int64
@@ -71,20 +68,46 @@ func newSoak(t *testing.T, calls int) *soak {
 	s := &soak{process: startProcess(t), wire: newWire(), t: t, tokenIDs: make([][16]byte, 2*calls), outcomes: map[string]int{}}
 	s.browser = &http.Client{Transport: s.wire}
 	s.emulated = licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
-	s.config = s.emulated.Config()
-	s.config.BaseEndpoint, s.config.HTTPClient, s.config.MaxResponseBytes = s.url, s.browser, maxResponseBytes
-	s.config.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) {
+	return s
+}
+
+// clients are what a worker calls.
+type clients struct {
+	config awstokens.Config
+	tokens *licensemanager.Client
+	oidc   *ssooidc.Client
+	portal *portal.Client
+}
+
+// newClients returns clients that see what their connections do, or ones that
+// use net/http's transport as it is, for which the module has a way of its own,
+// and tell by their log which connections broke.
+func (s *soak) newClients(watched bool) clients {
+	c := clients{config: s.emulated.Config()}
+	c.config.BaseEndpoint, c.config.HTTPClient, c.config.MaxResponseBytes = s.url, s.browser, maxResponseBytes
+	if !watched {
+		c.config.HTTPClient = &http.Client{Transport: s.transport}
+		c.config.Logger = logging.LoggerFunc(func(_ logging.Classification, _ string, v ...any) {
+			if ending, _ := v[len(v)-1].(string); broken.MatchString(ending) {
+				s.saw("closed")
+			}
+		})
+	}
+	c.config.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) {
 		o.BaseDelay, o.MaxBackoff, o.RetryBudget = time.Millisecond, 4*time.Millisecond, -1
 	})
 	var err error
-	s.tokens, err = licensemanager.New(s.config)
-	require.NoError(t, err)
-	s.oidc, err = ssooidc.New(s.config)
-	require.NoError(t, err)
-	s.portal, err = portal.New(s.config)
-	require.NoError(t, err)
-	return s
+	c.tokens, err = licensemanager.New(c.config)
+	require.NoError(s.t, err)
+	c.oidc, err = ssooidc.New(c.config)
+	require.NoError(s.t, err)
+	c.portal, err = portal.New(c.config)
+	require.NoError(s.t, err)
+	return c
 }
+
+// broken is how the log tells that an answer did not come, or not as a whole.
+var broken = regexp.MustCompile(`request send failed|cut off|larger than|context`)
 
 func TestSoak(t *testing.T) {
 	calls, err := strconv.Atoi(cmp.Or(os.Getenv("SOAK_CALLS"), strconv.Itoa(defaultCalls)))
@@ -92,9 +115,10 @@ func TestSoak(t *testing.T) {
 	s := newSoak(t, calls)
 	started := time.Now()
 	rest := s.checkpoint(nil)
+	watched, plain := s.newClients(true), s.newClients(false)
 	all := make([]*worker, workers)
 	for i := range all {
-		all[i] = &worker{soak: s, random: rand.New(rand.NewPCG(1, uint64(i)))}
+		all[i] = &worker{soak: s, clients: []clients{watched, plain}[i%2], random: rand.New(rand.NewPCG(1, uint64(i)))}
 	}
 	t.Log("  calls  heap KiB  goroutines  connections  dials  emulator: goroutines  heap KiB")
 	var warm *checkpoint
@@ -127,16 +151,16 @@ func TestSoak(t *testing.T) {
 			assert.NotZero(t, s.seen[symptom], "nobody met: %s", symptom)
 		}
 	}
-	s.checkMinted()
+	s.checkMinted(watched.tokens)
 }
 
 // checkMinted asks the emulator by two ways how many tokens there are of each
 // ClientToken: its count, and its list, which has the ClientTokens as
 // properties and the IDs that the workers got.
-func (s *soak) checkMinted() {
+func (s *soak) checkMinted(tokens *licensemanager.Client) {
 	minted := s.ask(s.t, int(s.clientTokens.Load())).Minted
 	listed := make([]int, len(minted))
-	for token, err := range s.tokens.Tokens(s.t.Context(), &licensemanager.ListTokensInput{MaxResults: 100}) {
+	for token, err := range tokens.Tokens(s.t.Context(), &licensemanager.ListTokensInput{MaxResults: 100}) {
 		require.NoError(s.t, err)
 		n, err := strconv.Atoi(strings.TrimPrefix(token.TokenProperties[0], "soak-"))
 		require.NoError(s.t, err)

@@ -25,6 +25,7 @@ import (
 // through.
 type worker struct {
 	*soak
+	clients
 	random *rand.Rand
 	client *ssooidc.RegisterClientOutput // the registration in use
 }
