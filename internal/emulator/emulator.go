@@ -187,7 +187,7 @@ func checkLoopback(addr string) error {
 		return fmt.Errorf("emulator: %w", err)
 	}
 	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
-		if !strings.EqualFold(host, "localhost") {
+		if strings.ToLower(host) != "localhost" { // EqualFold would admit other letters
 			return fmt.Errorf("emulator: %q is not a loopback address: the emulator's keys are public", addr)
 		}
 	}

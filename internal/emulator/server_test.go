@@ -85,7 +85,7 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	server, err := emulator.New(emulator.Options{})
 	require.NoError(t, err)
 	assert.NoError(t, server.Close(), "it never listened")
-	for _, addr := range []string{"0.0.0.0:0", ":0", "127.0.0.1", "192.0.2.1:0"} {
+	for _, addr := range []string{"0.0.0.0:0", ":0", "127.0.0.1", "192.0.2.1:0", "localho\u017ft:0"} {
 		assert.Error(t, server.Listen(addr, ""), addr)
 	}
 	require.NoError(t, server.Listen("localhost:0", ""))

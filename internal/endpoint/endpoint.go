@@ -146,7 +146,7 @@ func parseCustom(custom string, cfg awstokens.Config) (*url.URL, error) {
 // isLoopback says whether a host can only be this machine. A name other than
 // localhost could be resolved to anything.
 func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
+	if strings.ToLower(host) == "localhost" { // EqualFold would admit other letters
 		return true
 	}
 	addr, err := netip.ParseAddr(host)

@@ -2,6 +2,8 @@ package endpoint
 
 import (
 	"encoding/json"
+	"net"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -183,6 +185,7 @@ func TestInsecureEndpoint(t *testing.T) {
 	for _, endpoint := range []string{
 		"http://example.test", "http://localhost.example.com", "http://127.0.0.1.example.com", "http://10.0.0.1", "http://169.254.169.254",
 		"http://0.0.0.0", "http://[::]", "http://[::2]", "http://[::ffff:10.0.0.1]", "http://128.0.0.1", "http://localhost.", "http://xlocalhost", "http://127.1",
+		"http://localho%C5%BFt", // the long s folds to an s
 	} {
 		_, err := Resolve(LicenseManager, awstokens.Config{BaseEndpoint: endpoint})
 		assert.ErrorIs(t, err, awstokens.ErrInsecureEndpoint, endpoint)
@@ -253,4 +256,45 @@ func TestErrors(t *testing.T) {
 			assert.NotContains(t, err.Error(), password)
 		})
 	}
+}
+
+// A custom endpoint that is accepted has a host, no more than a path besides,
+// and is encrypted unless it is this machine or that is permitted. No error
+// repeats what may hold a password.
+func FuzzCustomEndpoint(f *testing.F) {
+	for _, seed := range []string{
+		"https://example.test/a/b//", "HTTPS://[2001:db8::1]:8443/a%2Fb%2F/", "http://localhost:4010", "http://LOCALHOST/%20", "http://[::1%25lo]:1/",
+		"http://[::ffff:127.0.0.1]", "http://127.0.0.1.example.test", "http://localho\u017ft", "http://10.0.0.1", "https://example.test:", "https://a%C3%BC.test/\u2028",
+		"https://user:not-a-real-password@example.test", "https://example.test?", "https://example.test#", "https:example.test", "//example.test", "https://[::1", "http://%31", "",
+	} {
+		f.Add(seed, false)
+		f.Add(seed, true)
+	}
+	f.Fuzz(func(t *testing.T, custom string, insecure bool) {
+		cfg := awstokens.Config{Region: "us-east-1", BaseEndpoint: custom, AllowInsecureEndpoint: insecure}
+		u, err := Resolve(LicenseManager, cfg)
+		if err != nil {
+			require.Contains(t, []string{
+				"the custom endpoint is not a URL", "the custom endpoint must be an http or https URL with a host",
+				"the custom endpoint must have no user, query or fragment", awstokens.ErrInsecureEndpoint.Error(),
+			}, err.Error())
+			return
+		}
+		if custom == "" {
+			require.Equal(t, "https://license-manager.us-east-1.amazonaws.com", u.String())
+			return
+		}
+		require.NotEmpty(t, u.Hostname())
+		require.Equal(t, url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}, *u)
+		require.False(t, strings.HasSuffix(u.EscapedPath(), "/"), "%q", u.EscapedPath())
+		if u.Scheme != "https" {
+			address, _, _ := strings.Cut(u.Hostname(), "%") // its zone
+			local := strings.ToLower(address) == "localhost" || net.ParseIP(address).IsLoopback()
+			require.True(t, u.Scheme == "http" && (insecure || local), "%q", u)
+		}
+		cfg.BaseEndpoint = u.String()
+		again, err := Resolve(LicenseManager, cfg)
+		require.NoError(t, err)
+		require.Equal(t, u.String(), again.String())
+	})
 }
