@@ -1,16 +1,21 @@
 package emulator_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/emulator"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
 // Whatever comes in, an answer with a status and a request ID goes out.
@@ -47,5 +52,45 @@ func FuzzServeHTTP(f *testing.F) {
 		if authorization != "" && strings.Contains(target, "aws_iam=t") {
 			assert.NotEqual(t, http.StatusOK, w.Code, "nobody can guess a signature")
 		}
+	})
+}
+
+// An assertion serves once, and only if it is a JWT with an ID that has not
+// expired.
+func FuzzAssertion(f *testing.F) {
+	for _, claims := range []string{
+		`{"jti":"a"}`, `{"jti":"a","exp":1767323046}`, `{"jti":"a","exp":1767323045}`, `{"jti":"a","exp":1e300}`, `{"jti":"a","exp":-1}`, `{"jti":"a","exp":null}`,
+		`{"jti":"a","exp":"1"}`, `{"jti":1}`, `{"jti":""}`, `{"jti":"a"}{}`, `[]`, `null`, `"a"`, "", `{"jti":"\xff"}`, `{"jti":"a","jti":""}`,
+	} {
+		f.Add("{}", base64.RawURLEncoding.EncodeToString([]byte(claims)), "c")
+		f.Add("a.", base64.URLEncoding.EncodeToString([]byte(claims)), ".")
+	}
+	f.Fuzz(func(t *testing.T, header, claims, signature string) {
+		server, err := emulator.New(emulator.Options{FrozenAt: startTime})
+		require.NoError(t, err)
+		server.ServeInProcess("")
+		client, err := ssooidc.New(server.Config())
+		require.NoError(t, err)
+		assertion := header + "." + claims + "." + signature
+		redeem := func() error {
+			_, err := client.CreateTokenWithIAM(t.Context(), &ssooidc.CreateTokenWithIAMInput{
+				ClientId: application, GrantType: ssooidc.GrantTypeJWTBearer, Assertion: awstokens.Secret(assertion),
+			})
+			return err
+		}
+		payload, notBase64 := base64.RawURLEncoding.DecodeString(claims)
+		var found map[string]any
+		isJWT := strings.Count(assertion, ".") == 2 && notBase64 == nil && json.Unmarshal(payload, &found) == nil
+		if err := redeem(); err != nil {
+			id, _ := found["jti"].(string)
+			_, limited := found["exp"]
+			require.False(t, utf8.ValidString(assertion) && isJWT && len(found) == 1 && id != "" && !limited, "%q: %v", payload, err)
+			return
+		}
+		require.True(t, isJWT, "%q", assertion)
+		if exp, ok := found["exp"].(float64); ok && len(found) == 2 {
+			require.Greater(t, exp, float64(startTime.Unix()))
+		}
+		require.ErrorContains(t, redeem(), "used before")
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -301,6 +302,48 @@ func TestUnusableFileMark(t *testing.T) {
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, files, 2, "nothing was made")
+}
+
+// A file holds a date, which rises and does not fall, or is corrupt and stays
+// as it is.
+func FuzzFileMark(f *testing.F) {
+	for _, data := range []string{
+		"", "\n", "2026-03-10T12:00:00Z\n", "2026-03-10T12:00:00.123456789+23:59\n", "2026-03-10T12:00:00Z", "2026-03-10T12:00:00\n", "2026-03-10T12:00:00Z\r\n",
+		"2026-03-10T12:00:00Z\n2026-03-10T12:00:00Z\n", "0000-01-01T00:00:00+23:59\n", "9999-12-31T23:59:59.999999999-23:59\n",
+		"2026-03-10T12:00:00." + strings.Repeat("0", 42) + "Z\n", "2026-03-10T12:00:00." + strings.Repeat("0", 43) + "Z\n",
+	} {
+		f.Add([]byte(data), now.Unix(), int64(1))
+		f.Add([]byte(data), end.Unix(), int64(0))
+	}
+	path := filepath.Join(f.TempDir(), "clock")
+	f.Fuzz(func(t *testing.T, data []byte, seconds, nanoseconds int64) {
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+		to := time.Unix(seconds, nanoseconds)
+		if year := to.UTC().Year(); year < 1 || year > 9999 {
+			t.Skip("a date that cannot be written")
+		}
+		kept, err := borrow.NewFileMark(path).Load()
+		raised := borrow.NewFileMark(path).Raise(to)
+		left, readErr := os.ReadFile(path)
+		require.NoError(t, readErr)
+		if err != nil {
+			var corrupt *borrow.CorruptMarkError
+			require.ErrorAs(t, err, &corrupt)
+			require.ErrorAs(t, raised, &corrupt)
+			require.Equal(t, data, left)
+			return
+		}
+		require.NoError(t, raised)
+		require.LessOrEqual(t, len(data), 64)
+		want := to
+		if !to.After(kept) {
+			want = kept
+			require.Equal(t, data, left)
+		}
+		now, err := borrow.NewFileMark(path).Load()
+		require.NoError(t, err)
+		require.True(t, want.Equal(now), "%s, and it was %s", now, want)
+	})
 }
 
 // Two marks of one file are as two processes.

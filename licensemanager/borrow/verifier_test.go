@@ -616,6 +616,40 @@ func TestPublicKeys(t *testing.T) {
 	}
 }
 
+// A key that is accepted is good for a Verifier, and is the same however it is
+// written.
+func FuzzParsePublicKey(f *testing.F) {
+	public := &issuer().PublicKey
+	for _, data := range [][]byte{
+		nil, publicDER(), publicPEM(), publicDER()[:100], append(publicDER(), 0), append(publicPEM(), publicPEM()...), append([]byte("text\n"), publicPEM()...),
+		pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED"}, Bytes: publicDER()}),
+		pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(public)}),
+		must(x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: public.N, E: 3})), must(x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: public.N, E: 1})),
+		must(x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: new(big.Int).Rsh(public.N, 1), E: 65537})),
+		must(x509.MarshalPKIXPublicKey(&must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)).PublicKey)),
+	} {
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		key, err := borrow.ParsePublicKey(data)
+		if err != nil {
+			require.Nil(t, key)
+			return
+		}
+		require.GreaterOrEqual(t, key.N.BitLen(), 2048)
+		require.True(t, key.E >= 3 && key.E%2 == 1, "%d", key.E)
+		_, err = borrow.NewVerifier(key, borrow.Options{})
+		require.NoError(t, err)
+		der := must(x509.MarshalPKIXPublicKey(key))
+		for _, same := range [][]byte{der, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})} {
+			again, err := borrow.ParsePublicKey(same)
+			require.NoError(t, err)
+			require.True(t, key.Equal(again))
+		}
+		require.True(t, bytes.Contains(data, []byte("-----BEGIN PUBLIC KEY-----")) || bytes.Equal(der, data), "DER has one way to write a key")
+	})
+}
+
 func TestNewVerifier(t *testing.T) {
 	public := issuer().PublicKey
 	for name, test := range map[string]struct {
@@ -707,6 +741,18 @@ func FuzzPayload(f *testing.F) {
 		require.Equal(t, licenseArn, license.LicenseArn)
 		require.Equal(t, nodeID, license.NodeId)
 		require.True(t, license.Expiration.After(now))
-		require.Contains(t, payload, "expiration")
+		require.False(t, license.IssuedAt.After(now.Add(5*time.Minute)))
+		var claims map[string]json.RawMessage // encoding/json, which is another reader
+		require.NoError(t, json.Unmarshal([]byte(payload), &claims))
+		for name, got := range map[string]struct {
+			text string
+			time time.Time
+		}{"expiration": {license.ExpirationText, license.Expiration}, "issuedAt": {license.IssuedAtText, license.IssuedAt}} {
+			var text string
+			require.NoError(t, json.Unmarshal(claims[name], &text))
+			require.Equal(t, text, got.text)
+			day, clock := text[:len("2006-01-02")], text[len("2006-01-02"):]
+			require.True(t, got.time.Format(time.DateOnly) == day || strings.ContainsAny(clock, "+-"), "%q is %s", text, got.time)
+		}
 	})
 }

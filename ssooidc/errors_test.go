@@ -1,0 +1,63 @@
+package ssooidc_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+)
+
+type answers func() *http.Response
+
+func (a answers) Do(*http.Request) (*http.Response, error) { return a(), nil }
+
+// Whatever an error's body is, it becomes an exception with a code, that of
+// OAuth if there is no other, and does not give the request's secrets away.
+func FuzzErrorBody(f *testing.F) {
+	const secret = "fake-client-secret"
+	for _, body := range []string{
+		`{"error":"authorization_pending","error_description":"d"}`, `{"error":"server_error"}`, `{"error":"invalid_request","region":"eu-west-1","endpoint":"e","reason":"r"}`,
+		`{"error":"` + secret + `","error_description":"` + secret + `"}`, `{"error":"slow_down","Error":"access_denied"}`, `{"error":{},"error_description":[]}`, `{"__type":"SlowDownException"}`,
+		`{"error":"invalid_grant","error":"x"}`, `{"error":"slow_down"`, `["` + secret + `"]`, "null", "", "<html>" + secret,
+	} {
+		f.Add("", []byte(body))
+		f.Add("aws#ValidationException:http://internal.amazon.com/", []byte(body))
+	}
+	f.Fuzz(func(t *testing.T, header string, body []byte) {
+		client, err := ssooidc.New(awstokens.Config{
+			Region: "us-east-1",
+			HTTPClient: answers(func() *http.Response {
+				return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{"X-Amzn-Errortype": {header}}, Body: io.NopCloser(strings.NewReader(string(body)))}
+			}),
+			Retryer: awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 }),
+		})
+		require.NoError(t, err)
+		_, err = client.CreateToken(t.Context(), &ssooidc.CreateTokenInput{
+			ClientId: "c-1", ClientSecret: secret, GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: "fake-device-code",
+		})
+		var api smithy.APIError
+		require.ErrorAs(t, err, &api)
+		require.NotEmpty(t, api.ErrorCode())
+		require.NotContains(t, err.Error()+api.ErrorCode()+api.ErrorMessage(), secret)
+
+		// authorization_pending stands for AuthorizationPendingException.
+		var found map[string]any
+		oauth := ""
+		if header == "" && json.Unmarshal(body, &found) == nil && len(found) == 1 {
+			oauth, _ = found["error"].(string)
+		}
+		switch oauth {
+		case "access_denied", "authorization_pending", "expired_token", "invalid_client", "invalid_client_metadata", "invalid_grant", "invalid_redirect_uri",
+			"invalid_request", "invalid_scope", "slow_down", "unauthorized_client", "unsupported_grant_type":
+			name := strings.ReplaceAll(oauth, "_", "") + "exception"
+			require.Equal(t, name, strings.ToLower(api.ErrorCode()))
+		}
+	})
+}
