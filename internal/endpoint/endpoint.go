@@ -134,11 +134,11 @@ func parseCustom(custom string, cfg awstokens.Config) (*url.URL, error) {
 	case u.Scheme == "http" && !cfg.AllowInsecureEndpoint && !isLoopback(u.Hostname()):
 		return nil, awstokens.ErrInsecureEndpoint
 	}
-	if u.RawPath == "" {
-		u.Path = strings.TrimRight(u.Path, "/")
-	} else { // an escaped slash at the end is part of a name
-		u.RawPath = strings.TrimRight(u.RawPath, "/")
-		u.Path, _ = url.PathUnescape(u.RawPath)
+	escaped := strings.TrimRight(u.EscapedPath(), "/") // an escaped slash is part of a name
+	u.Path, _ = url.PathUnescape(escaped)
+	u.RawPath = ""
+	if u.EscapedPath() != escaped {
+		u.RawPath = escaped
 	}
 	return u, nil
 }

