@@ -131,7 +131,7 @@ func TestBudgets(t *testing.T) {
 		bytes  int64
 	}{
 		"signed call":   {signedCall, 65, 7 << 10},
-		"unsigned call": {unsignedCall, 35, 4 << 10},
+		"unsigned call": {unsignedCall, 40, 9 << 9},
 		"bound call":    {boundCall, 45, 5 << 10},
 		"New":           {newClient, 10, 2 << 10},
 	} {

@@ -85,8 +85,8 @@ func (a *attempt) encode() (err error) {
 func (a *attempt) run(ctx context.Context) error {
 	a.requestID, a.failedForGood, a.unanswered = "", false, false
 	a.skew = time.Duration(a.clockSkew.Load())
-	written := new(atomic.Bool)
-	req := a.newRequest(ctx, written)
+	var sent sending
+	req := a.newRequest(ctx, &sent)
 	if err := a.authorize(ctx, req); err != nil {
 		return a.keepBack(err)
 	}
@@ -99,18 +99,15 @@ func (a *attempt) run(ctx context.Context) error {
 	}
 	if err != nil {
 		a.unanswered = true
-		return a.sendError(err, written.Load())
+		return a.sendError(err, sent.written.Load())
 	}
 	return a.read(resp)
 }
 
-// newRequest builds the HTTP request, without a signature. It notes in written
-// from when on the service may have all of it.
-func (a *attempt) newRequest(ctx context.Context, written *atomic.Bool) *http.Request {
-	if a.traces || len(a.body) == 0 {
-		ctx = traced(ctx, written)
-	}
-	req := a.prototype.WithContext(ctx)
+// newRequest builds the HTTP request, without a signature.
+func (a *attempt) newRequest(ctx context.Context, sent *sending) *http.Request {
+	sent.written.Store(a.traces || len(a.body) == 0) // until net/http says otherwise
+	req := a.prototype.WithContext(sent.traced(ctx))
 	url := *a.endpoint
 	req.URL = &url
 	url.RawQuery = a.query
@@ -128,7 +125,7 @@ func (a *attempt) newRequest(ctx context.Context, written *atomic.Bool) *http.Re
 	req.Header = make(http.Header, 10)
 	if len(a.body) > 0 {
 		req.ContentLength = int64(len(a.body))
-		req.GetBody = bodies(a.body, a.traces, written)
+		req.GetBody = sent.bodies(a.body, a.traces, a.op.Repeatable)
 		req.Body, _ = req.GetBody()
 	}
 	// Lists of one value are shared between requests: Header.Set and Add
@@ -366,25 +363,40 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return max(0, date.Sub(now))
 }
 
-// traced returns a context in which an http.Transport tells when it writes a
-// request: it starts a body only after that. Without a word of it the request
-// counts as written.
-func traced(ctx context.Context, written *atomic.Bool) context.Context {
-	written.Store(true)
+// sending is what is known of a request on its way.
+type sending struct {
+	written atomic.Bool // the service may have all of it
+	http2   atomic.Bool
+}
+
+// traced returns a context in which an http.Transport says what it does.
+func (s *sending) traced(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:      func(string) { written.Store(false) },
-		WroteHeaders: func() { written.Store(true) },
+		GetConn:      func(string) { s.written.Store(false) },
+		WroteHeaders: func() { s.written.Store(true) }, // the body comes after that
+		WroteHeaderField: func(name string, _ []string) {
+			if strings.HasPrefix(name, ":") {
+				s.http2.Store(true)
+			}
+		},
 	})
 }
 
-// bodies returns a GetBody: the HTTP client repeats a request that the server
-// cannot have seen, on another connection.
-func bodies(data []byte, traces bool, written *atomic.Bool) func() (io.ReadCloser, error) {
+var errReset = errors.New("the service reset or refused a request that it may have acted on")
+
+// bodies returns a GetBody: net/http repeats a request on another connection
+// when it takes it that the server has not seen it. Over HTTP/1.1 it knows,
+// because nothing was written. Over HTTP/2 it believes a reset, even one with
+// PROTOCOL_ERROR, which does not say so.
+func (s *sending) bodies(data []byte, traces, repeatable bool) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
-		if traces { // net/http sends what it does not know in a packet of its own
+		switch {
+		case !repeatable && s.http2.Load():
+			return nil, errReset
+		case traces: // net/http sends what it does not know in a packet of its own
 			return io.NopCloser(bytes.NewReader(data)), nil
 		}
-		return &requestBody{data, written}, nil
+		return &requestBody{data, &s.written}, nil
 	}
 }
 

@@ -54,14 +54,15 @@ func (c counted) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// local is a configuration for one of two operations, of which the second is
-// not safe to send twice.
+// local is a configuration for a server at the end of a pipe.
 func local(client *http.Client) awstokens.Config {
 	cfg := config(client)
 	cfg.BaseEndpoint = "http://127.0.0.1:1"
 	return cfg
 }
 
+// repeatableAndSingle are two operations, of which the second is not safe to
+// send twice.
 var repeatableAndSingle = []operation{named("LM.GetAccessToken"), named("OIDC.CreateToken")}
 
 // drip writes a byte a second, until nobody reads it.
@@ -255,15 +256,15 @@ func TestHostileAnswers(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					client, written := pipe(test.serve)
 					cfg := local(client)
-					cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 })
+					cfg.Retryer = once(nil).Retryer
 					call := op.open(t, cfg)
 					start := time.Now()
 					var before, after runtime.MemStats
 					runtime.ReadMemStats(&before)
 					_, err := call(t.Context())
 					runtime.ReadMemStats(&after)
+					synctest.Wait() // until what is left is idle
 					client.CloseIdleConnections()
-					synctest.Wait()
 
 					assert.Zero(t, time.Since(start), "nothing is waited for")
 					assert.LessOrEqual(t, written.Load(), test.most)

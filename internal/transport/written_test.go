@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -47,6 +48,49 @@ func TestRequestIsOnePacket(t *testing.T) {
 		_, err := op.open(t, cfg)(t.Context())
 		require.NoError(t, err)
 		assert.EqualValues(t, 1, count.Load())
+	})
+}
+
+// stale is a connection that the server closed after the first request: the
+// next one cannot be written.
+type stale struct {
+	net.Conn
+	used bool
+}
+
+func (s *stale) Write(p []byte) (int, error) {
+	if s.used {
+		return 0, syscall.EPIPE
+	}
+	s.used = true
+	return s.Conn.Write(p)
+}
+
+// net/http takes another connection, also for what must not be sent twice:
+// nothing was sent.
+func TestStaleConnection(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op operation) {
+		served := 0
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			served++
+			_, _ = io.Copy(io.Discard, r.Body)
+			_, _ = io.WriteString(w, op.answer)
+		}))
+		t.Cleanup(server.Close)
+		transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+			return &stale{Conn: conn}, err
+		}}
+		t.Cleanup(transport.CloseIdleConnections)
+		cfg := config(&http.Client{Transport: transport})
+		cfg.BaseEndpoint = server.URL
+		call := op.open(t, cfg)
+		for i := range 3 {
+			out, err := call(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, 1, out.Metadata().Attempts)
+			assert.Equal(t, i+1, served)
+		}
 	})
 }
 
