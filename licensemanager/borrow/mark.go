@@ -104,15 +104,15 @@ func (m *FileMark) load() (time.Time, error) {
 		return time.Time{}, err
 	}
 	defer f.Close()
-	// A date has at most 30 bytes.
-	data, err := io.ReadAll(io.LimitReader(f, 64))
+	const most = 64 // Raise writes 31 at most
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
 		return time.Time{}, err
 	}
 	// The newline is the sign that nothing is cut off.
 	text, whole := strings.CutSuffix(string(data), "\n")
 	kept, err := time.Parse(time.RFC3339, text)
-	if !whole || err != nil {
+	if !whole || err != nil || len(data) > most {
 		return time.Time{}, &CorruptMarkError{Path: m.path}
 	}
 	return kept, nil

@@ -250,14 +250,15 @@ func TestFileMark(t *testing.T) {
 
 func TestCorruptFileMark(t *testing.T) {
 	for name, data := range map[string]string{
-		"empty":           "",
-		"newline":         "\n",
-		"text":            "yesterday\n",
-		"cut":             "2026-03-10T12:00:0",
-		"newline cut off": "2026-03-10T12:00:00Z",
-		"no zone":         "2026-03-10T12:00:00\n",
-		"two dates":       "2026-03-10T12:00:00Z\n2026-03-10T12:00:00Z\n",
-		"zeros":           "\x00\x00\x00\x00\x00\x00\x00\x00\n",
+		"empty":            "",
+		"newline":          "\n",
+		"text":             "yesterday\n",
+		"cut":              "2026-03-10T12:00:0",
+		"newline cut off":  "2026-03-10T12:00:00Z",
+		"no zone":          "2026-03-10T12:00:00\n",
+		"two dates":        "2026-03-10T12:00:00Z\n2026-03-10T12:00:00Z\n",
+		"more than a date": "2026-03-10T12:00:00." + strings.Repeat("0", 42) + "Z\n0",
+		"zeros":            "\x00\x00\x00\x00\x00\x00\x00\x00\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "clock")
@@ -311,6 +312,7 @@ func FuzzFileMark(f *testing.F) {
 		"", "\n", "2026-03-10T12:00:00Z\n", "2026-03-10T12:00:00.123456789+23:59\n", "2026-03-10T12:00:00Z", "2026-03-10T12:00:00\n", "2026-03-10T12:00:00Z\r\n",
 		"2026-03-10T12:00:00Z\n2026-03-10T12:00:00Z\n", "0000-01-01T00:00:00+23:59\n", "9999-12-31T23:59:59.999999999-23:59\n",
 		"2026-03-10T12:00:00." + strings.Repeat("0", 42) + "Z\n", "2026-03-10T12:00:00." + strings.Repeat("0", 43) + "Z\n",
+		"2026-03-10T12:00:00." + strings.Repeat("0", 42) + "Z\n0",
 	} {
 		f.Add([]byte(data), now.Unix(), int64(1))
 		f.Add([]byte(data), end.Unix(), int64(0))
