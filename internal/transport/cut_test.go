@@ -25,14 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
-
-// ofPortal is an operation without a body.
-var ofPortal = operation{
-	name: "Portal.ListAccounts", answer: `{"accountList":[]}`,
-	open: opener(portal.New, (*portal.Client).ListAccounts, &portal.ListAccountsInput{AccessToken: "fake-access-token"}),
-}
 
 // exchange is a way to talk with a server.
 type exchange struct {
@@ -108,6 +101,21 @@ func newGate(t *testing.T, server *httptest.Server) *gate {
 	require.NoError(t, err)
 	t.Cleanup(func() { listener.Close() })
 	return &gate{server: server.Listener.Addr().String(), listener: listener}
+}
+
+// wait waits until all connections are closed.
+func (g *gate) wait(t *testing.T) {
+	t.Helper()
+	closed := make(chan struct{})
+	go func() {
+		g.open.Wait()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(30 * time.Second):
+		t.Fatal("a connection is left open")
+	}
 }
 
 func (l *line) dial(context.Context, string, string) (net.Conn, error) {
@@ -215,7 +223,7 @@ func (d doer) Do(req *http.Request) (*http.Response, error) { return d(req) }
 // succeed over the next connection. In the end nothing is left open.
 func TestCutAtEveryByte(t *testing.T) {
 	for _, x := range exchanges {
-		for _, op := range []operation{named("LM.GetAccessToken"), named("OIDC.CreateToken"), ofPortal} {
+		for _, op := range eachKind {
 			t.Run(x.name+"/"+op.name, func(t *testing.T) {
 				before := runtime.NumGoroutine()
 				server, served := x.start(t, op)
@@ -224,7 +232,7 @@ func TestCutAtEveryByte(t *testing.T) {
 				whole := &line{gate: g, at: -1}
 				_, _, err := whole.call(t, op, server)
 				require.NoError(t, err)
-				g.open.Wait()
+				g.wait(t)
 				require.EqualValues(t, 1, whole.dialed.Load())
 
 				var points []*line
@@ -250,7 +258,7 @@ func TestCutAtEveryByte(t *testing.T) {
 					})
 				}
 				workers.Wait()
-				g.open.Wait()
+				g.wait(t)
 				server.Close()
 				requireNoneLeft(t, before)
 

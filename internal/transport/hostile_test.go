@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
 // pipe connects the default HTTP client to a server that is no more than a
@@ -61,9 +62,15 @@ func local(client *http.Client) awstokens.Config {
 	return cfg
 }
 
-// repeatableAndSingle are two operations, of which the second is not safe to
-// send twice.
-var repeatableAndSingle = []operation{named("LM.GetAccessToken"), named("OIDC.CreateToken")}
+// ofPortal is an operation without a body.
+var ofPortal = operation{
+	name: "Portal.ListAccounts", answer: `{"accountList":[]}`,
+	open: opener(portal.New, (*portal.Client).ListAccounts, &portal.ListAccountsInput{AccessToken: "fake-access-token"}),
+}
+
+// eachKind are an operation that is safe to send twice, one that is not, and
+// one without a body.
+var eachKind = []operation{named("LM.GetAccessToken"), named("OIDC.CreateToken"), ofPortal}
 
 // drip writes a byte a second, until nobody reads it.
 func drip(text string, on func() byte) func(net.Conn) {
@@ -98,7 +105,7 @@ func TestSlowBytes(t *testing.T) {
 		"in an error":        {strings.Replace(head, "200", "400", 1), 400},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, op := range repeatableAndSingle {
+			for _, op := range eachKind {
 				synctest.Test(t, func(t *testing.T) {
 					client, written := pipe(drip(test.text, func() byte { return 'x' }))
 					cfg := local(client)
@@ -135,7 +142,7 @@ func TestSlowBytes(t *testing.T) {
 // What nothing was sent to is safe to ask again, whatever the operation: a
 // server that does not get to the end of the handshake.
 func TestSlowHandshake(t *testing.T) {
-	for _, op := range repeatableAndSingle {
+	for _, op := range eachKind {
 		synctest.Test(t, func(t *testing.T) {
 			dialed := 0
 			client := awstokens.DefaultHTTPClient()
@@ -165,7 +172,8 @@ func TestSlowHandshake(t *testing.T) {
 func endlessly(text, more string) func(net.Conn) {
 	more = strings.Repeat(more, 1+4096/len(more))
 	return func(conn net.Conn) {
-		for _, err := io.WriteString(conn, text); err == nil; {
+		_, err := io.WriteString(conn, text)
+		for i := 0; i < 64<<20 && err == nil; i += len(more) { // an end for the test
 			_, err = io.WriteString(conn, more)
 		}
 	}
@@ -252,7 +260,7 @@ func TestHostileAnswers(t *testing.T) {
 		"HTTP/2 without being asked":   {endlessly("\x00\x00\x00\x04\x00\x00\x00\x00\x00", "\x00\x00\x00\x04\x00\x00\x00\x00\x00"), unsent, ofHeader + slack},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, op := range repeatableAndSingle {
+			for _, op := range eachKind {
 				synctest.Test(t, func(t *testing.T) {
 					client, written := pipe(test.serve)
 					cfg := local(client)

@@ -235,7 +235,7 @@ func TestHostileHTTP2(t *testing.T) {
 		}, unsent, 1 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, op := range repeatableAndSingle {
+			for _, op := range eachKind {
 				synctest.Test(t, func(t *testing.T) {
 					client, served, written := pipe2(func(p *peer, stream uint32, request int) {
 						if request == 1 {
@@ -291,7 +291,7 @@ func TestSlowHTTP2(t *testing.T) {
 		"data of no bytes": {func(p *peer, s uint32) { p.send(frameHeaders, flagEndHeaders, s, status200) }, frameData, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, op := range repeatableAndSingle {
+			for _, op := range eachKind {
 				synctest.Test(t, func(t *testing.T) {
 					client, served, _ := pipe2(func(p *peer, stream uint32, _ int) {
 						test.begin(p, stream)

@@ -623,6 +623,7 @@ func FuzzParsePublicKey(f *testing.F) {
 	for _, data := range [][]byte{
 		nil, publicDER(), publicPEM(), publicDER()[:100], append(publicDER(), 0), append(publicPEM(), publicPEM()...), append([]byte("text\n"), publicPEM()...),
 		pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED"}, Bytes: publicDER()}),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: publicDER()}),
 		pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: x509.MarshalPKCS1PublicKey(public)}),
 		must(x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: public.N, E: 3})), must(x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: public.N, E: 1})),
 		must(x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: new(big.Int).Rsh(public.N, 1), E: 65537})),
