@@ -63,7 +63,8 @@ func FuzzAssertion(f *testing.F) {
 		`{"jti":"a","exp":"1"}`, `{"jti":1}`, `{"jti":""}`, `{"jti":"a"}{}`, `[]`, `null`, `"a"`, "", `{"jti":"\xff"}`, `{"jti":"a","jti":""}`,
 	} {
 		f.Add("{}", base64.RawURLEncoding.EncodeToString([]byte(claims)), "c")
-		f.Add("{}", base64.URLEncoding.EncodeToString([]byte(claims)), "c.d")
+		f.Add("{}", base64.RawURLEncoding.EncodeToString([]byte(claims)), "c.d")
+		f.Add("{}", base64.URLEncoding.EncodeToString([]byte(claims)), "c")
 	}
 	f.Fuzz(func(t *testing.T, header, claims, signature string) {
 		server, err := emulator.New(emulator.Options{FrozenAt: startTime})
