@@ -50,6 +50,7 @@ func (x exchange) start(t *testing.T, op operation) (server *httptest.Server, se
 		if _, err := io.Copy(io.Discard, req.Body); err != nil {
 			return
 		}
+		assert.Equal(t, x.http2, req.ProtoMajor == 2)
 		count, _ := served.LoadOrStore(req.Header.Get("Amz-Sdk-Invocation-Id"), new(atomic.Int32))
 		count.(*atomic.Int32).Add(1)
 		w.Header().Set("X-Amzn-Requestid", fakeRequestID)
