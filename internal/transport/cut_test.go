@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,17 +34,19 @@ type exchange struct {
 	tls     bool
 	http2   bool
 	chunked bool
+	wrapped bool // the HTTP client is not net/http's own
 }
 
 var exchanges = []exchange{
 	{name: "HTTP/1.1"},
 	{name: "HTTP/1.1 in chunks", chunked: true},
+	{name: "HTTP/1.1 of another client", wrapped: true},
 	{name: "HTTP/1.1 over TLS", tls: true},
 	{name: "HTTP/2 over TLS", tls: true, http2: true},
 }
 
 // start serves an operation, and counts the requests that it was sent as a
-// whole, by the ID of their call.
+// whole, by the first part of their path.
 func (x exchange) start(t *testing.T, op operation) (server *httptest.Server, served *sync.Map) {
 	served = new(sync.Map)
 	server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -51,7 +54,8 @@ func (x exchange) start(t *testing.T, op operation) (server *httptest.Server, se
 			return
 		}
 		assert.Equal(t, x.http2, req.ProtoMajor == 2)
-		count, _ := served.LoadOrStore(req.Header.Get("Amz-Sdk-Invocation-Id"), new(atomic.Int32))
+		line, _, _ := strings.Cut(req.URL.Path[1:], "/")
+		count, _ := served.LoadOrStore(line, new(atomic.Int32))
 		count.(*atomic.Int32).Add(1)
 		w.Header().Set("X-Amzn-Requestid", fakeRequestID)
 		half := len(op.answer) / 2
@@ -82,9 +86,11 @@ func (x exchange) start(t *testing.T, op operation) (server *httptest.Server, se
 // after some bytes of one direction; the others are whole.
 type line struct {
 	*gate
-	at        int64 // where to cut
-	up        bool  // cut what the client sends, and not the answer
-	reset     bool  // with a reset
+	exchange
+	path      string // of its requests
+	at        int64  // where to cut
+	up        bool   // cut what the client sends, and not the answer
+	reset     bool   // with a reset
 	dialed    atomic.Int32
 	sent, got atomic.Int64 // bytes that went each way
 }
@@ -193,7 +199,7 @@ func (l *line) cut(conns ...*net.TCPConn) {
 }
 
 // call makes a call over a line, with a client of its own.
-func (l *line) call(t *testing.T, op operation, server *httptest.Server) (id string, out output, err error) {
+func (l *line) call(t *testing.T, op operation, server *httptest.Server) (out output, err error) {
 	transport := server.Client().Transport.(*http.Transport).Clone()
 	transport.DialContext = l.dial
 	if transport.TLSClientConfig != nil {
@@ -201,16 +207,15 @@ func (l *line) call(t *testing.T, op operation, server *httptest.Server) (id str
 	}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
-	cfg := config(doer(func(req *http.Request) (*http.Response, error) {
-		id = req.Header.Get("Amz-Sdk-Invocation-Id")
-		return client.Do(req)
-	}))
-	cfg.BaseEndpoint = server.URL
+	cfg := config(client)
+	if l.wrapped {
+		cfg.HTTPClient = doer(client.Do)
+	}
+	cfg.BaseEndpoint = server.URL + "/" + l.path
 	cfg.Retryer = eager{}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	out, err = op.open(t, cfg)(ctx)
-	return id, out, err
+	return op.open(t, cfg)(ctx)
 }
 
 type doer func(*http.Request) (*http.Response, error)
@@ -230,21 +235,28 @@ func TestCutAtEveryByte(t *testing.T) {
 				server, served := x.start(t, op)
 				g := newGate(t, server)
 
-				whole := &line{gate: g, at: -1}
-				_, _, err := whole.call(t, op, server)
+				var points []*line
+				add := func(at int64, up, reset bool) *line {
+					l := &line{gate: g, exchange: x, path: fmt.Sprintf("%06d", len(points)), at: at, up: up, reset: reset}
+					points = append(points, l)
+					return l
+				}
+				whole := add(-1, false, false)
+				_, err := whole.call(t, op, server)
 				require.NoError(t, err)
 				g.wait(t)
 				require.EqualValues(t, 1, whole.dialed.Load())
 
-				var points []*line
 				// The bytes vary by a few: an ID is compressed, a signature has no fixed length.
 				for at := range whole.got.Load() + 8 {
-					points = append(points, &line{gate: g, at: at}, &line{gate: g, at: at, reset: true})
+					add(at, false, false)
+					add(at, false, true)
 				}
 				for at := range whole.sent.Load() + 8 {
-					points = append(points, &line{gate: g, at: at, up: true}, &line{gate: g, at: at, up: true, reset: true})
+					add(at, true, false)
+					add(at, true, true)
 				}
-				points = everyNth(points, op)
+				points = everyNth(points[1:], op)
 				results := make([]result, len(points))
 				var next atomic.Int64
 				var workers sync.WaitGroup
@@ -253,7 +265,7 @@ func TestCutAtEveryByte(t *testing.T) {
 						for i := next.Add(1) - 1; i < int64(len(points)); i = next.Add(1) - 1 {
 							r := &results[i]
 							start := time.Now()
-							r.id, r.out, r.err = points[i].call(t, op, server)
+							r.out, r.err = points[i].call(t, op, server)
 							r.took = time.Since(start)
 						}
 					})
@@ -266,7 +278,7 @@ func TestCutAtEveryByte(t *testing.T) {
 				failed := 0
 				for i, r := range results {
 					count := 0
-					if n, ok := served.Load(r.id); ok {
+					if n, ok := served.Load(points[i].path); ok {
 						count = int(n.(*atomic.Int32).Load())
 					}
 					r.check(t, op, points[i], count)
@@ -319,7 +331,6 @@ func requireNoneLeft(t *testing.T, before int) {
 
 // result is how a call over a line that was cut went.
 type result struct {
-	id   string
 	out  output
 	err  error
 	took time.Duration
