@@ -115,7 +115,7 @@ func TestWrittenByOtherTransports(t *testing.T) {
 	for name, client := range map[string]awstokens.HTTPClient{
 		"RoundTripper":        &http.Client{Transport: readAll},
 		"registered protocol": &http.Client{Transport: registered},
-		"HTTPClient":          clientFunc(readAll),
+		"HTTPClient":          doer(readAll),
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachOperation(t, func(t *testing.T, op operation) {
@@ -131,10 +131,6 @@ func TestWrittenByOtherTransports(t *testing.T) {
 		})
 	}
 }
-
-type clientFunc func(*http.Request) (*http.Response, error)
-
-func (f clientFunc) Do(req *http.Request) (*http.Response, error) { return f(req) }
 
 // What fails before the body is read can be sent again by every transport.
 func TestNotWrittenByOtherTransports(t *testing.T) {
