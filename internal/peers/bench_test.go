@@ -195,16 +195,16 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// BenchmarkColdStart is a client and its first call.
-func BenchmarkColdStart(b *testing.B) {
+// BenchmarkNewAndFirstCall is a client and its first call.
+func BenchmarkNewAndFirstCall(b *testing.B) {
 	eachSide(b, func(b *testing.B, side string) {
 		s := stub(http.StatusOK, mintAnswer)
 		repeat(b, func() error { return signed[side](b, s)() })
 	})
 }
 
-// BenchmarkPage is a list of 100 items.
-func BenchmarkPage(b *testing.B) {
+// BenchmarkPageOf100 is a list of 100 items.
+func BenchmarkPageOf100(b *testing.B) {
 	s := stub(http.StatusOK, pageAnswer)
 	eachSide(b, func(b *testing.B, side string) {
 		switch side {
@@ -228,8 +228,8 @@ func BenchmarkPage(b *testing.B) {
 	})
 }
 
-// BenchmarkError is a call that fails, and finding out how.
-func BenchmarkError(b *testing.B) {
+// BenchmarkErrorAnswer is a call that fails, and finding out how.
+func BenchmarkErrorAnswer(b *testing.B) {
 	s := stub(http.StatusBadRequest, errorAnswer)
 	eachSide(b, func(b *testing.B, side string) {
 		call := signed[side](b, s)
@@ -261,10 +261,10 @@ func BenchmarkValidate(b *testing.B) {
 	b.Run("side=ours", func(b *testing.B) { repeat(b, in.Validate) })
 }
 
-// BenchmarkARN is our matcher, and in the place of the hand-written code Go's
+// BenchmarkMatchARN is our matcher, and in the place of the hand-written code Go's
 // regexp, which refuses to repeat more than 1000 times and needs the pattern
 // split.
-func BenchmarkARN(b *testing.B) {
+func BenchmarkMatchARN(b *testing.B) {
 	const class = `[A-Za-z0-9:_/+=,@.-]`
 	pattern := strings.Replace(constraint.StrictARNPattern, class+`{0,1023}`, `(?:`+class+`{0,23}|`+class+`{24}`+class+`{0,999})`, 1)
 	for side, match := range map[string]func(string) bool{
