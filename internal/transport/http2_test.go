@@ -259,6 +259,7 @@ func TestHostileHTTP2(t *testing.T) {
 						return
 					}
 					requireOperationError(t, err)
+					assert.NotContains(t, err.Error(), "fake")
 					var send *awstokens.SendError
 					var decode *smithy.DeserializationError
 					switch test.outcome {
