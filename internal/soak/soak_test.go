@@ -88,7 +88,10 @@ func (s *soak) newClients(watched bool) clients {
 	if !watched {
 		c.config.HTTPClient = &http.Client{Transport: s.transport}
 		c.config.Logger = logging.LoggerFunc(func(_ logging.Classification, _ string, v ...any) {
-			if ending, _ := v[len(v)-1].(string); broken.MatchString(ending) {
+			switch ending, _ := v[len(v)-1].(string); {
+			case strings.Contains(ending, "timeout awaiting response headers"):
+				s.saw("hang")
+			case broken.MatchString(ending):
 				s.saw("closed")
 			}
 		})
