@@ -1,0 +1,71 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+)
+
+// sending is what is known of a request on its way.
+type sending struct {
+	written atomic.Bool // the service may have all of it
+	http2   atomic.Bool
+}
+
+// traced returns a context in which an http.Transport says what it does.
+func (s *sending) traced(ctx context.Context, repeatable bool) context.Context {
+	trace := &httptrace.ClientTrace{
+		GetConn:      func(string) { s.written.Store(false) },
+		WroteHeaders: func() { s.written.Store(true) }, // the body comes after that
+	}
+	if !repeatable { // see bodies
+		trace.WroteHeaderField = func(name string, _ []string) {
+			if strings.HasPrefix(name, ":") {
+				s.http2.Store(true)
+			}
+		}
+	}
+	return httptrace.WithClientTrace(ctx, trace)
+}
+
+var errReset = errors.New("the service reset or refused a request that it may have acted on")
+
+// bodies returns a GetBody: net/http repeats a request on another connection
+// when it takes it that the server has not seen it. Over HTTP/1.1 it knows,
+// because nothing was written. Over HTTP/2 it believes a reset, even one with
+// PROTOCOL_ERROR, which does not say so.
+func (s *sending) bodies(data []byte, traces, repeatable bool) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) {
+		switch {
+		case !repeatable && s.http2.Load():
+			return nil, errReset
+		case traces: // net/http sends what it does not know in a packet of its own
+			return io.NopCloser(bytes.NewReader(data)), nil
+		}
+		return &requestBody{data, &s.written}, nil
+	}
+}
+
+// requestBody is a body that notes when it has been read to its end: before
+// that, the service cannot have had the whole request.
+type requestBody struct {
+	rest    []byte
+	written *atomic.Bool
+}
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	if len(b.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, b.rest)
+	if b.rest = b.rest[n:]; len(b.rest) == 0 {
+		b.written.Store(true)
+	}
+	return n, nil
+}
+
+func (b *requestBody) Close() error { return nil }
