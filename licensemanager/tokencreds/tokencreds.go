@@ -103,7 +103,8 @@ const (
 )
 
 // Error says which step failed. It wraps the reason, which for the last two is
-// the error of a call, as package awstokens describes it.
+// the error of a call, as package awstokens describes it. What STS reports is
+// found as a smithy.APIError, with a code such as InvalidIdentityToken.
 type Error struct {
 	Step Step
 	Err  error
