@@ -20,7 +20,10 @@
 //	credentials, err := portal.RoleCredentials(cfg, tokens, account, role)
 //
 // When that fails with ErrLoginRequired, ErrSessionEnded or
-// ErrRegistrationExpired, it is time for Login again. Logout ends the session.
+// ErrRegistrationExpired, it is time for Login again; a session that somebody
+// ended elsewhere is among that, since RoleCredentials tells the Provider of a
+// token that the portal refuses. A program that calls the portal itself does
+// so with Provider.Discard. Logout ends the session.
 //
 // # The cache
 //

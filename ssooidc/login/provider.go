@@ -27,6 +27,10 @@ const (
 	// earlyPause is the time between two early refreshes.
 	earlyPause = time.Minute
 
+	// discardPause is the time between two tokens that are discarded: a
+	// service that refuses every token must not use up refreshes.
+	discardPause = time.Minute
+
 	// earlyPatience is how long the caller that begins an early refresh waits
 	// for it. A program that got its token at once might end before the new
 	// one is saved.
@@ -69,6 +73,10 @@ type ProviderOptions struct {
 //
 // A new token is saved before anybody gets it. If that fails, it is served
 // nevertheless, Report is told, and saving is tried again.
+//
+// The store is not read while the token is good: what another process does,
+// such as a login as somebody else, is found when the token is due for a
+// refresh, or after Discard.
 type Provider struct {
 	session Session
 	store   Store
@@ -76,13 +84,15 @@ type Provider struct {
 	now     func() time.Time
 	report  func(error)
 
-	mu    sync.Mutex // guards pause, and the begin and the end of a flight
-	pause time.Time  // no early refresh before this
+	mu      sync.Mutex // guards the pauses, and the begin and the end of a flight
+	pause   time.Time  // no early refresh before this
+	discard time.Time  // no token is discarded before this
 
 	// fmt follows other pointers, and prints the secrets behind them.
 	token   atomic.Pointer[Token]   // the latest; nil before the first
 	unsaved atomic.Pointer[unsaved] // nil if the store has the latest
 	flight  atomic.Pointer[flight]  // the refresh under way, if there is one
+	refused atomic.Pointer[Token]   // the latest that was discarded
 }
 
 var _ bearer.TokenProvider = (*Provider)(nil)
@@ -144,6 +154,32 @@ func (p *Provider) RetrieveBearerToken(ctx context.Context) (bearer.Token, error
 		return bearer.Token{}, err
 	}
 	return bearer.Token{Value: t.AccessToken.Reveal(), CanExpire: true, Expires: t.ExpiresAt}, nil
+}
+
+// Discard says that a service does not accept an access token of the provider,
+// although it has not expired: somebody has ended the session, or logged in
+// again. RetrieveBearerToken then gives what the store has by now, or refreshes
+// the token. If it cannot be refreshed, the store's token is marked as expired,
+// so that the next Login asks the user, and the error says so.
+//
+// Discard makes no request, and does nothing when the provider has another
+// token by now, or discarded one within the last minute. portal.RoleCredentials
+// calls it.
+func (p *Provider) Discard(token awstokens.Secret) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if t := p.token.Load(); t != nil && t.AccessToken == token && !now.Before(p.discard) {
+		p.refused.Store(t)
+		p.token.Store(nil)
+		p.discard = now.Add(discardPause)
+	}
+}
+
+// isRefused says that a service does not accept a token any more.
+func (p *Provider) isRefused(t *Token) bool {
+	r := p.refused.Load()
+	return r != nil && t != nil && r.AccessToken == t.AccessToken
 }
 
 func (p *Provider) retrieve(ctx context.Context) (*Token, error) {
@@ -220,7 +256,7 @@ func (p *Provider) renew(ctx context.Context) (*Token, error) {
 		if p.isFresh(t) {
 			return t, nil
 		}
-		if err := p.refreshable(t); err != nil {
+		if err := p.refreshable(t); err != nil && !p.isRefused(t) {
 			return nil, err
 		}
 	}
@@ -255,13 +291,15 @@ func (p *Provider) load(ctx context.Context) (*Token, error) {
 	case err != nil:
 		return nil, p.fail(nil, err)
 	}
-	if p.unsaved.Load() == nil && t.left(p.now()) > 0 {
+	if p.unsaved.Load() == nil && t.left(p.now()) > 0 && !p.isRefused(t) {
 		p.token.Store(t)
 	}
 	return t, nil
 }
 
-func (p *Provider) isFresh(t *Token) bool { return t.left(p.now()) >= earlyWindow }
+func (p *Provider) isFresh(t *Token) bool {
+	return t.left(p.now()) >= earlyWindow && !p.isRefused(t)
+}
 
 func (p *Provider) fail(kind, err error) error {
 	return &Error{Session: p.session, Kind: kind, Err: err}
@@ -285,7 +323,7 @@ func (p *Provider) refreshable(t *Token) error {
 func (p *Provider) refresh(ctx context.Context, t, stored *Token) (*Token, error) {
 	for {
 		if err := p.refreshable(t); err != nil {
-			return nil, err
+			return nil, p.giveUp(ctx, stored, err)
 		}
 		asked := p.now()
 		out, err := p.client.CreateToken(ctx, &ssooidc.CreateTokenInput{
@@ -307,11 +345,11 @@ func (p *Provider) refresh(ctx context.Context, t, stored *Token) (*Token, error
 		}
 		var invalid *ssooidc.InvalidGrantException
 		if !errors.As(err, &invalid) {
-			return nil, p.refused(t, err)
+			return nil, p.giveUp(ctx, stored, p.meaning(t, err))
 		}
 		newer := p.newer(ctx, stored)
 		if newer == nil {
-			return nil, p.refused(t, err)
+			return nil, p.giveUp(ctx, stored, p.meaning(t, err))
 		}
 		if newer.left(p.now()) > 0 {
 			return newer, nil
@@ -343,8 +381,23 @@ func (t *Token) same(as *Token) bool {
 	return t.AccessToken == as.AccessToken && t.RefreshToken == as.RefreshToken
 }
 
-// refused tells what the failure of a refresh means.
-func (p *Provider) refused(t *Token, err error) error {
+// giveUp marks the store's token as expired if nobody accepts it any more and
+// only a login helps: Login would take it for good.
+func (p *Provider) giveUp(ctx context.Context, stored *Token, err error) error {
+	var failure *Error
+	if !p.isRefused(stored) || !errors.As(err, &failure) || failure.Kind == nil || failure.Kind == ErrWrongRegion {
+		return err
+	}
+	over := *stored
+	over.ExpiresAt = p.now().UTC().Truncate(time.Second)
+	if err := p.store.SaveToken(ctx, p.session, &over); err != nil {
+		p.report(p.fail(nil, fmt.Errorf("a token that is no good any more is still in the store: %w", err)))
+	}
+	return err
+}
+
+// meaning tells what the failure of a refresh means.
+func (p *Provider) meaning(t *Token, err error) error {
 	var (
 		grant   *ssooidc.InvalidGrantException
 		expired *ssooidc.ExpiredTokenException

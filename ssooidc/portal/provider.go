@@ -55,7 +55,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // both as ListAccountRoles lists them, for the user of a session. It gets them
 // when they are first needed, keeps them, and renews them before they expire,
 // by one caller at a time. The tokens are those of a login, such as
-// ssooidc/login keeps; any smithy-go bearer token provider will do.
+// ssooidc/login keeps; any smithy-go bearer token provider will do. If it has
+// a method Discard(awstokens.Secret), as the one of ssooidc/login has, that is
+// told of a token that the portal does not accept, and asked for another.
 //
 // The configuration is that of the calls to the portal, but for two of its
 // members: Credentials are not used, and neither is Region. That one says
@@ -109,20 +111,17 @@ func sessionRegion(tokens bearer.TokenProvider, option string) (string, error) {
 	return region, nil
 }
 
-// exchange gets new credentials.
+// exchange gets new credentials. A token that the portal does not accept is
+// replaced once, if the provider can do that.
 func (c *Client) exchange(ctx context.Context, tokens bearer.TokenProvider, accountID, roleName string) (credentials.Credentials, error) {
-	token, err := tokens.RetrieveBearerToken(ctx)
-	if err == nil && token.Value == "" {
-		err = errors.New("the access token is empty")
+	out, token, err := c.exchangeOnce(ctx, tokens, accountID, roleName)
+	var unauthorized *UnauthorizedException
+	if discarder, ok := tokens.(interface{ Discard(awstokens.Secret) }); ok && errors.As(err, &unauthorized) {
+		discarder.Discard(token)
+		out, _, err = c.exchangeOnce(ctx, tokens, accountID, roleName)
 	}
 	if err != nil {
-		return credentials.Credentials{}, &Error{StepGetAccessToken, err}
-	}
-	out, err := c.GetRoleCredentials(ctx, &GetRoleCredentialsInput{
-		RoleName: roleName, AccountId: accountID, AccessToken: awstokens.Secret(token.Value),
-	})
-	if err != nil {
-		return credentials.Credentials{}, &Error{StepGetRoleCredentials, err}
+		return credentials.Credentials{}, err
 	}
 	keys := out.RoleCredentials
 	return credentials.Credentials{
@@ -131,4 +130,20 @@ func (c *Client) exchange(ctx context.Context, tokens bearer.TokenProvider, acco
 		SessionToken:    keys.SessionToken.Reveal(),
 		Expires:         keys.Expires(),
 	}, nil
+}
+
+func (c *Client) exchangeOnce(ctx context.Context, tokens bearer.TokenProvider, accountID, roleName string) (*GetRoleCredentialsOutput, awstokens.Secret, error) {
+	t, err := tokens.RetrieveBearerToken(ctx)
+	if err == nil && t.Value == "" {
+		err = errors.New("the access token is empty")
+	}
+	if err != nil {
+		return nil, "", &Error{StepGetAccessToken, err}
+	}
+	token := awstokens.Secret(t.Value)
+	out, err := c.GetRoleCredentials(ctx, &GetRoleCredentialsInput{RoleName: roleName, AccountId: accountID, AccessToken: token})
+	if err != nil {
+		return nil, token, &Error{StepGetRoleCredentials, err}
+	}
+	return out, token, nil
 }
