@@ -66,21 +66,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *auto && cfg.BaseEndpoint == "" {
 		return errors.New("-auto is for an emulator: set AWS_ENDPOINT_URL")
 	}
-	token, err := login.Login(ctx, session, func(o *login.Options) {
-		o.Store, o.Config = store, cfg
-		o.Prompt = &login.Terminal{In: os.Stdin, Out: stderr}
-		if *device || *auto {
-			o.Flow = login.FlowDevice
+	for _, force := range []bool{false, true} {
+		token, err := login.Login(ctx, session, func(o *login.Options) {
+			o.Store, o.Config, o.Force = store, cfg, force
+			o.Prompt = &login.Terminal{In: os.Stdin, Out: stderr}
+			if *device || *auto {
+				o.Flow = login.FlowDevice
+			}
+			if *auto {
+				o.Prompt = approver{}
+			}
+		})
+		if err != nil {
+			return err
 		}
-		if *auto {
-			o.Prompt = approver{}
+		fmt.Fprintf(stdout, "Logged in to %s until %s.\n", session, token.ExpiresAt.Local().Format(time.DateTime))
+		err = show(ctx, session, cfg, store, stdout)
+		var ended *portal.UnauthorizedException // somebody has logged out elsewhere
+		if force || !errors.As(err, &ended) {
+			return err
 		}
-	})
-	if err != nil {
-		return err
 	}
-	fmt.Fprintf(stdout, "Logged in to %s until %s.\n", session, token.ExpiresAt.Local().Format(time.DateTime))
-	return show(ctx, session, cfg, store, stdout)
+	return nil
 }
 
 // open returns where to log in and where to keep the login. Without a name,

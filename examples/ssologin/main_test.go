@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens/ssooidc/login"
+	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
@@ -38,6 +40,17 @@ func TestSessionOfTheConfigFile(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(home, ".aws", "sso", "cache", "*.json"))
 	require.NoError(t, err)
 	assert.Len(t, files, 2, "the token and the registration")
+
+	store, err := login.NewFileStore("")
+	require.NoError(t, err)
+	token, err := store.LoadToken(t.Context(), login.Session{Name: "my-sso"})
+	require.NoError(t, err)
+	client, err := portal.New(server.Config())
+	require.NoError(t, err)
+	_, err = client.Logout(t.Context(), &portal.LogoutInput{AccessToken: token.AccessToken})
+	require.NoError(t, err)
+	require.NoError(t, run(t.Context(), []string{"-session", "my-sso", "-auto"}, io.Discard, io.Discard), "after a logout elsewhere")
+	assert.Equal(t, 2, server.Requests("StartDeviceAuthorization"))
 }
 
 func TestBadArguments(t *testing.T) {
