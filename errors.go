@@ -194,9 +194,8 @@ type SendError struct {
 	// Err is what the HTTP client reported.
 	Err error
 
-	// Written says that the service may have acted on the request: it was being
-	// written to a connection, or an HTTPClient that is not net/http's own had
-	// read all of it.
+	// Written says that the service may have acted on the request: all of it
+	// was handed over, or, if it is safe to send twice, began to be.
 	Written bool
 
 	// Repeatable says that the operation is safe to send twice.

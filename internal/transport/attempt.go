@@ -103,8 +103,7 @@ func (a *attempt) run(ctx context.Context) error {
 
 // newRequest builds the HTTP request, without a signature.
 func (a *attempt) newRequest(ctx context.Context, sent *sending) *http.Request {
-	if tells := a.traces || len(a.body) == 0; tells || !a.op.Repeatable {
-		sent.written.Store(tells) // until net/http says otherwise
+	if a.traces || len(a.body) == 0 || !a.op.Repeatable {
 		ctx = sent.traced(ctx, a.op.Repeatable)
 	}
 	req := a.prototype.WithContext(ctx)

@@ -10,19 +10,21 @@ import (
 	"sync/atomic"
 )
 
-// sending is what is known of a request on its way.
+// sending is what is known of a request on its way. For what must not be sent
+// twice, a body that was read to its end tells that it was written, and nothing
+// else; for the others net/http does, which they need not know for certain.
 type sending struct {
 	written atomic.Bool // the service may have all of it
 	http2   atomic.Bool
 }
 
-// traced returns a context in which an http.Transport says what it does.
+// traced returns a context in which an http.Transport says what it does. What
+// else is done with the context, by a dialer for example, is traced as well.
 func (s *sending) traced(ctx context.Context, repeatable bool) context.Context {
-	trace := &httptrace.ClientTrace{
-		GetConn:      func(string) { s.written.Store(false) },
-		WroteHeaders: func() { s.written.Store(true) }, // the body comes after that
-	}
-	if !repeatable { // see bodies
+	trace := &httptrace.ClientTrace{}
+	if repeatable {
+		trace.WroteHeaders = func() { s.written.Store(true) } // the body comes after that
+	} else { // see bodies
 		trace.WroteHeaderField = func(name string, _ []string) {
 			if strings.HasPrefix(name, ":") {
 				s.http2.Store(true)
@@ -36,14 +38,14 @@ var errReset = errors.New("the service reset or refused a request that it may ha
 
 // bodies returns a GetBody: net/http repeats a request on another connection
 // when it takes it that the server has not seen it. Over HTTP/1.1 it knows,
-// because nothing was written. Over HTTP/2 it believes a reset, even one with
-// PROTOCOL_ERROR, which does not say so.
+// because nothing was written. Over HTTP/2, which has headers like :path, it
+// believes a reset, even one with PROTOCOL_ERROR, which does not say so.
 func (s *sending) bodies(data []byte, traces, repeatable bool) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		switch {
 		case !repeatable && s.http2.Load():
 			return nil, errReset
-		case traces: // net/http sends what it does not know in a packet of its own
+		case traces && repeatable: // net/http sends a body that it does not know in a packet of its own
 			return io.NopCloser(bytes.NewReader(data)), nil
 		}
 		return &requestBody{data, &s.written}, nil

@@ -2,11 +2,13 @@ package transport_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -29,7 +31,8 @@ func (w writes) Write(p []byte) (int, error) {
 }
 
 // net/http sends the body of a reader that it does not know in a packet, and a
-// TLS record, of its own.
+// TLS record, of its own: that of an operation that must not be sent twice, for
+// which it is watched.
 func TestRequestIsOnePacket(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op operation) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -47,22 +50,29 @@ func TestRequestIsOnePacket(t *testing.T) {
 		cfg.BaseEndpoint = server.URL
 		_, err := op.open(t, cfg)(t.Context())
 		require.NoError(t, err)
-		assert.EqualValues(t, 1, count.Load())
+		assert.EqualValues(t, map[bool]int{false: 1, true: 2}[op.single], count.Load())
 	})
 }
 
-// stale is a connection that the server closed after the first request: the
-// next one cannot be written.
+// stale is a connection that the server closed after the first answer: the
+// next request cannot be written.
 type stale struct {
 	net.Conn
-	used bool
+	used atomic.Bool
+}
+
+func (s *stale) Read(p []byte) (int, error) {
+	n, err := s.Conn.Read(p)
+	if n > 0 {
+		s.used.Store(true)
+	}
+	return n, err
 }
 
 func (s *stale) Write(p []byte) (int, error) {
-	if s.used {
+	if s.used.Load() {
 		return 0, syscall.EPIPE
 	}
-	s.used = true
 	return s.Conn.Write(p)
 }
 
@@ -125,7 +135,7 @@ func TestWrittenByOtherTransports(t *testing.T) {
 				_, err := op.open(t, cfg)(t.Context())
 				var send *awstokens.SendError
 				require.ErrorAs(t, err, &send)
-				assert.True(t, send.Written)
+				assert.True(t, send.Written || name == "registered protocol" && !op.single)
 				assert.Equal(t, map[bool]int{true: 1, false: 3}[op.single], sent)
 			})
 		})
@@ -147,4 +157,77 @@ func TestNotWrittenByOtherTransports(t *testing.T) {
 		assert.False(t, send.Written)
 		assert.Equal(t, 3, sent)
 	})
+}
+
+// What else is done with the request's context says nothing about the request.
+func TestTheContextIsUsedForMore(t *testing.T) {
+	op := named("OIDC.CreateToken")
+	served := 0
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		served++
+		panic(http.ErrAbortHandler) // the answer is lost
+	}))
+	t.Cleanup(server.Close)
+	elsewhere := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(elsewhere.Close)
+	get := func(ctx context.Context) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, elsewhere.URL, nil)
+		require.NoError(t, err)
+		resp, err := elsewhere.Client().Do(req)
+		require.NoError(t, err)
+		resp.Body.Close()
+	}
+	var transport http.Transport
+	for name, test := range map[string]struct {
+		client  *http.Client
+		written bool
+		served  int
+	}{
+		"after the failure": {client: &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+			defer get(req.Context())
+			return transport.RoundTrip(req)
+		})}, written: true, served: 1},
+		"before the connection": {client: &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			get(ctx)
+			return nil, errors.New("no way out")
+		}}}},
+		"a proxy that cannot be": {client: &http.Client{Transport: &http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
+			return nil, errors.New("no such proxy")
+		}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			served = 0
+			cfg := config(test.client)
+			cfg.BaseEndpoint, cfg.Retryer = server.URL, eager{}
+			_, err := op.open(t, cfg)(t.Context())
+			var send *awstokens.SendError
+			require.ErrorAs(t, err, &send)
+			assert.Equal(t, test.written, send.Written)
+			assert.Equal(t, test.served, served)
+		})
+	}
+}
+
+// A protocol of the caller's own need not tell what it writes.
+func TestProtocolThatDoesNotTrace(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.TLS = &tls.Config{NextProtos: []string{"own"}}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	transport := server.Client().Transport.(*http.Transport).Clone()
+	transport.TLSClientConfig.NextProtos = []string{"own"}
+	sent := 0
+	transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{"own": func(string, *tls.Conn) http.RoundTripper {
+		return roundTripper(func(req *http.Request) (*http.Response, error) {
+			sent++
+			_, _ = io.Copy(io.Discard, req.Body)
+			return nil, errors.New("the answer is lost")
+		})
+	}}
+	cfg := config(&http.Client{Transport: transport})
+	cfg.BaseEndpoint, cfg.Retryer = server.URL, eager{}
+	_, err := named("OIDC.CreateToken").open(t, cfg)(t.Context())
+	assert.Error(t, err)
+	assert.Equal(t, 1, sent)
 }
