@@ -16,7 +16,8 @@ const (
 // at once. Only an explicit refusal by the service is Denied, with a
 // *DeniedError or a *PartialError; every other failure is Unknown, with its
 // error, and no reason to lock a customer out. Entitled has an error only when
-// the seat could not be given back, so that it stays taken until it expires.
+// the seat could not be given back, so that it stays taken until it expires;
+// that is tried for up to a minute, also after the context's end.
 func Check(ctx context.Context, api API, request Request) (Verdict, error) {
 	l := &Lease{api: api, request: request, options: Options{Clock: realClock{}}}
 	s, err := l.checkout(ctx)

@@ -110,10 +110,12 @@ func mayHaveActed(err error) bool {
 // giveBack makes sure that a checkout that may have taken a seat leaves none
 // taken: the same call again, by its ClientToken, tells which seat it was.
 func (l *Lease) giveBack(ctx context.Context, in *licensemanager.CheckoutLicenseInput) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
 	defer cancel()
-	if out, err := l.api.CheckoutLicense(ctx, in); err == nil {
-		_ = l.checkIn(ctx, out.LicenseConsumptionToken) // if that fails too, the seat expires
+	call, cancelCall := context.WithTimeout(ctx, callTimeout)
+	defer cancelCall()
+	if out, err := l.api.CheckoutLicense(call, in); err == nil {
+		_ = l.checkInUntil(ctx, out.LicenseConsumptionToken) // if that fails too, the seat expires
 	}
 }
 

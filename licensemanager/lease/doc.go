@@ -21,6 +21,9 @@
 //	...
 //	defer l.Close(context.Background())
 //
+// Close repeats a check-in that fails for a passing reason, for up to a minute;
+// a program that cannot wait so long gives it a context with a timeout.
+//
 // # States
 //
 // A lease is Active while the seat is held. When an extension fails it becomes

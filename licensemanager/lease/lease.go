@@ -78,7 +78,8 @@ type Options struct {
 	// goroutine, which waits for it. It must not call Close.
 	OnEvent func(Event)
 
-	// Clock is what the lease tells and waits time by. Default: real time.
+	// Clock is what the lease tells and waits time by, but for how long calls
+	// take and are repeated at its end. Default: real time.
 	Clock Clock
 }
 
@@ -196,9 +197,18 @@ const (
 	longestPause = time.Minute
 )
 
+// The same after failed check-ins: shorter, because somebody waits.
+const (
+	firstCheckInPause   = 100 * time.Millisecond
+	longestCheckInPause = 5 * time.Second
+)
+
 const (
 	// callTimeout bounds a call that no caller waits for.
 	callTimeout = 30 * time.Second
+
+	// giveBackTime bounds all that is done to give a seat back.
+	giveBackTime = time.Minute
 
 	// defaultLife is what a seat is taken to live when the service's date
 	// cannot be read: that of AWS Marketplace.
@@ -211,8 +221,8 @@ const (
 
 // Acquire takes a seat and keeps it until Close. The context is that of the
 // checkout only: its end does not end the lease. When it ends during the
-// checkout, Acquire first makes sure that no seat stays taken, for at most 30
-// seconds.
+// checkout, Acquire first makes sure that no seat stays taken, for at most a
+// minute.
 //
 // A refusal is a *DeniedError, and a checkout that does not have all the
 // entitlements is a *PartialError. Other errors are those of
@@ -390,9 +400,27 @@ func (l *Lease) finish() {
 }
 
 // checkIn gives a seat back, also when the context has ended: that is no
-// reason to keep it. One that has gone is as good.
+// reason to keep it.
 func (l *Lease) checkIn(ctx context.Context, token string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
+	defer cancel()
+	return l.checkInUntil(ctx, token)
+}
+
+// checkInUntil gives a seat back. A failure that may pass is repeated until
+// the context ends.
+func (l *Lease) checkInUntil(ctx context.Context, token string) error {
+	for pause := firstCheckInPause; ; pause = min(2*pause, longestCheckInPause) {
+		err := l.checkInOnce(ctx, token)
+		if !mayPass(err) || transport.Sleep(ctx, pause-rand.N(pause/10)) != nil {
+			return err
+		}
+	}
+}
+
+// checkInOnce makes the call. A seat that has gone is as good as given back.
+func (l *Lease) checkInOnce(ctx context.Context, token string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	_, err := l.api.CheckInLicense(ctx, &licensemanager.CheckInLicenseInput{
 		Beneficiary:             l.request.Beneficiary,
@@ -406,6 +434,13 @@ func (l *Lease) checkIn(ctx context.Context, token string) error {
 		return fmt.Errorf("check in the license: %w", err)
 	}
 	return nil
+}
+
+// mayPass says whether a failure may pass by itself: no answer, throttling or
+// a fault of the service, but no refusal.
+func mayPass(err error) bool {
+	var says interface{ RetryableError() bool }
+	return errors.As(err, &says) && says.RetryableError() || errors.Is(err, context.DeadlineExceeded)
 }
 
 // end closes Done, once.
@@ -492,9 +527,12 @@ func (l *Lease) Granted() []licensemanager.EntitlementData { return slices.Clone
 func (l *Lease) Missing() []licensemanager.EntitlementData { return slices.Clone(l.current().missing) }
 
 // Close ends the lease and gives the seat back, exactly once, however often
-// and from wherever it is called. It waits until that is done or the context
-// ends; the seat is given back then, too, within a minute. Its error is that
-// of CheckInLicense; a seat that has gone already is no error.
+// and from wherever it is called. A renewal that is under way is waited for,
+// because it may change the seat. A check-in that fails for a reason that may
+// pass (no answer, throttling, a fault of the service) is repeated for up to a
+// minute. Close waits until all that is done or the context ends; it goes on
+// without it then. Its error is that of CheckInLicense; a seat that has gone
+// already is no error.
 func (l *Lease) Close(ctx context.Context) error {
 	l.end(Closed, ErrClosed)
 	l.close()

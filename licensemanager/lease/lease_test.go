@@ -280,6 +280,45 @@ func TestCloseDuringARenewal(t *testing.T) {
 	})
 }
 
+// An outage that passes costs no seat: the check-in is repeated.
+func TestCloseSurvivesAnOutage(t *testing.T) {
+	for name, fault := range map[string]func(licensemanagertest.Faults){
+		"cut":       licensemanagertest.Faults.Cut,
+		"5xx":       func(f licensemanagertest.Faults) { f.Fail(http.StatusInternalServerError) },
+		"throttled": licensemanagertest.Faults.Throttle,
+		"hanging":   func(f licensemanagertest.Faults) { f.Delay(1000 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newService(t)
+				var e events
+				l, err := lease.Acquire(t.Context(), s.client, s.seats(1), e.option)
+				require.NoError(t, err)
+				start := time.Now()
+				fault(s.OneIn(1, "CheckInLicense"))
+				time.AfterFunc(20*time.Second, s.ClearFaults)
+
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				assert.ErrorIs(t, l.Close(ctx), context.DeadlineExceeded)
+				assert.Equal(t, time.Second, time.Since(start))
+				assert.Equal(t, 1, s.taken())
+				assert.Equal(t, lease.Closed, l.State())
+				assert.Zero(t, e.count(lease.CheckedIn)+e.count(lease.CheckInFailed), "there is no outcome yet")
+
+				time.Sleep(35 * time.Second) // nobody waits
+				assert.Zero(t, s.taken())
+				assert.Equal(t, 1, e.count(lease.CheckedIn))
+				assert.Zero(t, e.count(lease.CheckInFailed))
+				if name != "hanging" {
+					assert.InDelta(t, 10, s.Requests("CheckInLicense"), 1, "the pauses grow")
+				}
+				assert.NoError(t, l.Close(t.Context()))
+			})
+		})
+	}
+}
+
 func TestCloseReportsItsFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
@@ -287,10 +326,46 @@ func TestCloseReportsItsFailure(t *testing.T) {
 		l, err := lease.Acquire(t.Context(), s.client, s.seats(1), e.option)
 		require.NoError(t, err)
 		s.OneIn(1, "CheckInLicense").Fail(http.StatusInternalServerError)
+		start := time.Now()
 		var internal *licensemanager.ServerInternalException
 		assert.ErrorAs(t, l.Close(t.Context()), &internal)
+		assert.Equal(t, time.Minute, time.Since(start))
 		assert.ErrorAs(t, l.Close(t.Context()), &internal, "the second call says the same")
 		assert.Equal(t, 1, e.count(lease.CheckInFailed))
+
+		s.ClearFaults()
+		l, err = lease.Acquire(t.Context(), s.client, s.seats(1), e.option)
+		require.NoError(t, err)
+		s.OneIn(1, "CheckInLicense").Refuse("AccessDeniedException", "no identity-based policy allows it", nil)
+		start, before := time.Now(), s.Requests("CheckInLicense")
+		var denied *licensemanager.AccessDeniedException
+		assert.ErrorAs(t, l.Close(t.Context()), &denied)
+		assert.Zero(t, time.Since(start), "a refusal is not repeated")
+		assert.Equal(t, before+1, s.Requests("CheckInLicense"))
+		assert.Equal(t, 2, e.count(lease.CheckInFailed))
+	})
+}
+
+// A service that hangs for good holds nobody for longer than is said.
+func TestGivingBackEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+		require.NoError(t, err)
+		s.OneIn(1, "CheckInLicense").Delay(1000 * time.Hour)
+		for name, give := range map[string]func() error{
+			"Close": func() error { return l.Close(t.Context()) },
+			"Check": func() error { _, err := lease.Check(t.Context(), s.client, s.seats(1)); return err },
+			"Acquire": func() error {
+				s.Next(1, "CheckoutLicense").LoseAnswer()
+				_, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+				return err
+			},
+		} {
+			start := time.Now()
+			assert.Error(t, give(), name)
+			assert.Equal(t, time.Minute, time.Since(start), name)
+		}
 	})
 }
 
@@ -457,10 +532,17 @@ func TestCheck(t *testing.T) {
 		assert.Equal(t, lease.Entitled, verdict)
 		assert.Zero(t, s.taken(), "the probe leaves no seat taken")
 
-		s.Next(1, "CheckInLicense").Fail(http.StatusInternalServerError)
+		s.Next(3, "CheckInLicense").Fail(http.StatusInternalServerError)
+		verdict, err = lease.Check(t.Context(), s.client, s.seats(1))
+		assert.NoError(t, err)
+		assert.Equal(t, lease.Entitled, verdict)
+		assert.Zero(t, s.taken(), "the check-in is repeated")
+
+		s.OneIn(1, "CheckInLicense").Fail(http.StatusInternalServerError)
 		verdict, err = lease.Check(t.Context(), s.client, s.seats(1))
 		assert.Error(t, err)
 		assert.Equal(t, lease.Entitled, verdict)
+		s.ClearFaults()
 
 		s.SetSeats(0)
 		verdict, err = lease.Check(t.Context(), s.client, s.seats(1))
