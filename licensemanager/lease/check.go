@@ -19,6 +19,9 @@ const (
 // the seat could not be given back, so that it stays taken until it expires;
 // that is tried for up to a minute, also after the context's end.
 func Check(ctx context.Context, api API, request Request) (Verdict, error) {
+	if err := checkAPI(api); err != nil {
+		return Unknown, err
+	}
 	l := &Lease{api: api, request: request, options: Options{Clock: realClock{}}}
 	s, err := l.checkout(ctx)
 	switch {

@@ -21,6 +21,14 @@ type API interface {
 	CheckInLicense(context.Context, *licensemanager.CheckInLicenseInput) (*licensemanager.CheckInLicenseOutput, error)
 }
 
+// checkAPI reports an API that could only panic.
+func checkAPI(api API) error {
+	if client, ok := api.(*licensemanager.Client); api == nil || ok && client == nil {
+		return errors.New("lease: the API is nil")
+	}
+	return nil
+}
+
 // Request says which seat to take.
 type Request struct {
 	// ProductSKU is the product's. Required.
@@ -228,6 +236,9 @@ const (
 // entitlements is a *PartialError. Other errors are those of
 // licensemanager.Client.CheckoutLicense.
 func Acquire(ctx context.Context, api API, request Request, options ...func(*Options)) (*Lease, error) {
+	if err := checkAPI(api); err != nil {
+		return nil, err
+	}
 	var o Options
 	for _, change := range options {
 		change(&o)

@@ -397,6 +397,17 @@ func TestFailedAcquireLeavesNoSeat(t *testing.T) {
 	})
 }
 
+func TestNoAPI(t *testing.T) {
+	var client *licensemanager.Client
+	for _, api := range []lease.API{nil, client} {
+		_, err := lease.Acquire(t.Context(), api, lease.Request{})
+		assert.ErrorContains(t, err, "the API is nil")
+		verdict, err := lease.Check(t.Context(), api, lease.Request{})
+		assert.ErrorContains(t, err, "the API is nil")
+		assert.Equal(t, lease.Unknown, verdict)
+	}
+}
+
 func TestManyLeasesAndFewerSeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
