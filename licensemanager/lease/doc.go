@@ -41,6 +41,13 @@
 // Check takes a seat and gives it back at once. Its verdict is Denied only
 // when the service says so; a service that cannot be asked is Unknown.
 //
+// # Revocation
+//
+// An issuer who deletes a refresh token refuses the credentials, not the seat:
+// Check is Unknown and Acquire fails with an error, a lease is Degraded and its
+// events have an error, in which errors.Is finds tokencreds.ErrTokenRefused. An
+// outage does not have it.
+//
 // # Refusals
 //
 // The service gives one exception for several reasons. Where the credentials

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
 	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
 // service is a server without a network, and a client that does not retry: a
@@ -576,6 +577,48 @@ func TestCheck(t *testing.T) {
 			assert.Equal(t, lease.Unknown, verdict, name)
 			s.ClearFaults()
 		}
+	})
+}
+
+// A refresh token that was deleted looks like no outage.
+func TestRevokedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		minted, err := s.client.CreateToken(t.Context(), &licensemanager.CreateTokenInput{
+			ClientToken: licensemanager.NewClientToken(), LicenseArn: s.LicenseArn(), RoleArns: []string{s.RoleArn()},
+		})
+		require.NoError(t, err)
+		cfg := s.Config()
+		creds, err := tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) { o.RoleArn = s.RoleArn() })
+		require.NoError(t, err)
+		cfg.Credentials = creds
+		product, err := licensemanager.New(cfg)
+		require.NoError(t, err)
+
+		s.OneIn(1, "GetAccessToken").Cut()
+		verdict, err := lease.Check(t.Context(), product, s.seats(1))
+		assert.Equal(t, lease.Unknown, verdict)
+		assert.Error(t, err)
+		assert.NotErrorIs(t, err, tokencreds.ErrTokenRefused)
+		s.ClearFaults()
+
+		var e events
+		l, err := lease.Acquire(t.Context(), product, s.seats(1), grace(time.Hour), e.option)
+		require.NoError(t, err)
+		_, err = s.client.DeleteToken(t.Context(), &licensemanager.DeleteTokenInput{TokenId: minted.TokenId})
+		require.NoError(t, err)
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		assert.Equal(t, lease.Degraded, l.State())
+		e.mu.Lock()
+		assert.ErrorIs(t, e.list[len(e.list)-1].Err, tokencreds.ErrTokenRefused)
+		e.mu.Unlock()
+		verdict, err = lease.Check(t.Context(), product, s.seats(1))
+		assert.Equal(t, lease.Unknown, verdict)
+		assert.ErrorIs(t, err, tokencreds.ErrTokenRefused)
+		start := time.Now()
+		assert.ErrorIs(t, l.Close(t.Context()), tokencreds.ErrTokenRefused)
+		assert.Less(t, time.Since(start), time.Second, "a refusal is not repeated")
 	})
 }
 

@@ -21,6 +21,17 @@
 //
 // The token is read again at every renewal, so a file can be replaced at any
 // time. An error of type *Error says which of the three steps failed.
+//
+// # Revocation
+//
+// A seller takes a refresh token back with licensemanager.DeleteToken. The
+// product finds out when its credentials are renewed next, within an hour by
+// default: the error is ErrTokenRefused, through every client that uses the
+// Provider. All other errors may be an outage.
+//
+//	if errors.Is(err, tokencreds.ErrTokenRefused) {
+//		// ask the customer for a new token
+//	}
 package tokencreds
 
 import (
@@ -102,9 +113,18 @@ const (
 	StepAssumeRole     Step = "exchange the access token for credentials"
 )
 
+// ErrTokenRefused says that License Manager refused the refresh token, not
+// that it could not be asked. errors.Is finds it in an Error of
+// StepGetAccessToken whose reason is an AccessDeniedException,
+// AuthorizationException, ValidationException or ResourceNotFoundException.
+// Which of them stands for what is not published. A token is refused, too,
+// that is damaged or does not have Options.TokenProperties.
+var ErrTokenRefused = errors.New("the refresh token was refused: it was deleted, has expired, or its license is gone")
+
 // Error says which step failed. It wraps the reason, which for the last two is
 // the error of a call, as package awstokens describes it. What STS reports is
-// found as a smithy.APIError, with a code such as InvalidIdentityToken.
+// found as a smithy.APIError, with a code such as InvalidIdentityToken. It is
+// ErrTokenRefused if the refresh token was.
 type Error struct {
 	Step Step
 	Err  error
@@ -117,6 +137,26 @@ func (e *Error) Error() string {
 
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Is finds ErrTokenRefused.
+func (e *Error) Is(target error) bool {
+	return target == ErrTokenRefused && e.Step == StepGetAccessToken && isRefusal(e.Err)
+}
+
+// isRefusal says whether GetAccessToken refused its token. The call is not
+// signed, so an exception that is about access is about the token.
+func isRefusal(err error) bool {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.ErrorCode() {
+	case "AccessDeniedException", "AuthorizationException", "ValidationException",
+		"ResourceNotFoundException": // not published for this operation, and can mean nothing else
+		return true
+	}
+	return false
+}
 
 // Provider is an awstokens.CredentialsProvider. It is safe for concurrent use.
 type Provider struct {
@@ -177,7 +217,8 @@ func FromEnv(cfg awstokens.Config, options ...func(*Options)) (*Provider, error)
 }
 
 // Retrieve returns credentials that have not expired. Its error, if it is not
-// the context's, is an *Error.
+// the context's, is an *Error, and ErrTokenRefused if the refresh token was
+// refused.
 func (p *Provider) Retrieve(ctx context.Context) (credentials.Credentials, error) {
 	return p.cache.Get(ctx)
 }

@@ -229,6 +229,62 @@ func TestErrorsNameTheirStep(t *testing.T) {
 	})
 }
 
+// A token that was taken back is told from a service that cannot be asked.
+func TestTokenRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+		token, id := mint(t, server)
+		creds, err := tokencreds.New(customer(server), tokencreds.Token(token), role(server))
+		require.NoError(t, err)
+		cfg := customer(server)
+		cfg.Credentials = creds
+		client, err := licensemanager.New(cfg)
+		require.NoError(t, err)
+		fails := func() error {
+			_, err := client.ListTokens(t.Context(), nil)
+			var stepError *tokencreds.Error
+			require.ErrorAs(t, err, &stepError)
+			return err
+		}
+
+		for code, refused := range map[string]bool{
+			"AccessDeniedException":       true,
+			"AuthorizationException":      true,
+			"ValidationException":         true,
+			"ResourceNotFoundException":   true,
+			"RateLimitExceededException":  false,
+			"ServerInternalException":     false,
+			"UnrecognizedClientException": false,
+		} {
+			server.OneIn(1, "GetAccessToken").Refuse(code, "", nil)
+			assert.Equal(t, refused, errors.Is(fails(), tokencreds.ErrTokenRefused), code)
+			server.ClearFaults()
+		}
+		server.OneIn(1, "GetAccessToken").Cut()
+		assert.NotErrorIs(t, fails(), tokencreds.ErrTokenRefused, "no answer")
+		server.ClearFaults()
+		server.OneIn(1, "AssumeRoleWithWebIdentity").Refuse("AccessDeniedException", "", nil)
+		assert.NotErrorIs(t, fails(), tokencreds.ErrTokenRefused, "another step")
+		server.ClearFaults()
+
+		_, err = client.ListTokens(t.Context(), nil)
+		require.NoError(t, err)
+		seller, err := licensemanager.New(server.Config())
+		require.NoError(t, err)
+		_, err = seller.DeleteToken(t.Context(), &licensemanager.DeleteTokenInput{TokenId: id})
+		require.NoError(t, err)
+		server.Advance(2 * time.Hour)
+		assert.ErrorIs(t, fails(), tokencreds.ErrTokenRefused, "deleted")
+
+		token, _ = mint(t, server)
+		server.Advance(366 * 24 * time.Hour)
+		creds, err = tokencreds.New(customer(server), tokencreds.Token(token), role(server))
+		require.NoError(t, err)
+		_, err = creds.Retrieve(t.Context())
+		assert.ErrorIs(t, err, tokencreds.ErrTokenRefused, "expired")
+	})
+}
+
 // STS cannot reach the identity provider for a while, or IAM has not heard of
 // the role yet.
 func TestPatience(t *testing.T) {
