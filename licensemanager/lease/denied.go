@@ -16,11 +16,11 @@ type Reason string
 
 // The reasons, from the farthest from a seat to the nearest.
 const (
-	ReasonUnknown       Reason = ""                                       // the credentials do not permit to find out, or nothing was found
-	ReasonNoLicense     Reason = "there is no license of this product"    // none was granted to the account
-	ReasonExpired       Reason = "the license has expired"                // or its validity has not begun
-	ReasonNotAvailable  Reason = "the license or its grant is not active" // or the grant does not permit a checkout
-	ReasonNoEntitlement Reason = "the license has no such entitlement"    // by name
+	ReasonUnknown       Reason = ""                                                                // the credentials do not permit to find out, or nothing was found
+	ReasonNoLicense     Reason = "there is no license of this product and issuer (KeyFingerprint)" // or none was granted to the account
+	ReasonExpired       Reason = "the license has expired"                                         // or its validity has not begun
+	ReasonNotAvailable  Reason = "the license or its grant is not active"                          // or the grant does not permit a checkout
+	ReasonNoEntitlement Reason = "the license has no such entitlement"                             // by name
 	ReasonWrongUnit     Reason = "the license has the entitlement in another unit"
 	ReasonSeatsFull     Reason = "all seats are taken"
 )

@@ -35,7 +35,8 @@ type Request struct {
 	ProductSKU string
 
 	// KeyFingerprint is that of the license's issuer. Default:
-	// licensemanager.MarketplaceKeyFingerprint.
+	// licensemanager.MarketplaceKeyFingerprint. It must be set for licenses
+	// that one issues oneself, which are not found under the default.
 	KeyFingerprint string
 
 	// Entitlements are what to take. Required.

@@ -536,6 +536,20 @@ func TestRefusalsAreExplained(t *testing.T) {
 	}
 }
 
+// A key fingerprint that was forgotten is named as a cause.
+func TestOtherIssuer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		request := s.seats(1)
+		request.KeyFingerprint = ""
+		_, err := lease.Acquire(t.Context(), s.client, request)
+		var denied *lease.DeniedError
+		require.ErrorAs(t, err, &denied)
+		assert.Equal(t, lease.ReasonNoLicense, denied.Reason)
+		assert.ErrorContains(t, err, "KeyFingerprint")
+	})
+}
+
 func TestCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
