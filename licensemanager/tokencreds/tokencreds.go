@@ -237,8 +237,8 @@ func (p *Provider) renew(ctx context.Context) (credentials.Credentials, time.Tim
 }
 
 const (
-	// rereads is how often a token is read again that the service refuses: it
-	// may have been read while its file was being replaced.
+	// rereads is how often a token is read again that cannot be read or is
+	// refused: its file may just have been in the middle of being replaced.
 	rereads     = 2
 	rereadPause = 250 * time.Millisecond
 )
@@ -262,10 +262,18 @@ func (p *Provider) accessToken(ctx context.Context) (awstokens.Secret, error) {
 				return out.AccessToken, nil
 			}
 		}
-		if again == rereads || transport.Sleep(ctx, rereadPause) != nil {
-			return "", &Error{step, err}
+		failure := &Error{step, err}
+		if again == rereads || !mayBeHalfRead(failure) || transport.Sleep(ctx, rereadPause) != nil {
+			return "", failure
 		}
 	}
+}
+
+// mayBeHalfRead says whether a failure may be that of half a token. Any other
+// has been repeated by the call itself.
+func mayBeHalfRead(failure *Error) bool {
+	var invalid smithy.InvalidParamsError
+	return failure.Step == StepReadToken || errors.Is(failure, ErrTokenRefused) || errors.As(failure.Err, &invalid)
 }
 
 // assumeRole exchanges the access token, with patience.

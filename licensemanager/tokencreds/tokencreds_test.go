@@ -285,6 +285,54 @@ func TestTokenRefused(t *testing.T) {
 	})
 }
 
+// What the service cannot answer is repeated by the call to it and by nothing
+// around that; a token that may be half of one is read again.
+func TestRequestsOfAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+		token, _ := mint(t, server)
+		for name, test := range map[string]struct {
+			fault func(licensemanagertest.Faults)
+			sent  int
+		}{
+			"5xx":       {func(f licensemanagertest.Faults) { f.Fail(500) }, 3},
+			"throttled": {licensemanagertest.Faults.Throttle, 3},
+			"cut":       {licensemanagertest.Faults.Cut, 3},
+			"unknown":   {func(f licensemanagertest.Faults) { f.Refuse("UnrecognizedClientException", "", nil) }, 1},
+			"refused":   {func(f licensemanagertest.Faults) { f.Refuse("ValidationException", "", nil) }, 3},
+		} {
+			read := 0
+			source := func(context.Context) (awstokens.Secret, error) { read++; return token, nil }
+			creds, err := tokencreds.New(customer(server), source, role(server))
+			require.NoError(t, err)
+			cfg := customer(server)
+			cfg.Credentials = creds
+			client, err := licensemanager.New(cfg)
+			require.NoError(t, err)
+			test.fault(server.OneIn(1, "GetAccessToken"))
+			before := server.Requests("GetAccessToken")
+			_, err = client.ListTokens(t.Context(), nil)
+			assert.Error(t, err, name)
+			assert.Equal(t, test.sent, server.Requests("GetAccessToken")-before, name)
+			if name == "refused" {
+				assert.Equal(t, 3, read, name)
+			} else {
+				assert.Equal(t, 1, read, name)
+			}
+			server.ClearFaults()
+		}
+
+		read := 0
+		halves := []awstokens.Secret{"", "half of", token}
+		source := func(context.Context) (awstokens.Secret, error) { read++; return halves[read-1], nil }
+		creds, err := tokencreds.New(customer(server), source, role(server))
+		require.NoError(t, err)
+		_, err = creds.Retrieve(t.Context())
+		assert.NoError(t, err)
+		assert.Equal(t, 3, read)
+	})
+}
+
 // STS cannot reach the identity provider for a while, or IAM has not heard of
 // the role yet.
 func TestPatience(t *testing.T) {
