@@ -38,6 +38,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -91,8 +92,8 @@ type Options struct {
 	// token. At most 3.
 	TokenProperties []string
 
-	// Duration is the life of the credentials, 15 minutes to 12 hours, in
-	// whole seconds. The role AWSLicenseManagerConsumptionRole allows at most
+	// Duration is the life of the credentials, 15 minutes to 12 hours, rounded
+	// up to whole seconds. The role AWSLicenseManagerConsumptionRole allows at most
 	// one hour, which is what STS gives by default.
 	Duration time.Duration
 
@@ -101,6 +102,39 @@ type Options struct {
 	// not know yet that the role may be assumed (AccessDenied). Default 20
 	// seconds, negative for none.
 	Patience time.Duration
+}
+
+// assumeRole is the input that exchanges an access token.
+func (o *Options) assumeRole(access awstokens.Secret) *sts.AssumeRoleWithWebIdentityInput {
+	return &sts.AssumeRoleWithWebIdentityInput{
+		RoleArn:          o.RoleArn,
+		RoleSessionName:  o.RoleSessionName,
+		WebIdentityToken: access,
+		DurationSeconds:  int32(max(math.MinInt32, min((o.Duration+time.Second-1)/time.Second, math.MaxInt32))),
+	}
+}
+
+// validate reports what the calls would refuse before they send anything.
+func (o *Options) validate() error {
+	const placeholder = "token"
+	tokens := &licensemanager.GetAccessTokenInput{Token: placeholder, TokenProperties: o.TokenProperties}
+	var list []error
+	for _, err := range []error{o.assumeRole(placeholder).Validate(), tokens.Validate()} {
+		var invalid smithy.InvalidParamsError
+		errors.As(err, &invalid)
+		for _, err := range invalid.Errs() {
+			list = append(list, fmt.Errorf("license credentials: Options.%s: %w", option(err), err))
+		}
+	}
+	return errors.Join(list...)
+}
+
+// option names the option that a violation of an input is about.
+func option(err error) string {
+	var violation smithy.InvalidParamError
+	errors.As(err, &violation)
+	_, member, _ := strings.Cut(violation.Field(), ".")
+	return strings.TrimSuffix(member, "Seconds") // of DurationSeconds
 }
 
 // Step is a step on the way from a refresh token to credentials.
@@ -168,8 +202,9 @@ type Provider struct {
 }
 
 // New returns a Provider. The configuration is that of both services; its
-// Credentials are not used. It fails on a bad configuration and without a role.
-// It makes no call yet.
+// Credentials are not used. It fails on a bad configuration, without a role, and
+// on options that break their rules, each with an awstokens.ConstraintError,
+// unless the configuration disables validation. It makes no call yet.
 func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provider, error) {
 	o := Options{RoleArn: os.Getenv("AWS_ROLE_ARN"), RoleSessionName: os.Getenv("AWS_ROLE_SESSION_NAME")}
 	for _, change := range options {
@@ -183,6 +218,11 @@ func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provi
 	}
 	if o.RoleSessionName == "" {
 		o.RoleSessionName = "awstokens"
+	}
+	if !cfg.DisableValidation {
+		if err := o.validate(); err != nil {
+			return nil, err
+		}
 	}
 	if o.Patience == 0 {
 		o.Patience = 20 * time.Second
@@ -280,12 +320,7 @@ func mayBeHalfRead(failure *Error) bool {
 func (p *Provider) assumeRole(ctx context.Context, access awstokens.Secret) (*sts.Output, error) {
 	started, pause := time.Now(), time.Second
 	for {
-		out, err := p.roles.AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
-			RoleArn:          p.options.RoleArn,
-			RoleSessionName:  p.options.RoleSessionName,
-			WebIdentityToken: access,
-			DurationSeconds:  int32(p.options.Duration / time.Second),
-		})
+		out, err := p.roles.AssumeRoleWithWebIdentity(ctx, p.options.assumeRole(access))
 		if err == nil || !mayNeedTime(err) || time.Since(started)+pause > p.options.Patience || transport.Sleep(ctx, pause) != nil {
 			return out, err
 		}

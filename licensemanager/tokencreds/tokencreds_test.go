@@ -128,6 +128,46 @@ func TestFromEnv(t *testing.T) {
 	assert.Error(t, err)
 }
 
+// Options that no call can work with are reported before there is one.
+func TestOptionsAreValidated(t *testing.T) {
+	server := licensemanagertest.NewServer(t)
+	for name, test := range map[string]struct {
+		option string
+		change func(*tokencreds.Options)
+	}{
+		"role":             {"RoleArn", func(o *tokencreds.Options) { o.RoleArn = "nonsense" }},
+		"space in session": {"RoleSessionName", func(o *tokencreds.Options) { o.RoleSessionName = "two words" }},
+		"short session":    {"RoleSessionName", func(o *tokencreds.Options) { o.RoleSessionName = "x" }},
+		"short":            {"Duration", func(o *tokencreds.Options) { o.Duration = time.Minute }},
+		"under a second":   {"Duration", func(o *tokencreds.Options) { o.Duration = time.Millisecond }},
+		"long":             {"Duration", func(o *tokencreds.Options) { o.Duration = 12*time.Hour + 1 }},
+		"too long to send": {"Duration", func(o *tokencreds.Options) { o.Duration = (1<<32 + 3600) * time.Second }},
+		"negative":         {"Duration", func(o *tokencreds.Options) { o.Duration = -time.Hour }},
+		"properties":       {"TokenProperties", func(o *tokencreds.Options) { o.TokenProperties = make([]string, 4) }},
+	} {
+		_, err := tokencreds.New(customer(server), tokencreds.Token("token"), role(server), test.change)
+		var violation *awstokens.ConstraintError
+		if assert.ErrorAs(t, err, &violation, name) {
+			assert.Contains(t, err.Error(), "license credentials: Options."+test.option+": ", name)
+		}
+		cfg := customer(server)
+		cfg.DisableValidation = true
+		_, err = tokencreds.New(cfg, tokencreds.Token("token"), role(server), test.change)
+		assert.NoError(t, err, name)
+	}
+
+	_, err := tokencreds.New(customer(server), tokencreds.Token("token"), role(server), func(o *tokencreds.Options) {
+		o.RoleSessionName, o.Duration = "two words", time.Minute
+	})
+	assert.ErrorContains(t, err, "Options.RoleSessionName")
+	assert.ErrorContains(t, err, "Options.Duration")
+
+	for _, d := range []time.Duration{0, 15 * time.Minute, 15*time.Minute - 1, 12 * time.Hour} {
+		_, err := tokencreds.New(customer(server), tokencreds.Token("token"), role(server), func(o *tokencreds.Options) { o.Duration = d })
+		assert.NoError(t, err, "%s", d)
+	}
+}
+
 // The file is replaced, and its old token deleted, again and again, in place
 // as a shell does it, while many callers ask: none may see an error, and
 // renewals happen one at a time.
