@@ -229,9 +229,9 @@ const (
 )
 
 // Acquire takes a seat and keeps it until Close. The context is that of the
-// checkout only: its end does not end the lease. When it ends during the
-// checkout, Acquire first makes sure that no seat stays taken, for at most a
-// minute.
+// checkout only: its end does not end the lease. When the checkout is partial, or
+// fails in a way that may have taken a seat, as when the context ends, Acquire
+// first gives that back, for at most a minute.
 //
 // A refusal is a *DeniedError, and a checkout that does not have all the
 // entitlements is a *PartialError. Other errors are those of
