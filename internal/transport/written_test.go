@@ -80,9 +80,9 @@ func (s *stale) Write(p []byte) (int, error) {
 // nothing was sent.
 func TestStaleConnection(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op operation) {
-		served := 0
+		var served atomic.Int32
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			served++
+			served.Add(1)
 			_, _ = io.Copy(io.Discard, r.Body)
 			_, _ = io.WriteString(w, op.answer)
 		}))
@@ -99,7 +99,7 @@ func TestStaleConnection(t *testing.T) {
 			out, err := call(t.Context())
 			require.NoError(t, err)
 			assert.Equal(t, 1, out.Metadata().Attempts)
-			assert.Equal(t, i+1, served)
+			assert.EqualValues(t, i+1, served.Load())
 		}
 	})
 }
@@ -162,10 +162,10 @@ func TestNotWrittenByOtherTransports(t *testing.T) {
 // What else is done with the request's context says nothing about the request.
 func TestTheContextIsUsedForMore(t *testing.T) {
 	op := named("OIDC.CreateToken")
-	served := 0
+	var served atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		served++
+		served.Add(1)
 		panic(http.ErrAbortHandler) // the answer is lost
 	}))
 	t.Cleanup(server.Close)
@@ -182,7 +182,7 @@ func TestTheContextIsUsedForMore(t *testing.T) {
 	for name, test := range map[string]struct {
 		client  *http.Client
 		written bool
-		served  int
+		served  int32
 	}{
 		"after the failure": {client: &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 			defer get(req.Context())
@@ -197,14 +197,14 @@ func TestTheContextIsUsedForMore(t *testing.T) {
 		}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			served = 0
+			served.Store(0)
 			cfg := config(test.client)
 			cfg.BaseEndpoint, cfg.Retryer = server.URL, eager{}
 			_, err := op.open(t, cfg)(t.Context())
 			var send *awstokens.SendError
 			require.ErrorAs(t, err, &send)
 			assert.Equal(t, test.written, send.Written)
-			assert.Equal(t, test.served, served)
+			assert.Equal(t, test.served, served.Load())
 		})
 	}
 }
