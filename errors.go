@@ -195,7 +195,7 @@ type SendError struct {
 	Err error
 
 	// Written says that the service may have acted on the request: all of it
-	// was handed over, or, if it is safe to send twice, began to be.
+	// was handed over, or, if it is safe to send twice, may have begun to be.
 	Written bool
 
 	// Repeatable says that the operation is safe to send twice.

@@ -110,11 +110,6 @@ func newClient(testing.TB) func() error {
 	}
 }
 
-func BenchmarkSignedCall(b *testing.B)   { repeat(b, signedCall(b)) }
-func BenchmarkUnsignedCall(b *testing.B) { repeat(b, unsignedCall(b)) }
-func BenchmarkBoundCall(b *testing.B)    { repeat(b, boundCall(b)) }
-func BenchmarkNew(b *testing.B)          { repeat(b, newClient(b)) }
-
 func repeat(b *testing.B, call func() error) {
 	b.ReportAllocs()
 	for b.Loop() {

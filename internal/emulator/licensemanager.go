@@ -236,27 +236,23 @@ func (l *licenseManager) listTokens(r *request, in *licensemanager.ListTokensInp
 		return nil, inListTokensWords(refusal)
 	}
 	account, id := r.account(), func(t *refreshToken) string { return t.id }
-	out, refusal := page("Tokens", l.tokens, id, func(t *refreshToken) bool {
+	tokens, next, refusal := pageOf(l.tokens, id, func(t *refreshToken) bool {
 		return t.account == account && named(in.TokenIds, t.id) && filters.admit(map[string]string{"LicenseArns": t.input.LicenseArn})
 	}, in.MaxResults, in.NextToken)
 	if refusal != nil {
 		return nil, inListTokensWords(refusal)
 	}
-	answer := out.(object)
 	list := []licensemanager.TokenData{} // of the page alone: there may be very many tokens
-	for _, token := range answer["Tokens"].([]*refreshToken) {
+	for _, token := range tokens {
 		list = append(list, l.describe(token))
 	}
-	answer["Tokens"] = list
-	return answer, nil
+	return object{"Tokens": list, "NextToken": next}, nil
 }
 
 // inListTokensWords gives a refusal the only code for it that ListTokens
 // publishes.
 func inListTokensWords(refusal *failure) *failure {
-	if refusal != nil {
-		refusal.code = "ValidationException"
-	}
+	refusal.code = "ValidationException"
 	return refusal
 }
 

@@ -9,24 +9,32 @@ import (
 
 const defaultListResults = 100 // not published
 
-// page is the answer with one page of a list: of the items that are kept, at
-// most maxResults, from the one on that nextToken says. The token names the
-// last item of the page before.
+// page is the answer with one page of a list, as pageOf makes it.
 func page[T any](member string, list []T, id func(T) string, keep func(T) bool, maxResults int32, nextToken string) (any, *failure) {
+	items, next, refusal := pageOf(list, id, keep, maxResults, nextToken)
+	if refusal != nil {
+		return nil, refusal
+	}
+	return object{member: items, "NextToken": next}, nil
+}
+
+// pageOf is one page of a list: of the items that are kept, at most maxResults,
+// from the one on that nextToken says. The token names the last item of the
+// page before. The next one is nil after the last page.
+func pageOf[T any](list []T, id func(T) string, keep func(T) bool, maxResults int32, nextToken string) (items []T, next any, refusal *failure) {
 	first := 0
 	if nextToken != "" {
 		last, err := base64.RawURLEncoding.DecodeString(nextToken)
 		first = 1 + slices.IndexFunc(list, func(item T) bool { return id(item) == string(last) })
 		if err != nil || first == 0 {
-			return nil, fail("InvalidParameterValueException", "NextToken is not valid.")
+			return nil, nil, fail("InvalidParameterValueException", "NextToken is not valid.")
 		}
 	}
 	limit := int(maxResults)
 	if limit == 0 {
 		limit = defaultListResults
 	}
-	items := []T{}
-	var next any
+	items = []T{}
 	for _, item := range list[first:] {
 		if !keep(item) {
 			continue
@@ -37,7 +45,7 @@ func page[T any](member string, list []T, id func(T) string, keep func(T) bool, 
 		}
 		items = append(items, item)
 	}
-	return object{member: items, "NextToken": next}, nil
+	return items, next, nil
 }
 
 // every keeps every item.

@@ -181,16 +181,15 @@ func (p *accessPortal) listAccountRoles(_ *request, in *portal.ListAccountRolesI
 
 // portalPage is a page in the portal's words.
 func portalPage[T any](member string, list []T, id func(T) string, maxResults int32, nextToken string, describe func(T) any) (any, *failure) {
-	out, refusal := page(member, list, id, every, maxResults, nextToken)
+	some, next, refusal := pageOf(list, id, every, maxResults, nextToken)
 	if refusal != nil {
 		return nil, fail("InvalidRequestException", "next_token is not valid.")
 	}
-	answer := out.(object)
 	items := []any{}
-	for _, item := range answer[member].([]T) {
+	for _, item := range some {
 		items = append(items, describe(item))
 	}
-	return object{member: items, "nextToken": answer["NextToken"]}, nil
+	return object{member: items, "nextToken": next}, nil
 }
 
 // account returns an account that is assigned to the user.

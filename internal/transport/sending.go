@@ -7,15 +7,18 @@ import (
 	"io"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
-// sending is what is known of a request on its way. For what must not be sent
-// twice, a body that was read to its end tells that it was written, and nothing
-// else; for the others net/http does, which they need not know for certain.
+// sending is what is known of a request on its way. Of what must not be sent
+// twice, its body tells when it was read to its end, and nothing else. Of the
+// rest, net/http tells when it begins to write; if that says nothing, or goes
+// on to other requests, it counts as written.
 type sending struct {
 	written atomic.Bool // the service may have all of it
 	http2   atomic.Bool
+	looked  sync.Once // for a connection
 }
 
 // traced returns a context in which an http.Transport says what it does. What
@@ -23,6 +26,8 @@ type sending struct {
 func (s *sending) traced(ctx context.Context, repeatable bool) context.Context {
 	trace := &httptrace.ClientTrace{}
 	if repeatable {
+		s.written.Store(true)
+		trace.GetConn = func(string) { s.looked.Do(func() { s.written.Store(false) }) }
 		trace.WroteHeaders = func() { s.written.Store(true) } // the body comes after that
 	} else { // see bodies
 		trace.WroteHeaderField = func(name string, _ []string) {

@@ -18,9 +18,11 @@ const (
 // error, and no reason to lock a customer out. That includes a refresh token
 // that was deleted or has expired, which a product may want to treat as Denied:
 // with credentials of package tokencreds, errors.Is finds its ErrTokenRefused
-// in the error. Entitled has an error only when
-// the seat could not be given back, so that it stays taken until it expires;
-// that is tried for up to a minute, also after the context's end.
+// in the error.
+//
+// Entitled has an error only when the seat could not be given back, so that it
+// stays taken until it expires; that is tried for up to a minute, also after
+// the context's end.
 func Check(ctx context.Context, api API, request Request) (Verdict, error) {
 	if err := checkAPI(api); err != nil {
 		return Unknown, err
