@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -134,15 +135,27 @@ func escape(path string) string {
 	return string(escaped)
 }
 
-// canonicalQuery returns the query sorted by names and values, with a space as
-// %20.
+// canonicalQuery returns the query's parameters sorted by name and value, both
+// in their encoded form, in which the order can differ from that of the text.
 func canonicalQuery(req *http.Request) string {
 	if req.URL.RawQuery == "" {
 		return ""
 	}
-	query := req.URL.Query()
-	for _, values := range query {
-		slices.Sort(values)
+	var pairs [][2]string
+	for name, values := range req.URL.Query() {
+		for _, value := range values {
+			pairs = append(pairs, [2]string{escapeQuery(name), escapeQuery(value)})
+		}
 	}
-	return strings.ReplaceAll(query.Encode(), "+", "%20")
+	slices.SortFunc(pairs, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+	var canonical []byte
+	for _, pair := range pairs {
+		canonical = append(append(append(append(canonical, '&'), pair[0]...), '='), pair[1]...)
+	}
+	return strings.TrimPrefix(string(canonical), "&")
+}
+
+// escapeQuery encodes a space as %20, unlike url.QueryEscape.
+func escapeQuery(text string) string {
+	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }
