@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -405,16 +406,17 @@ func TestAutoFlow(t *testing.T) {
 // A browser login without a display, over SSH or in a container cannot work.
 func TestAutoFlowOverSSHIsTheDeviceFlow(t *testing.T) {
 	t.Setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
-	server, options := browser(t)
-	server.AutoApprove(true)
-	_, err := login.Login(t.Context(), session, options, func(o *login.Options) {
-		o.Flow = login.FlowAuto
-		o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
-			assert.Equal(t, login.FlowDevice, r.Flow)
-			return nil
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		server.AutoApprove(true)
+		_, err := login.Login(t.Context(), session, options, func(o *login.Options) {
+			o.Flow = login.FlowAuto
+			o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
+				assert.Equal(t, login.FlowDevice, r.Flow)
+				return nil
+			})
 		})
+		assert.NoError(t, err)
 	})
-	assert.NoError(t, err)
 }
 
 // A browser that stays in the foreground, as those in a terminal do, is open
@@ -559,11 +561,10 @@ func TestNoSecretInLogsAndErrors(t *testing.T) {
 		require.NotEmpty(t, secret, name)
 		secrets[name] = secret
 	}
-	server, options := browser(t)
 	tap := func(o *login.Options) {
 		o.Force = true
 		o.Config.Logger = logging.NewStandardLogger(&seen)
-		inner := http.DefaultClient
+		inner := cmp.Or[awstokens.HTTPClient](o.Config.HTTPClient, http.DefaultClient)
 		o.Config.HTTPClient = doFunc(func(r *http.Request) (*http.Response, error) {
 			body, err := io.ReadAll(r.Body)
 			require.NoError(t, err)
@@ -584,20 +585,26 @@ func TestNoSecretInLogsAndErrors(t *testing.T) {
 			note("refreshToken", token.RefreshToken.Reveal())
 		}
 	}
-	for _, spoil := range []func(){
-		func() {},
-		func() { server.Next(1, "CreateToken").Refuse("InvalidGrantException", "bad", nil) },
-		func() { server.Next(1, "CreateToken").LoseAnswer() },
-		func() { server.Next(1, "CreateToken").FailUntyped(http.StatusForbidden) },
-	} {
-		spoil()
-		keep(login.Login(t.Context(), session, options, tap, open(newUser(t).decide("approve"))))
-		spoil()
-		keep(login.Login(t.Context(), session, options, tap, after(0, func(code string) error {
-			note("userCode", code)
-			return server.ApproveDevice(code)
-		}), func(o *login.Options) { o.Flow = login.FlowDevice }))
+	spoils := []func(*ssooidctest.Server){
+		func(*ssooidctest.Server) {},
+		func(s *ssooidctest.Server) { s.Next(1, "CreateToken").Refuse("InvalidGrantException", "bad", nil) },
+		func(s *ssooidctest.Server) { s.Next(1, "CreateToken").LoseAnswer() },
+		func(s *ssooidctest.Server) { s.Next(1, "CreateToken").FailUntyped(http.StatusForbidden) },
 	}
+	server, options := browser(t)
+	for _, spoil := range spoils {
+		spoil(server)
+		keep(login.Login(t.Context(), session, options, tap, open(newUser(t).decide("approve"))))
+	}
+	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+		for _, spoil := range spoils {
+			spoil(server)
+			keep(login.Login(t.Context(), session, options, tap, after(0, func(code string) error {
+				note("userCode", code)
+				return server.ApproveDevice(code)
+			})))
+		}
+	})
 	assert.Len(t, secrets, 7)
 	assert.Contains(t, seen.String(), "CreateToken attempt 1")
 	for name, secret := range secrets {

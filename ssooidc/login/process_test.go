@@ -126,10 +126,7 @@ func expiredToken(t *testing.T) (*ssooidctest.Server, *FileStore) {
 }
 
 func TestComplaintTwoProcessesRefreshAtOnceAndLoseTheSession(t *testing.T) {
-	processes := 50
-	if testing.Short() {
-		processes = 5
-	}
+	const processes = 50
 	server, store := expiredToken(t)
 	var all []*process
 	for range processes {
@@ -204,9 +201,9 @@ func taskWrite(t *testing.T, store *FileStore) {
 
 func TestAFileIsWholeWhenItsWriterIsKilled(t *testing.T) {
 	const workers = 4
-	kills := 500
-	if testing.Short() {
-		kills = 20
+	kills := 40
+	if os.Getenv("AWSTOKENS_EXHAUSTIVE") != "" {
+		kills = 500
 	}
 	for worker := range workers {
 		t.Run(fmt.Sprint(worker), func(t *testing.T) {
