@@ -179,6 +179,45 @@ func TestUnknownValues(t *testing.T) {
 	})
 }
 
+// TestPromises takes one member at a time out of a response: the call fails
+// for those that are promised, and for no other.
+func TestPromises(t *testing.T) {
+	var outputs []string
+	eachOperation(t, func(t *testing.T, op *operation) {
+		name := op.out.goType.String()
+		var noted []string
+		op.out.without(func(answer map[string]any) {
+			s := &stub{status: 200, answer: string(encode(t, answer))}
+			_, err := s.call(t, op, someKeys, decode(t, op.in, op.in.sample("")))
+			missing := op.out.lacks(answer)
+			if len(missing) == 0 {
+				assert.NoError(t, err, "%s", s.answer)
+				return
+			}
+			var unusable *smithy.DeserializationError
+			require.ErrorAs(t, err, &unusable, "without %s", missing)
+			assert.ErrorContains(t, err, " has no "+missing[0][strings.LastIndex(missing[0], ".")+1:])
+			noted = append(noted, missing...)
+		})
+		assert.Subset(t, noted, promised[name])
+		outputs = append(outputs, name)
+	})
+	assert.Subset(t, outputs, sorted(promised))
+}
+
+// without passes the sample to yield without one of its members, at every depth
+// that is not in a list.
+func (n *node) without(yield func(map[string]any)) {
+	for _, name := range sorted(n.members) {
+		lesser := n.sample("").(map[string]any)
+		delete(lesser, name)
+		yield(lesser)
+		n.members[name].without(func(member map[string]any) {
+			yield(with(n.sample("").(map[string]any), name, member))
+		})
+	}
+}
+
 // TestIteratorsKeepTheirInput calls each method that returns an iterator, on a
 // list of two pages.
 func TestIteratorsKeepTheirInput(t *testing.T) {

@@ -39,6 +39,8 @@ import (
 //     integer with a minimum of 1 takes a 0, which is never sent.
 //   - An OIDC grant needs members that the model calls optional: "grants" in
 //     the table.
+//   - A call fails if its response lacks a member that it is for, though the
+//     model calls it optional: promised.
 
 // unmarkedSecrets are shapes, and members written Structure.member, that hold
 // secrets although the models do not mark them as sensitive.
@@ -60,6 +62,31 @@ var unenforcedMin = map[string]string{
 // typeNames are the structures whose name in Go is not the API's.
 var typeNames = map[string]string{
 	"RoleCredentials": "Credentials", // that name is the function's that keeps them
+}
+
+// promised are the members without which a response is an error, as paths. No
+// other member is required of a response.
+var promised = map[string][]string{
+	"licensemanager.CreateTokenOutput":           {"Token"},
+	"licensemanager.GetAccessTokenOutput":        {"AccessToken"},
+	"licensemanager.GetGrantOutput":              {"Grant"},
+	"licensemanager.GetLicenseOutput":            {"License"},
+	"licensemanager.GetLicenseUsageOutput":       {"LicenseUsage"},
+	"licensemanager.CheckoutLicenseOutput":       {"LicenseConsumptionToken"},
+	"licensemanager.CheckoutBorrowLicenseOutput": {"SignedToken"},
+	"ssooidc.RegisterClientOutput":               {"clientId", "clientSecret"},
+	"ssooidc.StartDeviceAuthorizationOutput":     {"deviceCode", "userCode", "verificationUri"},
+	"ssooidc.CreateTokenOutput":                  {"accessToken"},
+	"ssooidc.CreateTokenWithIAMOutput":           {"accessToken"},
+	"portal.GetRoleCredentialsOutput": {
+		"roleCredentials.accessKeyId", "roleCredentials.secretAccessKey", "roleCredentials.sessionToken", "roleCredentials.expiration",
+	},
+}
+
+// checkedByCalls are the outputs whose promises Validate does not check.
+var checkedByCalls = []string{
+	"licensemanager.CheckoutBorrowLicenseOutput", "licensemanager.CheckoutLicenseOutput",
+	"licensemanager.GetGrantOutput", "licensemanager.GetLicenseOutput", "licensemanager.GetLicenseUsageOutput",
 }
 
 // A table is one file of testdata.
@@ -389,6 +416,21 @@ func (n *node) absent(value any) bool {
 	return false
 }
 
+// lacks returns the promised members that are not in a response.
+func (n *node) lacks(value any) (paths []string) {
+	for _, path := range promised[n.goType.String()] {
+		member, v := n, value
+		for name := range strings.SplitSeq(path, ".") {
+			of, _ := v.(map[string]any)
+			member, v = member.members[name], of[name]
+		}
+		if member.absent(v) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
 // canBeAbsent says whether Go tells unset from every value that can be meant: a
 // required boolean is always there.
 func (n *node) canBeAbsent() bool { return n.Type != "boolean" || n.pointer }
@@ -398,6 +440,7 @@ func (n *node) canBeAbsent() bool { return n.Type != "boolean" || n.pointer }
 func (n *node) mutants(name string, yield func(value any)) {
 	switch n.Type {
 	case "structure":
+		yield(map[string]any{})
 		for _, m := range sorted(n.members) {
 			with := func(value any) {
 				changed := n.sample(name).(map[string]any)
