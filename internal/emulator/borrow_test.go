@@ -110,7 +110,7 @@ func TestWhatCannotBeBorrowed(t *testing.T) {
 
 	client, err := w.lm.With(func(c *awstokens.Config) { c.DisableValidation = true })
 	require.NoError(t, err)
-	in := borrowInput(w.LicenseArn())
+	in := borrowInput(w.LicenseARN())
 	in.DigitalSignatureMethod = "JWT_HS384"
 	_, err = client.CheckoutBorrowLicense(t.Context(), in)
 	refused(t, err, "ValidationException")
@@ -119,7 +119,7 @@ func TestWhatCannotBeBorrowed(t *testing.T) {
 func TestEarlyCheckInOfABorrowedLicense(t *testing.T) {
 	t.Parallel()
 	w := newLicensing(t)
-	out, err := w.lm.CheckoutBorrowLicense(t.Context(), borrowInput(w.LicenseArn(), licensemanager.Count(emulator.SeedCount, 10)))
+	out, err := w.lm.CheckoutBorrowLicense(t.Context(), borrowInput(w.LicenseARN(), licensemanager.Count(emulator.SeedCount, 10)))
 	require.NoError(t, err)
 	assert.Equal(t, at(7*24*time.Hour), out.Expiration)
 	require.NoError(t, checkIn(t, w.lm, out.LicenseConsumptionToken))

@@ -299,13 +299,13 @@ func (l *licenseManager) confinedTo(r *request) string {
 	if r.caller == nil || !l.options.ConsumptionRoleOnly {
 		return ""
 	}
-	return r.caller.licenseArn
+	return r.caller.licenseARN
 }
 
 // permits says whether the caller's credentials may use a license.
-func (l *licenseManager) permits(r *request, licenseArn string) bool {
+func (l *licenseManager) permits(r *request, licenseARN string) bool {
 	confined := l.confinedTo(r)
-	return confined == "" || confined == licenseArn
+	return confined == "" || confined == licenseARN
 }
 
 // SeatsTaken returns how much of an entitlement is checked out of all

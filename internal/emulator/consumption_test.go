@@ -23,7 +23,7 @@ func TestSeededLicense(t *testing.T) {
 		in.Beneficiary, in.ProductSKU, in.KeyFingerprint, in.NodeId = "", w.ProductSKU(), w.KeyFingerprint(), "node-1"
 		in.Entitlements = []licensemanager.EntitlementData{licensemanager.Count(emulator.SeedCount, 10), licensemanager.Feature(emulator.SeedFeature)}
 	})
-	assert.Equal(t, w.LicenseArn(), out.LicenseArn)
+	assert.Equal(t, w.LicenseARN(), out.LicenseArn)
 	assert.Equal(t, "node-1", out.NodeId)
 	assert.Len(t, out.EntitlementsAllowed, 2)
 	assert.Equal(t, at(0), out.IssuedAt)
@@ -31,7 +31,7 @@ func TestSeededLicense(t *testing.T) {
 	assert.Regexp(t, "^[0-9a-f]{32}$", out.LicenseConsumptionToken)
 	assert.Equal(t, 10, w.SeatsTaken(emulator.SeedCount))
 	assert.Zero(t, w.SeatsTaken(emulator.SeedFeature))
-	assert.Equal(t, map[string]string{emulator.SeedCount: "10", emulator.SeedFeature: "0"}, w.usage(t, w.LicenseArn()))
+	assert.Equal(t, map[string]string{emulator.SeedCount: "10", emulator.SeedFeature: "0"}, w.usage(t, w.LicenseARN()))
 	require.NoError(t, checkIn(t, w.lm, out.LicenseConsumptionToken))
 	assert.Zero(t, w.SeatsTaken(emulator.SeedCount))
 }
@@ -300,7 +300,7 @@ func TestSeatsAreNeverOversold(t *testing.T) {
 	server, err := emulator.New(emulator.Options{FrozenAt: startTime})
 	require.NoError(t, err)
 	server.ServeInProcess(prefix)
-	require.NoError(t, server.ChangeLicense(server.LicenseArn(), func(l *licensemanager.License) {
+	require.NoError(t, server.ChangeLicense(server.LicenseARN(), func(l *licensemanager.License) {
 		*l.Entitlements[0].MaxCount = seats
 		l.Issuer.SignKey = ""
 	}))
@@ -339,7 +339,7 @@ func TestConsumptionRole(t *testing.T) {
 	other := w.license(t)
 	refresh := w.createToken(t, w.tokenInput("t-1"))
 	role, err := w.sts.AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{
-		RoleArn: w.RoleArn(), RoleSessionName: "session", WebIdentityToken: w.accessToken(t, refresh.Token),
+		RoleArn: w.RoleARN(), RoleSessionName: "session", WebIdentityToken: w.accessToken(t, refresh.Token),
 	})
 	require.NoError(t, err)
 	client, err := w.lm.With(withCredentials(role.Credentials()))
@@ -352,7 +352,7 @@ func TestConsumptionRole(t *testing.T) {
 		in.Beneficiary, in.ProductSKU, in.KeyFingerprint = "", w.ProductSKU(), w.KeyFingerprint()
 		in.Entitlements = []licensemanager.EntitlementData{licensemanager.Feature(emulator.SeedFeature)}
 	}
-	_, err = client.GetLicense(t.Context(), &licensemanager.GetLicenseInput{LicenseArn: w.LicenseArn()})
+	_, err = client.GetLicense(t.Context(), &licensemanager.GetLicenseInput{LicenseArn: w.LicenseARN()})
 	require.NoError(t, err)
 	seat, err := client.CheckoutLicense(t.Context(), checkoutInput(ofToken))
 	require.NoError(t, err)
@@ -367,14 +367,14 @@ func TestConsumptionRole(t *testing.T) {
 	refused(t, checkIn(t, client, w.checkout(t).LicenseConsumptionToken), "AccessDeniedException")
 	for name, call := range map[string]func() error{
 		"GetLicenseUsage": func() error {
-			_, err := client.GetLicenseUsage(t.Context(), &licensemanager.GetLicenseUsageInput{LicenseArn: w.LicenseArn()})
+			_, err := client.GetLicenseUsage(t.Context(), &licensemanager.GetLicenseUsageInput{LicenseArn: w.LicenseARN()})
 			return err
 		},
 		"ListReceivedLicenses": func() error { _, err := client.ListReceivedLicenses(t.Context(), nil); return err },
 		"ListTokens":           func() error { _, err := client.ListTokens(t.Context(), nil); return err },
 		"CreateToken":          func() error { _, err := client.CreateToken(t.Context(), w.tokenInput("t-2")); return err },
 		"CheckoutBorrowLicense": func() error {
-			_, err := client.CheckoutBorrowLicense(t.Context(), borrowInput(w.LicenseArn()))
+			_, err := client.CheckoutBorrowLicense(t.Context(), borrowInput(w.LicenseARN()))
 			return err
 		},
 	} {

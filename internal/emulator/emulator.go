@@ -34,6 +34,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -113,7 +114,7 @@ type Server struct {
 
 	mu       sync.Mutex // guards what follows, and the state of the services
 	keys     map[string]*accessKey
-	requests map[string]int // by qualified operation
+	requests map[operationID]int
 	licenses *licenseManager
 	identity *identityCenter
 	access   *accessPortal
@@ -125,15 +126,20 @@ type Server struct {
 	served    chan struct{} // closed when the server has ended
 }
 
+var isAccountID = regexp.MustCompile(`^[0-9]{12}$`)
+
 // New returns an emulator that does not listen yet. It knows one license and
-// one key. It fails if an option cannot be.
+// one key. It returns an error if an option is not valid.
 func New(options Options) (*Server, error) {
 	options.setDefaults()
+	if !isAccountID.MatchString(options.AccountID) {
+		return nil, fmt.Errorf("emulator: account ID %q is not 12 digits", options.AccountID)
+	}
 	s := &Server{
 		options:  options,
 		clock:    clock{frozen: options.FrozenAt.UTC()},
 		keys:     map[string]*accessKey{},
-		requests: map[string]int{},
+		requests: map[operationID]int{},
 	}
 	var err error
 	if s.issuer, err = newIssuer(options); err != nil {
@@ -149,7 +155,7 @@ func New(options Options) (*Server, error) {
 	s.oidc = newOIDC(s)
 	s.portal = newPortal(s)
 	s.sts = newSTS(s)
-	s.licenses.seed(s.LicenseArn(), seedSKU)
+	s.licenses.seed(s.LicenseARN(), seedSKU)
 	return s, nil
 }
 
@@ -240,13 +246,13 @@ func (s *Server) Advance(d time.Duration) { s.clock.advance(d) }
 // move it.
 func (s *Server) Freeze() { s.clock.freeze() }
 
-// LicenseArn is the license that the emulator starts with.
-func (s *Server) LicenseArn() string {
+// LicenseARN is the license that the emulator starts with.
+func (s *Server) LicenseARN() string {
 	return "arn:aws:license-manager::" + s.options.AccountID + ":license:l-0123456789abcdef0123456789abcdef"
 }
 
-// RoleArn is a role to put into tokens. It is no other than any other.
-func (s *Server) RoleArn() string {
+// RoleARN is a role to put into tokens. It is no other than any other.
+func (s *Server) RoleARN() string {
 	return "arn:aws:iam::" + s.options.AccountID + ":role/AWSLicenseManagerConsumptionRole"
 }
 
@@ -264,19 +270,23 @@ func (s *Server) Minted(clientToken string) int {
 	return s.licenses.minted[clientToken]
 }
 
-// Inject scripts a fault. Of several that a request could meet it meets the
-// one that was scripted first. It fails for a fault that can happen to no
-// request and for a status that is not the final one of an answer.
+// Inject scripts a fault. A request meets at most one fault: of those that
+// apply to it, the one that was scripted first. Inject returns an error if no
+// request can meet the fault, and for a status that is not that of a final
+// response.
 func (s *Server) Inject(w When, f Fault) error {
 	if w.Next <= 0 && w.OneIn <= 0 {
 		return errors.New("a fault must be for at least one request")
+	}
+	if err := s.CheckOperation(w.Service, w.Operation); err != nil {
+		return err
 	}
 	status := f.InternalStatus
 	if f.Answer != nil {
 		status = f.Answer.Status
 	}
 	if (f.Answer != nil || status != 0) && (status < 200 || status > 599) {
-		return fmt.Errorf("%d is not the HTTP status of an answer", status)
+		return fmt.Errorf("%d is not the HTTP status of a final response", status)
 	}
 	s.faults.add(w, f)
 	return nil
@@ -285,45 +295,40 @@ func (s *Server) Inject(w When, f Fault) error {
 // ClearFaults forgets every scripted fault.
 func (s *Server) ClearFaults() { s.faults.clear() }
 
-// Requests returns how many requests for an operation, as Qualify returns it,
-// have come in, those that met a fault among them. Empty counts all.
-func (s *Server) Requests(operation string) int {
+// Requests returns how many requests for an operation have come in, those that
+// met a fault included. An empty operation means all of the service.
+func (s *Server) Requests(id ServiceID, operation string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if operation != "" {
-		return s.requests[operation]
+		return s.requests[operationID{id, operation}]
 	}
 	total := 0
-	for _, n := range s.requests {
-		total += n
+	for o, n := range s.requests {
+		if o.service == id {
+			total += n
+		}
 	}
 	return total
 }
 
-func (s *Server) count(operation string) {
+func (s *Server) count(o operationID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests[operation]++
+	s.requests[o]++
 }
 
-// Qualify returns the name that tells an operation from one of the same name
-// in another service, looking first in the service with the ID preferred. An
-// empty name stays empty. A name that no service has is an error, lest a
-// script be ignored in silence.
-func (s *Server) Qualify(preferred, operation string) (string, error) {
-	if operation == "" {
-		return "", nil
-	}
-	var found string
+// CheckOperation returns an error if the service has no such operation, so that
+// a misspelled script is not ignored. The empty name is every operation.
+func (s *Server) CheckOperation(id ServiceID, operation string) error {
+	found := false
 	for _, svc := range []*service{s.licenseManager, s.oidc, s.portal, s.sts} {
-		if _, ok := svc.operations[operation]; ok && (found == "" || svc.ID == preferred) {
-			found = qualified(svc, operation)
+		if _, ok := svc.operations[operation]; svc.id == id && (ok || operation == "") {
+			found = true
 		}
 	}
-	if found == "" {
-		return "", fmt.Errorf("no service of the emulator has an operation %q", operation)
+	if !found {
+		return fmt.Errorf("%s has no operation %q", id, operation)
 	}
-	return found, nil
+	return nil
 }
-
-func qualified(svc *service, operation string) string { return svc.ID + "." + operation }

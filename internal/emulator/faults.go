@@ -6,13 +6,35 @@ import (
 	"time"
 )
 
+// ServiceID tells apart the services that faults and counters are kept for.
+// Two of them have an operation CreateToken.
+type ServiceID string
+
+const (
+	LicenseManager ServiceID = "License Manager"
+	IdentityCenter ServiceID = "IAM Identity Center" // OIDC and the access portal
+	STS            ServiceID = "STS"
+)
+
+// operationID is an operation of one of the services.
+type operationID struct {
+	service ServiceID
+	name    string
+}
+
 // When says which requests meet a fault: the Next ones of an operation, or one
 // in OneIn of them. The count of OneIn is exact, not random: with 3, the
 // third, the sixth and so on.
 type When struct {
-	Operation string // as Qualify returns it; empty for all operations
+	Service   ServiceID
+	Operation string // empty for every operation of the service
 	Next      int
 	OneIn     int
+}
+
+// matches says whether an operation counts.
+func (w When) matches(o operationID) bool {
+	return w.Service == o.service && (w.Operation == "" || w.Operation == o.name)
 }
 
 // Fault is what goes wrong with a request. Its parts combine: a request can be
@@ -62,7 +84,7 @@ type faults struct {
 type scriptedFault struct {
 	when  When
 	fault Fault
-	met   int // requests that When.Operation named so far
+	met   int // requests that When.matches so far
 }
 
 func (f *faults) add(w When, fault Fault) {
@@ -79,12 +101,12 @@ func (f *faults) clear() {
 
 // take returns the fault that a request of the operation meets, which may be
 // none. A request meets one fault at most, the one scripted first.
-func (f *faults) take(operation string) Fault {
+func (f *faults) take(o operationID) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var met *scriptedFault
 	for _, s := range f.scripted {
-		if s.when.Operation != "" && s.when.Operation != operation {
+		if !s.when.matches(o) {
 			continue
 		}
 		// A rate counts every request, also one that meets another fault.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -37,41 +38,41 @@ func status(err error) int {
 func TestEachServiceFailsInItsOwnWords(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for name, tt := range map[string]struct {
+	for id, tt := range map[emulator.ServiceID]struct {
 		call                func() error
 		throttled, internal string
 	}{
-		"License Manager": {func() error { _, err := w.lm.ListTokens(t.Context(), nil); return err },
+		emulator.LicenseManager: {func() error { _, err := w.lm.ListTokens(t.Context(), nil); return err },
 			"RateLimitExceededException", "ServerInternalException"},
-		"SSO OIDC": {func() error {
+		emulator.IdentityCenter: {func() error {
 			_, err := w.oidc.RegisterClient(t.Context(), &ssooidc.RegisterClientInput{ClientName: "test", ClientType: "public"})
 			return err
 		}, "SlowDownException", "InternalServerException"},
-		"STS": {func() error {
+		emulator.STS: {func() error {
 			_, err := w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity("fake-token"))
 			return err
 		},
 			"Throttling", "InternalFailure"},
 	} {
-		w.inject(t, emulator.When{Next: 1}, emulator.Fault{Throttle: true})
+		w.inject(t, emulator.When{Service: id, Next: 1}, emulator.Fault{Throttle: true})
 		err := tt.call()
 		refused(t, err, tt.throttled)
-		assert.Equal(t, 400, status(err), name)
-		w.inject(t, emulator.When{Next: 1}, emulator.Fault{InternalStatus: 503})
+		assert.Equal(t, 400, status(err), id)
+		w.inject(t, emulator.When{Service: id, Next: 1}, emulator.Fault{InternalStatus: 503})
 		err = tt.call()
 		refused(t, err, tt.internal)
-		assert.Equal(t, 503, status(err), name)
-		w.inject(t, emulator.When{Next: 1}, emulator.Fault{Code: tt.internal, Message: "on request"})
+		assert.Equal(t, 503, status(err), id)
+		w.inject(t, emulator.When{Service: id, Next: 1}, emulator.Fault{Code: tt.internal, Message: "on request"})
 		err = tt.call()
 		refused(t, err, tt.internal)
-		assert.Equal(t, 500, status(err), name)
+		assert.Equal(t, 500, status(err), id)
 	}
 }
 
 func TestScriptedErrorsHaveTheirMembers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inject(t, emulator.When{Next: 1}, emulator.Fault{
+	w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{
 		Code: "RedirectException", Message: "elsewhere", Members: map[string]string{"Location": "https://elsewhere.example.com"},
 	})
 	_, err := w.lm.ListTokens(t.Context(), nil)
@@ -79,7 +80,7 @@ func TestScriptedErrorsHaveTheirMembers(t *testing.T) {
 	require.ErrorAs(t, err, &redirect)
 	assert.Equal(t, "https://elsewhere.example.com", redirect.Location)
 
-	w.inject(t, emulator.When{Operation: "STS.AssumeRoleWithWebIdentity", Next: 1}, emulator.Fault{Code: "IDPCommunicationError"})
+	w.inject(t, emulator.When{Service: emulator.STS, Operation: "AssumeRoleWithWebIdentity", Next: 1}, emulator.Fault{Code: "IDPCommunicationError"})
 	_, err = w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity("fake-token"))
 	refused(t, err, "IDPCommunicationError")
 	assert.Equal(t, 400, status(err))
@@ -88,9 +89,10 @@ func TestScriptedErrorsHaveTheirMembers(t *testing.T) {
 func TestFaultsKeepTheirOrderAndCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inject(t, emulator.When{Operation: "SSO OIDC.RegisterClient", OneIn: 1}, emulator.Fault{CutBefore: true})
-	w.inject(t, emulator.When{Operation: "License Manager.ListTokens", Next: 2}, emulator.Fault{Throttle: true})
-	w.inject(t, emulator.When{Operation: "License Manager.ListTokens", OneIn: 3}, emulator.Fault{InternalStatus: 500})
+	w.inject(t, emulator.When{Service: emulator.IdentityCenter, OneIn: 1}, emulator.Fault{CutBefore: true})
+	w.inject(t, emulator.When{Service: emulator.LicenseManager, Operation: "CreateToken", OneIn: 1}, emulator.Fault{CutBefore: true})
+	w.inject(t, emulator.When{Service: emulator.LicenseManager, Operation: "ListTokens", Next: 2}, emulator.Fault{Throttle: true})
+	w.inject(t, emulator.When{Service: emulator.LicenseManager, Operation: "ListTokens", OneIn: 3}, emulator.Fault{InternalStatus: 500})
 	var codes []string
 	for range 9 {
 		_, err := w.lm.ListTokens(t.Context(), nil)
@@ -103,8 +105,9 @@ func TestFaultsKeepTheirOrderAndCount(t *testing.T) {
 	}
 	const throttled, internal = "RateLimitExceededException", "ServerInternalException"
 	assert.Equal(t, []string{throttled, throttled, internal, "", "", internal, "", "", internal}, codes)
-	assert.Equal(t, 9, w.Requests("License Manager.ListTokens"))
-	assert.Equal(t, 9, w.Requests(""))
+	assert.Equal(t, 9, w.Requests(emulator.LicenseManager, "ListTokens"))
+	assert.Equal(t, 9, w.Requests(emulator.LicenseManager, ""))
+	assert.Zero(t, w.Requests(emulator.IdentityCenter, ""))
 
 	w.ClearFaults()
 	for range 3 {
@@ -124,7 +127,7 @@ func TestCutConnections(t *testing.T) {
 		{emulator.Fault{LoseAnswer: true}, 1},
 	} {
 		clientToken := "t-" + strconv.Itoa(i)
-		w.inject(t, emulator.When{Next: 1}, tt.fault)
+		w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, tt.fault)
 		_, err := w.lm.CreateToken(t.Context(), w.tokenInput(clientToken))
 		var send *awstokens.SendError
 		require.ErrorAs(t, err, &send)
@@ -137,7 +140,8 @@ func TestCutConnections(t *testing.T) {
 func TestOmittedErrorHeader(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inject(t, emulator.When{Next: 2}, emulator.Fault{OmitErrorHeader: true})
+	w.inject(t, emulator.When{Service: emulator.IdentityCenter, Next: 1}, emulator.Fault{OmitErrorHeader: true})
+	w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{OmitErrorHeader: true})
 	got := w.send(t, w.request(t, "/token", "application/json", `{"clientId":"c","clientSecret":"s","grantType":"refresh_token","refreshToken":"r"}`))
 	assert.Equal(t, http.StatusUnauthorized, got.status)
 	assert.Empty(t, got.header.Get("X-Amzn-Errortype"))
@@ -150,7 +154,7 @@ func TestOmittedErrorHeader(t *testing.T) {
 func TestAnswerAsItIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inject(t, emulator.When{Next: 1}, emulator.Fault{Answer: &emulator.Answer{
+	w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{Answer: &emulator.Answer{
 		Status: 418, Header: http.Header{"x-note": {"tea"}}, Body: "<html>",
 	}})
 	got := w.send(t, w.target(t, "ListTokens", `{}`))
@@ -176,27 +180,27 @@ func TestDelayEndsWithTheClient(t *testing.T) {
 	w := &world{Server: server}
 	w.lm, _, _ = clients(t, cfg)
 
-	w.inject(t, emulator.When{Next: 1}, emulator.Fault{Delay: time.Hour})
+	w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{Delay: time.Hour})
 	_, err = w.lm.CreateToken(ctx, w.tokenInput("t-1"))
 	assert.ErrorIs(t, err, context.Canceled)
 	<-ended
-	assert.Equal(t, 1, w.Requests(""))
+	assert.Equal(t, 1, w.Requests(emulator.LicenseManager, ""))
 	assert.Zero(t, w.Minted("t-1"), "given up before it had any effect")
 
-	w.inject(t, emulator.When{Next: 1}, emulator.Fault{Delay: time.Nanosecond})
+	w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{Delay: time.Nanosecond})
 	w.createToken(t, w.tokenInput("t-1"))
 }
 
 func TestCloseEndsADelay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inject(t, emulator.When{Next: 1}, emulator.Fault{Delay: time.Hour})
+	w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{Delay: time.Hour})
 	done := make(chan error)
 	go func() {
 		_, err := w.lm.ListTokens(t.Context(), nil)
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return w.Requests("") == 1 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.Requests(emulator.LicenseManager, "") == 1 }, 30*time.Second, time.Millisecond)
 	require.NoError(t, w.Close())
 	assert.Error(t, <-done)
 	assert.NoError(t, w.Close(), "a second time")
@@ -206,19 +210,36 @@ func TestFaultsThatCannotBe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	assert.Error(t, w.Inject(emulator.When{}, emulator.Fault{Throttle: true}))
-	assert.Error(t, w.Inject(emulator.When{Next: 1}, emulator.Fault{InternalStatus: 99}))
-	assert.Error(t, w.Inject(emulator.When{Next: 1}, emulator.Fault{Answer: &emulator.Answer{}}))
-	for name, want := range map[string]string{
-		"":                 "",
-		"CreateToken":      "SSO OIDC.CreateToken",
-		"DeleteToken":      "License Manager.DeleteToken",
-		"AssumeRole":       "STS.AssumeRole",
-		"DeleteEverything": "",
+	assert.Error(t, w.Inject(emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{InternalStatus: 99}))
+	assert.Error(t, w.Inject(emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{Answer: &emulator.Answer{}}))
+	assert.Error(t, w.Inject(emulator.When{Next: 1}, emulator.Fault{Throttle: true}), "of no service")
+	for operation, of := range map[string][]emulator.ServiceID{
+		"":                   {emulator.LicenseManager, emulator.IdentityCenter, emulator.STS},
+		"CreateToken":        {emulator.LicenseManager, emulator.IdentityCenter},
+		"DeleteToken":        {emulator.LicenseManager},
+		"GetRoleCredentials": {emulator.IdentityCenter},
+		"AssumeRole":         {emulator.STS},
+		"DeleteEverything":   nil,
 	} {
-		got, err := w.Qualify("SSO OIDC", name)
-		assert.Equal(t, want, got)
-		assert.Equal(t, name == "DeleteEverything", err != nil)
+		for _, id := range []emulator.ServiceID{emulator.LicenseManager, emulator.IdentityCenter, emulator.STS, "Other"} {
+			assert.Equal(t, slices.Contains(of, id), w.CheckOperation(id, operation) == nil, "%s of %s", operation, id)
+		}
 	}
+}
+
+// CreateToken is an operation of two services.
+func TestOneNameInTwoServices(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inject(t, emulator.When{Service: emulator.IdentityCenter, Operation: "CreateToken", OneIn: 1}, emulator.Fault{Throttle: true})
+	w.createToken(t, w.tokenInput("t-1"))
+	_, err := w.oidc.CreateToken(t.Context(), &ssooidc.CreateTokenInput{
+		ClientId: "fake", ClientSecret: "fake", GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: "fake",
+	})
+	refused(t, err, "SlowDownException")
+	assert.Equal(t, 1, w.Requests(emulator.LicenseManager, "CreateToken"))
+	assert.Equal(t, 1, w.Requests(emulator.IdentityCenter, "CreateToken"))
+	assert.Zero(t, w.Requests(emulator.STS, ""))
 }
 
 // Whatever goes wrong, a ClientToken stands for one token.
@@ -228,7 +249,7 @@ func TestManyClientsUnderFaults(t *testing.T) {
 	for n, fault := range map[int]emulator.Fault{
 		5: {Throttle: true}, 7: {InternalStatus: 500}, 11: {CutBefore: true}, 13: {LoseAnswer: true},
 	} {
-		w.inject(t, emulator.When{OneIn: n}, fault)
+		w.inject(t, emulator.When{Service: emulator.LicenseManager, OneIn: n}, fault)
 	}
 	client, err := w.lm.With(func(c *awstokens.Config) { c.Retryer = attempts(20) })
 	require.NoError(t, err)

@@ -31,7 +31,7 @@ func TestInProcess(t *testing.T) {
 	require.NoError(t, err)
 	_, err = oidc.RegisterClient(t.Context(), &ssooidc.RegisterClientInput{ClientName: "test", ClientType: ssooidc.ClientTypePublic})
 	require.NoError(t, err)
-	_, err = tokens.AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: server.RoleArn(), RoleSessionName: "session"})
+	_, err = tokens.AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: server.RoleARN(), RoleSessionName: "session"})
 	require.NoError(t, err)
 
 	outside, err := lm.With(func(c *awstokens.Config) { c.BaseEndpoint = "http://127.0.0.1:0" })

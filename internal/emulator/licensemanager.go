@@ -81,6 +81,7 @@ func newLicenseManager(s *Server) *service {
 	}
 	return &service{
 		Service:    endpoint.LicenseManager,
+		id:         LicenseManager,
 		result:     awsJSONResult,
 		refuse:     awsJSONRefuse,
 		throttled:  "RateLimitExceededException",

@@ -19,8 +19,8 @@ import (
 func (w *world) tokenInput(clientToken string) *licensemanager.CreateTokenInput {
 	return &licensemanager.CreateTokenInput{
 		ClientToken:     clientToken,
-		LicenseArn:      w.LicenseArn(),
-		RoleArns:        []string{w.RoleArn()},
+		LicenseArn:      w.LicenseARN(),
+		RoleArns:        []string{w.RoleARN()},
 		TokenProperties: []string{"customer=example", "tier=2"},
 	}
 }
@@ -70,12 +70,12 @@ func TestTokensHaveTheDocumentedClaims(t *testing.T) {
 			assert.Equal(t, map[string]any{
 				"iss":    tt.issuer,
 				"sub":    created.TokenId,
-				"aud":    w.LicenseArn(),
+				"aud":    w.LicenseARN(),
 				"amr":    []any{"customer=example", "tier=2", "aws:license-manager:token-issuer-account-id:111122223333"},
 				"iat":    unix(startTime),
 				"exp":    unix(startTime.AddDate(0, 0, 365)),
 				"jti":    created.TokenId,
-				tt.roles: []any{w.RoleArn()},
+				tt.roles: []any{w.RoleARN()},
 			}, refresh)
 
 			w.Advance(time.Minute)
@@ -116,7 +116,7 @@ func TestCreateTokenRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			req := w.target(t, "CreateToken", strings.ReplaceAll(tt.body, "LICENSE", w.LicenseArn()))
+			req := w.target(t, "CreateToken", strings.ReplaceAll(tt.body, "LICENSE", w.LicenseARN()))
 			w.sign(t, req, "license-manager")
 			got := w.send(t, req)
 			assert.Equal(t, http.StatusBadRequest, got.status)
@@ -148,10 +148,10 @@ func TestClientTokenMakesOneTokenIn10Minutes(t *testing.T) {
 	assert.NotEqual(t, first.TokenId, second.TokenId)
 	assert.Equal(t, 2, w.Minted("t-1"))
 
-	empty := w.target(t, "CreateToken", `{"ClientToken":"t-2","LicenseArn":"`+w.LicenseArn()+`","RoleArns":[]}`)
+	empty := w.target(t, "CreateToken", `{"ClientToken":"t-2","LicenseArn":"`+w.LicenseARN()+`","RoleArns":[]}`)
 	w.sign(t, empty, "license-manager")
 	require.Equal(t, http.StatusOK, w.send(t, empty).status)
-	w.createToken(t, &licensemanager.CreateTokenInput{ClientToken: "t-2", LicenseArn: w.LicenseArn()})
+	w.createToken(t, &licensemanager.CreateTokenInput{ClientToken: "t-2", LicenseArn: w.LicenseARN()})
 	assert.Equal(t, 1, w.Minted("t-2"), "an empty list is no list")
 }
 
@@ -193,7 +193,7 @@ func TestGetAccessToken(t *testing.T) {
 func TestListTokens(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	license := strings.Replace(w.LicenseArn(), "l-0", "l-f", 1)
+	license := strings.Replace(w.LicenseARN(), "l-0", "l-f", 1)
 	w.AddLicense(license)
 	var ids []string
 	for i := range 5 {
@@ -214,9 +214,9 @@ func TestListTokens(t *testing.T) {
 		return found
 	}
 	assert.Equal(t, ids, list(nil))
-	before := w.Requests("License Manager.ListTokens")
+	before := w.Requests(emulator.LicenseManager, "ListTokens")
 	assert.Equal(t, ids, list(&licensemanager.ListTokensInput{MaxResults: 2}))
-	assert.Equal(t, 3, w.Requests("License Manager.ListTokens")-before)
+	assert.Equal(t, 3, w.Requests(emulator.LicenseManager, "ListTokens")-before)
 	assert.Equal(t, ids, list(&licensemanager.ListTokensInput{MaxResults: 5}))
 	assert.Equal(t, []string{ids[0], ids[4]}, list(&licensemanager.ListTokensInput{TokenIds: []string{ids[4], "unknown", ids[0]}}))
 	assert.Equal(t, ids[3:4], list(&licensemanager.ListTokensInput{
@@ -228,7 +228,7 @@ func TestListTokens(t *testing.T) {
 	require.NoError(t, out.Validate())
 	require.Len(t, out.Tokens, 1)
 	assert.Equal(t, licensemanager.TokenData{
-		ExpirationTime: "2027-01-02T03:04:05Z", LicenseArn: w.LicenseArn(), RoleArns: []string{w.RoleArn()}, Status: "DELETED",
+		ExpirationTime: "2027-01-02T03:04:05Z", LicenseArn: w.LicenseARN(), RoleArns: []string{w.RoleARN()}, Status: "DELETED",
 		TokenId: ids[1], TokenProperties: []string{"customer=example", "tier=2"}, TokenType: "REFRESH_TOKEN",
 	}, out.Tokens[0])
 

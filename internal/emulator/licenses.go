@@ -371,12 +371,12 @@ func (l *licenseManager) listLicenses(r *request, in *licensemanager.ListLicense
 			list = append(list, l.describeLicense(r, issued))
 		}
 	}
-	return page("Licenses", list, licenseArn, func(v licensemanager.License) bool {
+	return page("Licenses", list, licenseARN, func(v licensemanager.License) bool {
 		return named(in.LicenseArns, v.LicenseArn) && filters.admit(licenseAttributes(&v))
 	}, in.MaxResults, in.NextToken)
 }
 
-func licenseArn(v licensemanager.License) string { return v.LicenseArn }
+func licenseARN(v licensemanager.License) string { return v.LicenseArn }
 
 // licenseAttributes are what filters of licenses look at.
 func licenseAttributes(v *licensemanager.License) map[string]string {

@@ -190,7 +190,7 @@ func TestLicenseStatuses(t *testing.T) {
 	refused(t, err, "ResourceNotFoundException")
 
 	w.Behave(func(b *emulator.Behavior) { b.DeletionPeriod = 0 })
-	out, err = w.lm.DeleteLicense(t.Context(), &licensemanager.DeleteLicenseInput{LicenseArn: w.LicenseArn(), SourceVersion: "1"})
+	out, err = w.lm.DeleteLicense(t.Context(), &licensemanager.DeleteLicenseInput{LicenseArn: w.LicenseARN(), SourceVersion: "1"})
 	require.NoError(t, err)
 	assert.Equal(t, licensemanager.LicenseDeletionStatusDeleted, out.Status)
 }
@@ -199,7 +199,7 @@ func TestUnknownLicenses(t *testing.T) {
 	t.Parallel()
 	w := newLicensing(t)
 	ctx, foreign := t.Context(), w.as(t, otherAccount)
-	for client, arn := range map[*licensemanager.Client]string{w.lm: noLicense, foreign: w.LicenseArn()} {
+	for client, arn := range map[*licensemanager.Client]string{w.lm: noLicense, foreign: w.LicenseARN()} {
 		_, err := client.GetLicense(ctx, &licensemanager.GetLicenseInput{LicenseArn: arn})
 		refused(t, err, "InvalidParameterValueException")
 		_, err = client.GetLicenseUsage(ctx, &licensemanager.GetLicenseUsageInput{LicenseArn: arn})
@@ -220,7 +220,7 @@ func TestUnknownLicenses(t *testing.T) {
 func TestListLicenses(t *testing.T) {
 	t.Parallel()
 	w := newLicensing(t)
-	arns := []string{w.LicenseArn()}
+	arns := []string{w.LicenseARN()}
 	for i := range 4 {
 		arns = append(arns, w.license(t, func(in *licensemanager.CreateLicenseInput) { in.ProductSKU = fmt.Sprintf("sku-%d", i%2) }))
 	}

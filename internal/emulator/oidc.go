@@ -11,13 +11,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/endpoint"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
 const (
 	registrationLife = 90 * 24 * time.Hour
-	oidcTokenLife    = time.Hour        // not published
+	oidcTokenLife    = time.Hour // not published
+	userJWTLife      = time.Hour
 	codeLife         = 10 * time.Minute // the most that RFC 6749 section 4.1.2 recommends
 )
 
@@ -69,6 +71,7 @@ func newOIDC(s *Server) *service {
 	s.identity = c
 	return &service{
 		Service:   endpoint.OIDC,
+		id:        IdentityCenter,
 		result:    func(w http.ResponseWriter, _ *request, out any) { writeJSON(w, http.StatusOK, out) },
 		refuse:    oidcRefuse,
 		throttled: "SlowDownException",
@@ -392,6 +395,24 @@ func (c *identityCenter) redeemAssertion(now time.Time, assertion string) *failu
 	}
 	c.assertions[claims.ID] = true
 	return nil
+}
+
+// UserJWT returns a JWT of the user as a trusted issuer makes it, to be
+// exchanged once within an hour.
+func (s *Server) UserJWT() awstokens.Secret {
+	now := s.clock.now()
+	text, err := s.issuer.signAny(map[string]any{
+		"iss": "https://idp.example.com",
+		"sub": portalUser,
+		"aud": "awstokens",
+		"iat": now.Unix(),
+		"exp": now.Add(userJWTLife).Unix(),
+		"jti": randomHex(16),
+	})
+	if err != nil {
+		panic(err) // the key signs anything
+	}
+	return awstokens.Secret(text)
 }
 
 func (c *identityCenter) checkSubject(now time.Time, in *ssooidc.CreateTokenWithIAMInput) ([]string, *failure) {

@@ -49,6 +49,7 @@ func newPortal(s *Server) *service {
 	s.access = p
 	return &service{
 		Service:   endpoint.Portal,
+		id:        IdentityCenter,
 		result:    portalResult,
 		refuse:    portalRefuse,
 		throttled: "TooManyRequestsException",
@@ -152,7 +153,7 @@ func (p *accessPortal) getRoleCredentials(r *request, in *portal.GetRoleCredenti
 	}
 	// AWS makes a role of the permission set, with a suffix that only it knows.
 	suffix := sha256.Sum256([]byte(account.ID + "/" + in.RoleName))
-	role := roleArn{partition: "aws", account: account.ID, name: "AWSReservedSSO_" + in.RoleName + "_" + hex.EncodeToString(suffix[:8])}
+	role := roleARN{partition: "aws", account: account.ID, name: "AWSReservedSSO_" + in.RoleName + "_" + hex.EncodeToString(suffix[:8])}
 	assumed := (&securityTokens{p.Server}).assume(r.now, role, portalUser, int(roleCredentialsLife/time.Second))
 	key := p.keys[assumed.Credentials.AccessKeyId]
 	return object{"roleCredentials": object{

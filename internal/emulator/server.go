@@ -22,6 +22,7 @@ const maxRequestBytes = 1 << 20
 // wire.
 type service struct {
 	endpoint.Service
+	id         ServiceID
 	operations map[string]operation
 
 	result func(w http.ResponseWriter, r *request, out any)
@@ -119,7 +120,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *request, svc *service, op operation) {
-	name := qualified(svc, r.operation)
+	name := operationID{svc.id, r.operation}
 	s.count(name)
 	fault := s.faults.take(name)
 	if !wait(r, fault.Delay) || fault.CutBefore {

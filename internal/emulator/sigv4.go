@@ -27,7 +27,7 @@ type accessKey struct {
 	sessionToken string    // empty for a long-lived key
 	expires      time.Time // zero for a long-lived key
 	arn, userID  string
-	licenseArn   string // that of the access token it was made from, if any
+	licenseARN   string // that of the access token it was made from, if any
 }
 
 // authorization is an Authorization header, taken apart.

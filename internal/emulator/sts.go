@@ -32,6 +32,7 @@ func newSTS(s *Server) *service {
 	t := &securityTokens{s}
 	return &service{
 		Service:   endpoint.STS,
+		id:        STS,
 		result:    queryResult,
 		refuse:    queryRefuse,
 		shared:    queryCodes,
@@ -195,7 +196,7 @@ func (t *securityTokens) assumeRoleWithWebIdentity(r *request, form url.Values) 
 		return nil, fail("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
 	}
 	assumed := t.assume(r.now, role, name, seconds)
-	t.keys[assumed.Credentials.AccessKeyId].licenseArn = access.LicenseArn
+	t.keys[assumed.Credentials.AccessKeyId].licenseARN = access.LicenseArn
 	return webIdentityRole{
 		assumedRole:                 assumed,
 		SubjectFromWebIdentityToken: access.Subject,
@@ -235,7 +236,7 @@ func (t *securityTokens) getCallerIdentity(r *request, _ url.Values) (any, *fail
 }
 
 // assume makes temporary credentials and has the signature check know them.
-func (t *securityTokens) assume(now time.Time, role roleArn, session string, seconds int) assumedRole {
+func (t *securityTokens) assume(now time.Time, role roleARN, session string, seconds int) assumedRole {
 	key := &accessKey{
 		id:           "ASIA" + randomText(16, upperAlphanumeric),
 		secret:       "emulated-secret-" + randomHex(12),
@@ -256,8 +257,8 @@ func (t *securityTokens) assume(now time.Time, role roleArn, session string, sec
 	}
 }
 
-// roleArn is the ARN of an IAM role, taken apart.
-type roleArn struct{ arn, partition, account, name string }
+// roleARN is the ARN of an IAM role, taken apart.
+type roleARN struct{ arn, partition, account, name string }
 
 var (
 	rolePattern = regexp.MustCompile(`^arn:(aws[a-zA-Z-]*):iam::([0-9]{12}):role/(?:[^\s/]+/)*([\w+=,.@-]{1,64})$`)
@@ -296,7 +297,7 @@ func (c *formCheck) text(name string, required bool, low, high int, pattern *reg
 }
 
 // session returns what both ways to assume a role have in common.
-func (c *formCheck) session() (role roleArn, name string, seconds int) {
+func (c *formCheck) session() (role roleARN, name string, seconds int) {
 	arn := c.text("RoleArn", true, 20, 2048, nil)
 	name = c.text("RoleSessionName", true, 2, 64, sessionName)
 	seconds = maxRoleSession
@@ -321,5 +322,5 @@ func (c *formCheck) session() (role roleArn, name string, seconds int) {
 		}
 		return role, name, seconds
 	}
-	return roleArn{arn: arn, partition: match[1], account: match[2], name: match[3]}, name, seconds
+	return roleARN{arn: arn, partition: match[1], account: match[2], name: match[3]}, name, seconds
 }

@@ -16,7 +16,7 @@ import (
 )
 
 func (w *world) webIdentity(access awstokens.Secret) *sts.AssumeRoleWithWebIdentityInput {
-	return &sts.AssumeRoleWithWebIdentityInput{RoleArn: w.RoleArn(), RoleSessionName: "session", WebIdentityToken: access}
+	return &sts.AssumeRoleWithWebIdentityInput{RoleArn: w.RoleARN(), RoleSessionName: "session", WebIdentityToken: access}
 }
 
 // form sends a form to STS, unsigned.
@@ -34,7 +34,7 @@ func TestAssumeRoleWithWebIdentity(t *testing.T) {
 	created := w.createToken(t, w.tokenInput("t-1"))
 	got := w.form(t, url.Values{
 		"Action":           {"AssumeRoleWithWebIdentity"},
-		"RoleArn":          {w.RoleArn()},
+		"RoleArn":          {w.RoleARN()},
 		"RoleSessionName":  {"session"},
 		"WebIdentityToken": {w.accessToken(t, created.Token).Reveal()},
 	})
@@ -46,7 +46,7 @@ func TestAssumeRoleWithWebIdentity(t *testing.T) {
 		`<Arn>arn:aws:sts::111122223333:assumed-role/AWSLicenseManagerConsumptionRole/session</Arn>`,
 		`<SubjectFromWebIdentityToken>` + created.TokenId + `</SubjectFromWebIdentityToken>`,
 		`<Provider>https://openid-license-manager.amazonaws.com</Provider>`,
-		`<Audience>` + w.LicenseArn() + `</Audience>`,
+		`<Audience>` + w.LicenseARN() + `</Audience>`,
 		`<ResponseMetadata><RequestId>` + got.header.Get("X-Amzn-Requestid") + `</RequestId></ResponseMetadata></AssumeRoleWithWebIdentityResponse>`,
 	} {
 		assert.Contains(t, got.body, text)
@@ -83,7 +83,7 @@ func TestTemporaryCredentialsSign(t *testing.T) {
 	withCredentials(key)(&cfg)
 	client, err := sts.New(cfg)
 	require.NoError(t, err)
-	_, err = client.AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: w.RoleArn(), RoleSessionName: "session"})
+	_, err = client.AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: w.RoleARN(), RoleSessionName: "session"})
 	refused(t, err, "ExpiredToken")
 }
 
@@ -122,7 +122,7 @@ func TestAssumeRoleWithWebIdentityRefusals(t *testing.T) {
 			t.Parallel()
 			values := url.Values{
 				"Action":           {"AssumeRoleWithWebIdentity"},
-				"RoleArn":          {w.RoleArn()},
+				"RoleArn":          {w.RoleARN()},
 				"RoleSessionName":  {"session"},
 				"WebIdentityToken": {access},
 			}
@@ -154,7 +154,7 @@ func TestWebIdentityTokenExpires(t *testing.T) {
 func TestAssumeRoleTakesContexts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	in := &sts.AssumeRoleInput{RoleArn: w.RoleArn(), RoleSessionName: "session"}
+	in := &sts.AssumeRoleInput{RoleArn: w.RoleARN(), RoleSessionName: "session"}
 	for range 5 {
 		in.ProvidedContexts = append(in.ProvidedContexts, sts.ProvidedContext{
 			ProviderArn: "arn:aws:iam::aws:contextProvider/IdentityCenter", ContextAssertion: "fake-context",

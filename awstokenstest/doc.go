@@ -1,0 +1,67 @@
+// Package awstokenstest provides AWS License Manager, IAM Identity Center and
+// AWS STS for tests: in memory, on one loopback URL, for the clients of this
+// module, the AWS CLI and other SDKs.
+//
+// # Overview
+//
+// A test starts a server, points clients at it with [Server.Config], and
+// controls each service by a value of its own:
+//
+//	func TestLicensedProduct(t *testing.T) {
+//		server := awstokenstest.NewServer(t)
+//		client, err := licensemanager.New(server.Config())
+//		require.NoError(t, err)
+//
+//		// The second attempt gets the token that the first one made.
+//		server.LicenseManager().Next(1, "CreateToken").LoseAnswer()
+//		created, err := client.CreateToken(t.Context(), &licensemanager.CreateTokenInput{
+//			ClientToken: licensemanager.NewClientToken(),
+//			LicenseArn:  server.LicenseManager().LicenseARN(),
+//			RoleArns:    []string{server.LicenseManager().RoleARN()},
+//		})
+//		require.NoError(t, err)
+//		assert.Equal(t, 2, server.LicenseManager().Requests("CreateToken"))
+//
+//		// After a year, it has expired.
+//		server.Advance(366 * 24 * time.Hour)
+//		_, err = client.GetAccessToken(t.Context(), &licensemanager.GetAccessTokenInput{Token: created.Token})
+//		var denied *licensemanager.AccessDeniedException
+//		require.ErrorAs(t, err, &denied)
+//	}
+//
+// The server verifies signatures, checks inputs by the published constraints,
+// signs real JWTs and lets everything expire by its own clock, which
+// [Server.SetTime], [Server.Advance] and [Server.Freeze] set.
+//
+// # Services
+//
+// [Server.LicenseManager] starts with a license that can be checked out
+// without further set-up, and keeps licenses, grants and checkouts as AWS does.
+//
+// [Server.IdentityCenter] is the OIDC service and the access portal. The test
+// plays the user: [IdentityCenter.ApproveDevice] approves a login by the code
+// that the user would type, [IdentityCenter.Authorize] consents to one in a
+// browser, [IdentityCenter.SignIn] skips the login, and [IdentityCenter.UserJWT]
+// returns the JWT of a user of another identity provider.
+//
+// [Server.STS] gives out credentials, which the server then accepts.
+//
+// Faults and counters belong to a service, because two of them have an
+// operation CreateToken:
+//
+//	server.LicenseManager().Next(2, "CreateToken").Throttle()
+//	server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
+//	server.STS().Next(1, "AssumeRole").Refuse("AccessDenied", "not authorized", nil)
+//
+// # synctest
+//
+// A server with [Options].InProcess does not listen. It works in a bubble of
+// testing/synctest, where a test lives through weeks in milliseconds.
+//
+// # What AWS does not publish
+//
+// Where AWS does not publish how a service behaves, the server's choice is an
+// option, or it is documented at the method that it concerns. Do not rely on it
+// in production code. Access and refresh tokens of Identity Center are opaque;
+// an access token lives one hour.
+package awstokenstest

@@ -1,0 +1,143 @@
+package awstokenstest
+
+import (
+	"cmp"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/emulator"
+)
+
+// Options are the settings of a new server. Zero values mean the defaults.
+type Options struct {
+	// Region is the Region that requests must be signed for. The default is
+	// us-east-1.
+	Region string
+
+	// AccountID is the account, of 12 digits, that [Server.Config] signs for
+	// and that issued the first license. The default is 111122223333.
+	AccountID string
+
+	// FrozenAt, unless zero, is the time at which the clock stands until
+	// SetTime or Advance moves it. By default, it starts at the current time
+	// and runs.
+	FrozenAt time.Time
+
+	// InProcess makes a server that does not listen. The HTTPClient of its
+	// Config handles each request in the goroutine that sends it, so that it
+	// can be used in a bubble of testing/synctest: the server's clock is that
+	// of the bubble, and it starts no goroutine. Its URL is one at which
+	// nothing can listen.
+	//
+	// A cut connection or a lost response is io.ErrUnexpectedEOF. A delayed
+	// request is still processed if the server is closed in the meantime.
+	InProcess bool
+
+	// Addr is the loopback address to listen on, with a port; port 0 is a free
+	// one. The default is 127.0.0.1:0. It cannot be combined with InProcess.
+	Addr string
+
+	// Path is the path of the endpoint, which must begin with a slash. The
+	// server responds with 404 elsewhere, so that a client that drops the path
+	// of its endpoint is noticed. The default is /emulator; a single slash
+	// means none.
+	Path string
+
+	// Issuer is the claim iss of License Manager's tokens, KeyID their header
+	// kid, Algorithm (ES256 or RS256) their header alg, and RoleClaim the name
+	// of the claim that lists the role ARNs. AWS publishes none of them. The
+	// defaults are https://openid-license-manager.amazonaws.com, emulator,
+	// ES256 and roles.
+	Issuer, KeyID, Algorithm, RoleClaim string
+}
+
+// TB is the part of testing.TB that NewServer needs.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatal(...any)
+}
+
+// Server is a running server. It is safe for concurrent use.
+type Server struct{ emulator *emulator.Server }
+
+// NewServer starts a server and closes it when the test ends. If the server
+// cannot start, it ends the test. A nil option is ignored.
+func NewServer(tb TB, options ...func(*Options)) *Server {
+	tb.Helper()
+	s, err := Start(options...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// Start starts a server, for programs that are not tests. It returns an error
+// if an option is not valid or the address cannot be listened on. A nil option
+// is ignored.
+func Start(options ...func(*Options)) (*Server, error) {
+	var o Options
+	for _, option := range options {
+		if option != nil {
+			option(&o)
+		}
+	}
+	prefix := strings.TrimSuffix(cmp.Or(o.Path, "/emulator"), "/")
+	switch {
+	case o.InProcess && o.Addr != "":
+		return nil, errors.New("awstokenstest: Addr cannot be combined with InProcess")
+	case prefix != "" && prefix[0] != '/':
+		return nil, errors.New("awstokenstest: Path must begin with a slash")
+	}
+	e, err := emulator.New(emulator.Options{
+		Region:    o.Region,
+		AccountID: o.AccountID,
+		FrozenAt:  o.FrozenAt,
+		Issuer:    o.Issuer,
+		KeyID:     o.KeyID,
+		Algorithm: o.Algorithm,
+		RoleClaim: o.RoleClaim,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if o.InProcess {
+		e.ServeInProcess(prefix)
+	} else if err := e.Listen(cmp.Or(o.Addr, "127.0.0.1:0"), prefix); err != nil {
+		return nil, err
+	}
+	return &Server{e}, nil
+}
+
+// Close stops the server and ends its connections. Closing again does nothing.
+func (s *Server) Close() { _ = s.emulator.Close() }
+
+// URL returns the endpoint of all services. Clients must keep its path.
+func (s *Server) URL() string { return s.emulator.URL() }
+
+// Config returns a configuration for the clients of all services: the server's
+// endpoint, its Region, a key that it knows, and its clock.
+func (s *Server) Config() awstokens.Config { return s.emulator.Config() }
+
+// ConfigOf is [Server.Config] for another account, of 12 digits. The server
+// has every account. An account has no access to what belongs to another one,
+// except by a grant.
+func (s *Server) ConfigOf(account string) awstokens.Config { return s.emulator.ConfigOf(account) }
+
+// ClearFaults removes all scripted faults of all services.
+func (s *Server) ClearFaults() { s.emulator.ClearFaults() }
+
+// Now returns the server's time.
+func (s *Server) Now() time.Time { return s.emulator.Now() }
+
+// SetTime sets the server's clock. It runs on from there, unless it is frozen.
+func (s *Server) SetTime(t time.Time) { s.emulator.SetTime(t) }
+
+// Advance moves the server's clock by d, which may be negative.
+func (s *Server) Advance(d time.Duration) { s.emulator.Advance(d) }
+
+// Freeze stops the server's clock. Only SetTime and Advance move it then.
+func (s *Server) Freeze() { s.emulator.Freeze() }
