@@ -52,6 +52,6 @@
 //
 // # Tests
 //
-// Package licensemanagertest is the service in memory, for the tests of
+// Package awstokenstest provides the service in memory, for the tests of
 // programs that use this package.
 package licensemanager

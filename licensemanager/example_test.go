@@ -9,14 +9,14 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 )
 
 // A seller makes a refresh token; a customer without AWS credentials exchanges
 // it for an access token.
 func Example() {
-	server, err := licensemanagertest.Start() // against AWS: awstokens.ConfigFromEnv
+	server, err := awstokenstest.Start() // against AWS: awstokens.ConfigFromEnv
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -31,8 +31,8 @@ func Example() {
 	}
 	refresh, err := seller.CreateToken(ctx, &licensemanager.CreateTokenInput{
 		ClientToken: licensemanager.NewClientToken(),
-		LicenseArn:  server.LicenseArn(),
-		RoleArns:    []string{server.RoleArn()},
+		LicenseArn:  server.LicenseManager().LicenseARN(),
+		RoleArns:    []string{server.LicenseManager().RoleARN()},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -77,7 +77,7 @@ func ExampleCreateTokenInput_Validate() {
 
 // The iterator asks for the next page when it gets there.
 func ExampleClient_Tokens() {
-	server, err := licensemanagertest.Start()
+	server, err := awstokenstest.Start()
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -92,7 +92,7 @@ func ExampleClient_Tokens() {
 	for _, customer := range []string{"first", "second", "third"} {
 		if _, err := client.CreateToken(ctx, &licensemanager.CreateTokenInput{
 			ClientToken:     licensemanager.NewClientToken(),
-			LicenseArn:      server.LicenseArn(),
+			LicenseArn:      server.LicenseManager().LicenseARN(),
 			TokenProperties: []string{"customer=" + customer},
 		}); err != nil {
 			fmt.Println(err)

@@ -16,21 +16,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 )
 
 // Everything goes wrong at once for 200 callers of one client: no call may end
 // in anything but a success or a typed error, and none may mint twice.
 func TestManyCallersAndManyFaults(t *testing.T) {
 	before := runtime.NumGoroutine()
-	server, err := licensemanagertest.Start()
+	server, err := awstokenstest.Start()
 	require.NoError(t, err)
-	server.OneIn(3, "CreateToken").LoseAnswer()
-	server.OneIn(5, "CreateToken").Throttle()
-	server.OneIn(7, "").Fail(http.StatusInternalServerError)
-	server.OneIn(11, "").FailUntyped(http.StatusServiceUnavailable)
-	server.OneIn(13, "").Cut()
+	server.LicenseManager().OneIn(3, "CreateToken").LoseAnswer()
+	server.LicenseManager().OneIn(5, "CreateToken").Throttle()
+	server.LicenseManager().OneIn(7, "").Fail(http.StatusInternalServerError)
+	server.LicenseManager().OneIn(11, "").FailUntyped(http.StatusServiceUnavailable)
+	server.LicenseManager().OneIn(13, "").Cut()
 
 	httpClient := awstokens.DefaultHTTPClient()
 	cfg := server.Config()
@@ -49,19 +49,19 @@ func TestManyCallersAndManyFaults(t *testing.T) {
 				clientToken := fmt.Sprintf("caller-%d-%d", caller, call)
 				out, err := client.CreateToken(context.Background(), &licensemanager.CreateTokenInput{
 					ClientToken: clientToken,
-					LicenseArn:  server.LicenseArn(),
+					LicenseArn:  server.LicenseManager().LicenseARN(),
 				})
 				if err != nil {
 					assertTyped(t, err)
 					failed.Add(1)
 					// Even then the token may be there, but not twice.
-					assert.LessOrEqual(t, server.Minted(clientToken), 1)
+					assert.LessOrEqual(t, server.LicenseManager().Minted(clientToken), 1)
 					continue
 				}
 				succeeded.Add(1)
 				retried.Add(int64(out.Attempts - 1))
 				assert.NoError(t, out.Validate())
-				assert.Equal(t, 1, server.Minted(clientToken))
+				assert.Equal(t, 1, server.LicenseManager().Minted(clientToken))
 				if _, err := client.GetAccessToken(context.Background(), &licensemanager.GetAccessTokenInput{Token: out.Token}); err != nil {
 					assertTyped(t, err)
 				}

@@ -28,7 +28,7 @@ type CreateTokenInput struct {
 	// ClientToken makes the call idempotent: repeated with the same value
 	// within 10 minutes, it returns the token that the first call made. What
 	// the service does with the same value and other parameters is not
-	// published (the one of licensemanagertest answers ValidationException):
+	// published (the service of awstokenstest responds with ValidationException):
 	// use another value for another token. At most 60 characters, none of them
 	// white space; a hexadecimal SHA-256 has 64 and is too long. Required;
 	// NewClientToken makes one.

@@ -49,6 +49,6 @@
 //
 // # Tests
 //
-// Package ssooidctest is the service in memory, for the tests of programs that
-// use this package.
+// Package awstokenstest provides the service in memory, for the tests of
+// programs that use this package.
 package ssooidc

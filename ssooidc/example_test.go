@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 // A device asks for a token until its user has approved it, then renews it.
 func Example() {
-	server, err := ssooidctest.Start() // against AWS: awstokens.ConfigFromEnv
+	server, err := awstokenstest.Start() // against AWS: awstokens.ConfigFromEnv
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -52,7 +52,7 @@ func Example() {
 	token, err := client.CreateToken(ctx, in)
 	for pending := (*ssooidc.AuthorizationPendingException)(nil); errors.As(err, &pending); token, err = client.CreateToken(ctx, in) {
 		fmt.Println("pending:", pending.OAuthError)
-		if err := server.ApproveDevice(device.UserCode.Reveal()); err != nil { // the user, elsewhere
+		if err := server.IdentityCenter().ApproveDevice(device.UserCode.Reveal()); err != nil { // the user, elsewhere
 			fmt.Println(err)
 			return
 		}

@@ -32,7 +32,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/seed-25f54b62/awstokens/internal/emulator"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 )
 
 func main() {
@@ -56,17 +56,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	server, err := emulator.New(emulator.Options{
-		Region:   *region,
-		Behavior: emulator.Behavior{AutoApprove: *autoApprove},
+	server, err := awstokenstest.Start(func(o *awstokenstest.Options) {
+		o.Addr, o.Region, o.Path = *addr, *region, "/"
 	})
 	if err != nil {
 		return err
 	}
-	if err := server.Listen(*addr, ""); err != nil {
-		return err
-	}
 	defer server.Close()
+	server.IdentityCenter().AutoApprove(*autoApprove)
+	license := server.LicenseManager()
 	key, err := server.Config().Credentials.Retrieve(ctx)
 	if err != nil {
 		return err
@@ -81,10 +79,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		{"AWS_DEFAULT_REGION", *region},
 		{"AWS_ACCESS_KEY_ID", key.AccessKeyID},
 		{"AWS_SECRET_ACCESS_KEY", key.SecretAccessKey},
-		{"LICENSE_ARN", server.LicenseArn()},
-		{"ROLE_ARN", server.RoleArn()},
-		{"PRODUCT_SKU", server.ProductSKU()},
-		{"KEY_FINGERPRINT", server.KeyFingerprint()},
+		{"LICENSE_ARN", license.LicenseARN()},
+		{"ROLE_ARN", license.RoleARN()},
+		{"PRODUCT_SKU", license.ProductSKU()},
+		{"KEY_FINGERPRINT", license.KeyFingerprint()},
 	} {
 		if _, err := fmt.Fprintf(stdout, "export %s=%s\n", variable[0], variable[1]); err != nil {
 			return err

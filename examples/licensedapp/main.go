@@ -30,9 +30,9 @@ import (
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 			Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(*entitlement, 1)},
 		}
 	} else {
-		server, startErr := licensemanagertest.Start()
+		server, startErr := awstokenstest.Start()
 		if startErr != nil {
 			return startErr
 		}
@@ -106,7 +106,7 @@ func liveClient() (*licensemanager.Client, error) {
 }
 
 // memoryClient is the same with a token that it mints itself.
-func memoryClient(ctx context.Context, server *licensemanagertest.Server) (*licensemanager.Client, error) {
+func memoryClient(ctx context.Context, server *awstokenstest.Server) (*licensemanager.Client, error) {
 	cfg := server.Config()
 	seller, err := licensemanager.New(cfg)
 	if err != nil {
@@ -114,14 +114,14 @@ func memoryClient(ctx context.Context, server *licensemanagertest.Server) (*lice
 	}
 	minted, err := seller.CreateToken(ctx, &licensemanager.CreateTokenInput{
 		ClientToken: licensemanager.NewClientToken(),
-		LicenseArn:  server.LicenseArn(),
-		RoleArns:    []string{server.RoleArn()},
+		LicenseArn:  server.LicenseManager().LicenseARN(),
+		RoleArns:    []string{server.LicenseManager().RoleARN()},
 	})
 	if err != nil {
 		return nil, err
 	}
 	cfg.Credentials, err = tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) {
-		o.RoleArn = server.RoleArn()
+		o.RoleArn = server.LicenseManager().RoleARN()
 	})
 	if err != nil {
 		return nil, err
@@ -129,11 +129,11 @@ func memoryClient(ctx context.Context, server *licensemanagertest.Server) (*lice
 	return licensemanager.New(cfg)
 }
 
-func memoryRequest(server *licensemanagertest.Server) lease.Request {
+func memoryRequest(server *awstokenstest.Server) lease.Request {
 	return lease.Request{
-		ProductSKU:     server.ProductSKU(),
-		KeyFingerprint: server.KeyFingerprint(),
-		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, 1)},
+		ProductSKU:     server.LicenseManager().ProductSKU(),
+		KeyFingerprint: server.LicenseManager().KeyFingerprint(),
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 1)},
 	}
 }
 

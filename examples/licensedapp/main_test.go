@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 )
 
 func get(t *testing.T, url string) (status int, body string) {
@@ -28,8 +28,8 @@ func get(t *testing.T, url string) (status int, body string) {
 }
 
 func TestFeatureFollowsTheLicense(t *testing.T) {
-	service := licensemanagertest.NewServer(t)
-	service.SetSeats(0)
+	service := awstokenstest.NewServer(t)
+	service.LicenseManager().SetSeats(0)
 	client, err := memoryClient(t.Context(), service)
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -46,22 +46,22 @@ func TestFeatureFollowsTheLicense(t *testing.T) {
 		assert.Eventually(t, func() bool { got, _ := get(t, url+"/feature"); return got == status }, 10*time.Second, 5*time.Millisecond)
 	}
 	eventually(http.StatusPaymentRequired)
-	service.SetSeats(1)
+	service.LicenseManager().SetSeats(1)
 	eventually(http.StatusOK)
 	_, body := get(t, url+"/license")
 	assert.Equal(t, "license: active\n", body)
-	assert.Equal(t, 1, service.SeatsTaken(licensemanagertest.Seats))
+	assert.Equal(t, 1, service.LicenseManager().SeatsTaken(awstokenstest.Seats))
 
 	stop()
 	require.NoError(t, <-done)
-	assert.Zero(t, service.SeatsTaken(licensemanagertest.Seats), "the seat is given back")
+	assert.Zero(t, service.LicenseManager().SeatsTaken(awstokenstest.Seats), "the seat is given back")
 }
 
 // License Manager goes away: the feature goes on while the seat is held, stops
 // with it, and comes back with the service.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		service := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+		service := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
 		client, err := memoryClient(t.Context(), service)
 		require.NoError(t, err)
 		a := newApp(client, memoryRequest(service), slog.New(slog.DiscardHandler))
@@ -76,7 +76,8 @@ func TestOutage(t *testing.T) {
 		}
 		assert.Equal(t, http.StatusOK, feature(20*time.Minute).Code)
 
-		service.OneIn(1, "").Cut()
+		service.LicenseManager().OneIn(1, "").Cut()
+		service.STS().OneIn(1, "").Cut()
 		degraded := feature(30 * time.Minute)
 		assert.Equal(t, http.StatusOK, degraded.Code)
 		assert.NotEmpty(t, degraded.Header().Get("Warning"))
@@ -88,7 +89,7 @@ func TestOutage(t *testing.T) {
 		assert.Empty(t, recovered.Header().Get("Warning"))
 		stop()
 		synctest.Wait()
-		assert.Zero(t, service.SeatsTaken(licensemanagertest.Seats))
+		assert.Zero(t, service.LicenseManager().SeatsTaken(awstokenstest.Seats))
 	})
 }
 

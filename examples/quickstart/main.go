@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/internal/sts"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
@@ -35,7 +35,7 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 
 	// Against AWS, this would be awstokens.ConfigFromEnv.
-	server, err := licensemanagertest.Start()
+	server, err := awstokenstest.Start()
 	if err != nil {
 		return err
 	}
@@ -98,14 +98,14 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	refresh, err := seller.CreateToken(ctx, &licensemanager.CreateTokenInput{
 		ClientToken:     licensemanager.NewClientToken(),
-		LicenseArn:      server.LicenseArn(),
-		RoleArns:        []string{server.RoleArn()},
+		LicenseArn:      server.LicenseManager().LicenseARN(),
+		RoleArns:        []string{server.LicenseManager().RoleARN()},
 		TokenProperties: []string{"customer=example"},
 	})
 	if err != nil {
 		return err
 	}
-	say("Minted %s %s for the license %s: %s.", refresh.TokenType, refresh.TokenId, server.LicenseArn(), refresh.Token)
+	say("Minted %s %s for the license %s: %s.", refresh.TokenType, refresh.TokenId, server.LicenseManager().LicenseARN(), refresh.Token)
 
 	// The customer has no AWS credentials, only the token.
 	cfg.Credentials = nil
@@ -124,7 +124,7 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	creds, err := roles.AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
-		RoleArn:          server.RoleArn(),
+		RoleArn:          server.LicenseManager().RoleARN(),
 		RoleSessionName:  "quickstart",
 		WebIdentityToken: access.AccessToken,
 	})
@@ -144,14 +144,14 @@ func run(ctx context.Context, out io.Writer) error {
 	seat, err := product.CheckoutLicense(ctx, &licensemanager.CheckoutLicenseInput{
 		CheckoutType:   licensemanager.CheckoutTypeProvisional,
 		ClientToken:    licensemanager.NewClientToken(),
-		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, 1)},
-		KeyFingerprint: server.KeyFingerprint(),
-		ProductSKU:     server.ProductSKU(),
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 1)},
+		KeyFingerprint: server.LicenseManager().KeyFingerprint(),
+		ProductSKU:     server.LicenseManager().ProductSKU(),
 	})
 	if err != nil {
 		return err
 	}
-	say("Checked out %s %s until %s; %d taken.", seat.EntitlementsAllowed[0].Value, seat.EntitlementsAllowed[0].Name, seat.Expiration, server.SeatsTaken(licensemanagertest.Seats))
+	say("Checked out %s %s until %s; %d taken.", seat.EntitlementsAllowed[0].Value, seat.EntitlementsAllowed[0].Name, seat.Expiration, server.LicenseManager().SeatsTaken(awstokenstest.Seats))
 
 	server.Advance(30 * time.Minute)
 	extended, err := product.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{
@@ -167,6 +167,6 @@ func run(ctx context.Context, out io.Writer) error {
 	}); err != nil {
 		return err
 	}
-	say("Checked it in; %d taken.", server.SeatsTaken(licensemanagertest.Seats))
+	say("Checked it in; %d taken.", server.LicenseManager().SeatsTaken(awstokenstest.Seats))
 	return nil
 }

@@ -29,9 +29,9 @@ import (
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 func main() {
@@ -94,7 +94,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 // that is a service in this process.
 func open(name string) (login.Session, awstokens.Config, login.Store, func(), error) {
 	if name == "" {
-		server, err := ssooidctest.Start()
+		server, err := awstokenstest.Start()
 		if err != nil {
 			return login.Session{}, awstokens.Config{}, nil, nil, err
 		}

@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 func TestEmbedded(t *testing.T) {
@@ -24,7 +24,7 @@ func TestEmbedded(t *testing.T) {
 }
 
 func TestSessionOfTheConfigFile(t *testing.T) {
-	server := ssooidctest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	home := t.TempDir()
 	config := filepath.Join(home, "config")
 	require.NoError(t, os.WriteFile(config, []byte("[sso-session my-sso]\nsso_start_url = https://example.awsapps.com/start\nsso_region = us-east-1\n"), 0o600))
@@ -36,7 +36,7 @@ func TestSessionOfTheConfigFile(t *testing.T) {
 		require.NoError(t, run(t.Context(), []string{"-session", "my-sso", "-auto"}, &out, io.Discard))
 		assert.Contains(t, out.String(), "Credentials of AdministratorAccess in 111122223333")
 	}
-	assert.Equal(t, 1, server.Requests("StartDeviceAuthorization"), "the second time, nobody has to approve")
+	assert.Equal(t, 1, server.IdentityCenter().Requests("StartDeviceAuthorization"), "the second time, nobody has to approve")
 	files, err := filepath.Glob(filepath.Join(home, ".aws", "sso", "cache", "*.json"))
 	require.NoError(t, err)
 	assert.Len(t, files, 2, "the token and the registration")
@@ -50,7 +50,7 @@ func TestSessionOfTheConfigFile(t *testing.T) {
 	_, err = client.Logout(t.Context(), &portal.LogoutInput{AccessToken: token.AccessToken})
 	require.NoError(t, err)
 	require.NoError(t, run(t.Context(), []string{"-session", "my-sso", "-auto"}, io.Discard, io.Discard), "after a logout elsewhere")
-	assert.Equal(t, 2, server.Requests("StartDeviceAuthorization"))
+	assert.Equal(t, 2, server.IdentityCenter().Requests("StartDeviceAuthorization"))
 }
 
 func TestBadArguments(t *testing.T) {

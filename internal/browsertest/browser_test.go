@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 var session = login.Session{Name: "test", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"}
@@ -120,7 +120,7 @@ func walk(t *testing.T, browser context.Context, url string, actions ...chromedp
 	assert.NoError(t, chromedp.Do(browser, append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(url)}, actions...)...))
 }
 
-func options(server *ssooidctest.Server, flow login.Flow) func(*login.Options) {
+func options(server *awstokenstest.Server, flow login.Flow) func(*login.Options) {
 	return func(o *login.Options) {
 		o.Store, o.Config, o.Flow, o.Timeout = login.NewMemoryStore(), server.Config(), flow, time.Minute
 		o.Prompt = prompt(func(login.Request) {})
@@ -137,7 +137,7 @@ func (p prompt) Show(_ context.Context, r login.Request, _ func(string) error) e
 
 func TestBrowserFlowApproved(t *testing.T) {
 	browser := chromium(t)
-	server := ssooidctest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	walked := make(chan struct{})
 	token, err := login.Login(t.Context(), session, options(server, login.FlowBrowser), func(o *login.Options) {
 		o.OpenBrowser = func(url string) error {
@@ -153,7 +153,7 @@ func TestBrowserFlowApproved(t *testing.T) {
 
 func TestBrowserFlowDenied(t *testing.T) {
 	browser := chromium(t)
-	server := ssooidctest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	walked := make(chan struct{})
 	_, err := login.Login(t.Context(), session, options(server, login.FlowBrowser), func(o *login.Options) {
 		o.OpenBrowser = func(url string) error {
@@ -171,7 +171,7 @@ func TestBrowserFlowDenied(t *testing.T) {
 // The user closes the browser without a decision.
 func TestBrowserFlowClosed(t *testing.T) {
 	browser := chromium(t)
-	server := ssooidctest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	_, err := login.Login(t.Context(), session, options(server, login.FlowBrowser), func(o *login.Options) {
 		o.Timeout = 5 * time.Second
 		o.OpenBrowser = func(url string) error {
@@ -184,7 +184,7 @@ func TestBrowserFlowClosed(t *testing.T) {
 
 func TestDeviceFlowApproved(t *testing.T) {
 	browser := chromium(t)
-	server := ssooidctest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	token, err := login.Login(t.Context(), session, options(server, login.FlowDevice), func(o *login.Options) {
 		o.Prompt = prompt(func(r login.Request) {
 			var shown string
@@ -201,7 +201,7 @@ func TestDeviceFlowApproved(t *testing.T) {
 // The user types the code, first a wrong one, and denies.
 func TestDeviceFlowDenied(t *testing.T) {
 	browser := chromium(t)
-	server := ssooidctest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	_, err := login.Login(t.Context(), session, options(server, login.FlowDevice), func(o *login.Options) {
 		o.Prompt = prompt(func(r login.Request) {
 			walk(t, browser, r.PlainURL,

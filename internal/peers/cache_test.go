@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 )
 
@@ -26,7 +26,7 @@ func (silent) Show(context.Context, login.Request, func(string) error) error { r
 // A token that Login has written is used and refreshed by the SDK, and what
 // that wrote is used and refreshed by us, with nothing lost.
 func TestSharedTokenFile(t *testing.T) {
-	server := licensemanagertest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	server.IdentityCenter().AutoApprove(true)
 	// The SDK forgets the refresh token when an answer has none.
 	server.IdentityCenter().RotateRefreshTokens(true)

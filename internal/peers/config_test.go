@@ -17,14 +17,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 )
 
 // home is a home directory in which there is nothing but a config file. What
 // the machine's own environment says of AWS is gone.
-func home(t *testing.T, server *licensemanagertest.Server) {
+func home(t *testing.T, server *awstokenstest.Server) {
 	t.Helper()
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "AWS_") {
@@ -82,7 +82,7 @@ func load(t *testing.T, options ...func(*config.LoadOptions) error) aws.Config {
 // configuration finds: it refreshes the token and calls AWS with the role's
 // credentials, until a logout of ours ends it.
 func TestSDKConfigUsesOurLogin(t *testing.T) {
-	server := licensemanagertest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	home(t, server)
 	server.IdentityCenter().AutoApprove(true)
 	server.IdentityCenter().RotateRefreshTokens(true) // the SDK forgets the one it has otherwise
@@ -127,12 +127,12 @@ func TestSDKConfigUsesOurLogin(t *testing.T) {
 // An access token of License Manager in a file is a web identity for the SDK's
 // own configuration, as it is for tokencreds.
 func TestSDKConfigUsesAnAccessToken(t *testing.T) {
-	server := licensemanagertest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	home(t, server)
 	client, err := licensemanager.New(server.Config())
 	require.NoError(t, err)
 	minted, err := client.CreateToken(t.Context(), &licensemanager.CreateTokenInput{
-		ClientToken: "peer", LicenseArn: server.LicenseArn(), RoleArns: []string{server.RoleArn()},
+		ClientToken: "peer", LicenseArn: server.LicenseManager().LicenseARN(), RoleArns: []string{server.LicenseManager().RoleARN()},
 	})
 	require.NoError(t, err)
 	access, err := client.GetAccessToken(t.Context(), &licensemanager.GetAccessTokenInput{Token: minted.Token})
@@ -140,7 +140,7 @@ func TestSDKConfigUsesAnAccessToken(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(file, []byte(access.AccessToken.Reveal()), 0o600))
 	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file)
-	t.Setenv("AWS_ROLE_ARN", server.RoleArn())
+	t.Setenv("AWS_ROLE_ARN", server.LicenseManager().RoleARN())
 	t.Setenv("AWS_ROLE_SESSION_NAME", "peer")
 	t.Setenv("AWS_REGION", "us-east-1")
 
@@ -148,9 +148,9 @@ func TestSDKConfigUsesAnAccessToken(t *testing.T) {
 	who, err := sdksts.NewFromConfig(cfg).GetCallerIdentity(t.Context(), nil)
 	require.NoError(t, err)
 	assert.Contains(t, *who.Arn, ":assumed-role/AWSLicenseManagerConsumptionRole/peer")
-	server.ConsumptionRoleOnly(true)
-	arn := server.LicenseArn()
+	server.LicenseManager().ConsumptionRoleOnly(true)
+	arn := server.LicenseManager().LicenseARN()
 	license, err := sdklm.NewFromConfig(cfg).GetLicense(t.Context(), &sdklm.GetLicenseInput{LicenseArn: &arn})
 	require.NoError(t, err)
-	assert.Equal(t, server.ProductSKU(), *license.License.ProductSKU)
+	assert.Equal(t, server.LicenseManager().ProductSKU(), *license.License.ProductSKU)
 }

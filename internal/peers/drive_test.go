@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 )
 
 // object is an input, or an output with its names in lower case.
@@ -33,7 +33,7 @@ func with(o object, name string, value any) object {
 // clients of one side, and keeps what was answered.
 type driver struct {
 	*testing.T
-	server *licensemanagertest.Server
+	server *awstokenstest.Server
 	side   func(*pair) side
 
 	last    *wire
@@ -47,7 +47,7 @@ type recorded struct {
 }
 
 func drive(t *testing.T, side func(*pair) side) *driver {
-	return &driver{T: t, server: licensemanagertest.NewServer(t), side: side}
+	return &driver{T: t, server: awstokenstest.NewServer(t), side: side}
 }
 
 // Do sends a request and keeps the answer.
@@ -122,27 +122,23 @@ func (c *caller) bad(name, code string, in object) {
 	assert.Equal(c, code, api.ErrorCode(), name)
 }
 
-// requests is how often the emulator was asked for an operation.
-func (d *driver) requests(service, operation string) int {
-	if service == "ssooidc" {
-		return d.server.IdentityCenter().Requests(operation)
+// service returns the emulator's controls of a service.
+func (d *driver) service(name string) awstokenstest.Service {
+	switch name {
+	case "licensemanager":
+		return d.server.LicenseManager().Service
+	case "sts":
+		return d.server.STS().Service
 	}
-	return d.server.Requests(operation)
+	return d.server.IdentityCenter().Service
 }
 
-// faults are what the test packages of both services have in common.
-type faults interface {
-	Throttle()
-	Fail(status int)
-	FailUntyped(status int)
-	Refuse(code, message string, members map[string]string)
-	OmitErrorHeader()
+// requests is how often the emulator was asked for an operation.
+func (d *driver) requests(service, operation string) int {
+	return d.service(service).Requests(operation)
 }
 
 // next scripts a fault for the next request.
-func (d *driver) next(service, operation string) faults {
-	if service == "ssooidc" {
-		return d.server.IdentityCenter().Next(1, operation)
-	}
-	return d.server.Next(1, operation)
+func (d *driver) next(service, operation string) awstokenstest.Faults {
+	return d.service(service).Next(1, operation)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
@@ -183,7 +183,7 @@ func (c *caller) applications() {
 	c.bad(create, "InvalidClientException", with(bearer, "clientId", "no ARN"))
 	c.bad(create, "UnsupportedGrantTypeException", with(bearer, "grantType", ssooidc.GrantTypeDeviceCode))
 
-	role := object{"RoleArn": c.server.RoleArn(), "RoleSessionName": "peer", "ProvidedContexts": []object{{
+	role := object{"RoleArn": c.server.LicenseManager().RoleARN(), "RoleSessionName": "peer", "ProvidedContexts": []object{{
 		"ProviderArn": "arn:aws:iam::aws:contextProvider/IdentityCenter", "ContextAssertion": tokens["awsadditionaldetails"].(object)["identitycontext"],
 	}}}
 	c.good("sts/AssumeRole", role)
@@ -211,7 +211,7 @@ func (c *caller) accessPortal() {
 }
 
 func (c *caller) tokens() {
-	mint := object{"ClientToken": "peer-1", "LicenseArn": c.server.LicenseArn(), "RoleArns": []string{c.server.RoleArn()}, "TokenProperties": []string{"a<b&c\u2028"}}
+	mint := object{"ClientToken": "peer-1", "LicenseArn": c.server.LicenseManager().LicenseARN(), "RoleArns": []string{c.server.LicenseManager().RoleARN()}, "TokenProperties": []string{"a<b&c\u2028"}}
 	minted := c.good("licensemanager/CreateToken", mint)
 	again := c.good("licensemanager/CreateToken", mint)
 	assert.Equal(c, minted, again)
@@ -232,7 +232,7 @@ func (c *caller) tokens() {
 	c.bad("licensemanager/DeleteToken", "ResourceNotFoundException", id)
 	c.bad("licensemanager/GetAccessToken", "AccessDeniedException", use)
 
-	web := object{"RoleArn": c.server.RoleArn(), "RoleSessionName": "peer", "WebIdentityToken": access["accesstoken"]}
+	web := object{"RoleArn": c.server.LicenseManager().RoleARN(), "RoleSessionName": "peer", "WebIdentityToken": access["accesstoken"]}
 	keys := c.good("sts/AssumeRoleWithWebIdentity", web)
 	c.bad("sts/AssumeRoleWithWebIdentity", "AccessDenied", with(web, "RoleArn", "arn:aws:iam::111122223333:role/Other"))
 	c.bad("sts/AssumeRoleWithWebIdentity", "InvalidIdentityToken", with(web, "WebIdentityToken", "e30.e30.e30"))
@@ -243,19 +243,19 @@ func (c *caller) tokens() {
 	// A product of a customer has these and nothing else.
 	cfg := c.server.Config()
 	cfg.Credentials = awstokens.StaticCredentials(keys["accesskeyid"].(string), keys["secretaccesskey"].(string), keys["sessiontoken"].(string))
-	c.server.ConsumptionRoleOnly(true)
+	c.server.LicenseManager().ConsumptionRoleOnly(true)
 	product := c.as(cfg)
 	seat := product.good("licensemanager/CheckoutLicense", c.checkout("product", "2"))
-	assert.Equal(c, 2, c.server.SeatsTaken(licensemanagertest.Seats))
+	assert.Equal(c, 2, c.server.LicenseManager().SeatsTaken(awstokenstest.Seats))
 	product.good("licensemanager/CheckInLicense", object{"LicenseConsumptionToken": seat["licenseconsumptiontoken"]})
 	product.bad("licensemanager/ListTokens", "AccessDeniedException", object{})
-	c.server.ConsumptionRoleOnly(false)
+	c.server.LicenseManager().ConsumptionRoleOnly(false)
 }
 
 func (c *caller) checkout(clientToken, seats string) object {
 	return object{
-		"CheckoutType": "PROVISIONAL", "ClientToken": clientToken, "ProductSKU": c.server.ProductSKU(), "KeyFingerprint": c.server.KeyFingerprint(), "NodeId": "<nöde>",
-		"Entitlements": []object{{"Name": licensemanagertest.Seats, "Unit": "Count", "Value": seats}, {"Name": licensemanagertest.Feature, "Unit": "None"}},
+		"CheckoutType": "PROVISIONAL", "ClientToken": clientToken, "ProductSKU": c.server.LicenseManager().ProductSKU(), "KeyFingerprint": c.server.LicenseManager().KeyFingerprint(), "NodeId": "<nöde>",
+		"Entitlements": []object{{"Name": awstokenstest.Seats, "Unit": "Count", "Value": seats}, {"Name": awstokenstest.Feature, "Unit": "None"}},
 	}
 }
 
@@ -266,7 +266,7 @@ func (c *caller) seats() {
 	held := object{"LicenseConsumptionToken": seat["licenseconsumptiontoken"]}
 	c.good("licensemanager/ExtendLicenseConsumption", with(held, "DryRun", true))
 	c.good("licensemanager/ExtendLicenseConsumption", held)
-	usage := c.good("licensemanager/GetLicenseUsage", object{"LicenseArn": c.server.LicenseArn()})
+	usage := c.good("licensemanager/GetLicenseUsage", object{"LicenseArn": c.server.LicenseManager().LicenseARN()})
 	assert.Equal(c, "10", usage["licenseusage"].(object)["entitlementusages"].([]any)[0].(object)["consumedvalue"])
 	c.good("licensemanager/CheckInLicense", held)
 	c.bad("licensemanager/CheckInLicense", "ResourceNotFoundException", held)
@@ -276,8 +276,8 @@ func (c *caller) seats() {
 	c.bad("licensemanager/ExtendLicenseConsumption", "InvalidParameterValueException", forever)
 
 	borrow := object{
-		"ClientToken": "borrow", "LicenseArn": c.server.LicenseArn(), "DigitalSignatureMethod": "JWT_PS384",
-		"Entitlements": []object{{"Name": licensemanagertest.Seats, "Unit": "Count", "Value": "1"}}, "CheckoutMetadata": []object{{"Name": "k", "Value": "é\u2028"}},
+		"ClientToken": "borrow", "LicenseArn": c.server.LicenseManager().LicenseARN(), "DigitalSignatureMethod": "JWT_PS384",
+		"Entitlements": []object{{"Name": awstokenstest.Seats, "Unit": "Count", "Value": "1"}}, "CheckoutMetadata": []object{{"Name": "k", "Value": "é\u2028"}},
 	}
 	c.good("licensemanager/CheckoutBorrowLicense", borrow)
 	c.bad("licensemanager/CheckoutBorrowLicense", "ValidationException", with(borrow, "NodeId", "other"))
@@ -347,11 +347,11 @@ func (c *caller) licenses(other *caller) {
 	c.bad("licensemanager/DeleteGrant", "InvalidParameterValueException", with(grant, "Version", "9"))
 	c.good("licensemanager/DeleteGrant", with(with(grant, "Version", "2"), "StatusReason", "over"))
 	other.bad("licensemanager/ExtendLicenseConsumption", "AccessDeniedException", held)
-	c.server.NotOnboarded(true)
+	c.server.LicenseManager().NotOnboarded(true)
 	other.bad("licensemanager/ListReceivedLicenses", "AccessDeniedException", object{})
-	c.server.NotOnboarded(false)
+	c.server.LicenseManager().NotOnboarded(false)
 	c.bad("licensemanager/DeleteLicense", "ConflictException", with(arn, "SourceVersion", "1"))
-	c.server.DeletionPeriod(time.Hour)
+	c.server.LicenseManager().DeletionPeriod(time.Hour)
 	c.good("licensemanager/DeleteLicense", with(arn, "SourceVersion", "2"))
 }
 
@@ -375,24 +375,24 @@ func (d *driver) faults() {
 	for _, p := range pairs(d.T) {
 		for _, operation := range p.operations {
 			inputs := p.inputs(d.T, operation, 4)
-			script := func(with func(faults), input []byte) {
+			script := func(with func(awstokenstest.Faults), input []byte) {
 				with(d.next(p.name, operation))
 				before := len(d.answers)
 				_, _ = me.call(p.name+"/"+operation, json.RawMessage(input))
 				require.Len(d, d.answers, before+1)
 			}
 			for _, input := range inputs {
-				script(faults.OmitErrorHeader, input)
+				script(awstokenstest.Faults.OmitErrorHeader, input)
 			}
-			script(faults.Throttle, inputs[0])
+			script(awstokenstest.Faults.Throttle, inputs[0])
 			for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable} {
-				script(func(f faults) { f.Fail(status) }, inputs[0])
+				script(func(f awstokenstest.Faults) { f.Fail(status) }, inputs[0])
 			}
 			for _, status := range []int{http.StatusForbidden, http.StatusTooManyRequests, http.StatusBadGateway} {
-				script(func(f faults) { f.FailUntyped(status) }, inputs[0])
+				script(func(f awstokenstest.Faults) { f.FailUntyped(status) }, inputs[0])
 			}
 			for _, code := range strings.Fields(codes[p.name]) {
-				script(func(f faults) {
+				script(func(f awstokenstest.Faults) {
 					f.Refuse(code, "refused <&> é\u2028", map[string]string{"Location": "l", "ErrorCode": "e", "endpoint": "https://example.com", "region": "eu-west-1", "reason": "KMS_x"})
 				}, inputs[0])
 			}

@@ -16,8 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 )
 
 // maxResponseBytes is the clients' limit, far above every honest answer.
@@ -27,27 +27,27 @@ const maxResponseBytes = 64 << 10
 // clients see of each: a key of wire.seen, or what a worker notes. The rates
 // are primes, lest two of them always meet the same request.
 var faults = []struct {
-	script func(*licensemanagertest.Server)
+	script func(*awstokenstest.Server)
 	seen   []string
 }{
-	{func(s *licensemanagertest.Server) { s.OneIn(1999, "").Delay(time.Hour) }, []string{"hang"}},
-	{func(s *licensemanagertest.Server) { s.OneIn(31, "").Delay(time.Millisecond) }, nil}, // more time to cancel in
-	{func(s *licensemanagertest.Server) { s.OneIn(97, "").Cut() }, []string{"closed"}},
-	{func(s *licensemanagertest.Server) { s.OneIn(73, "").LoseAnswer() }, []string{"closed"}},
-	{func(s *licensemanagertest.Server) { s.IdentityCenter().OneIn(29, "CreateToken").Cut() }, []string{"code good after no answer"}},
-	{func(s *licensemanagertest.Server) { s.IdentityCenter().OneIn(31, "CreateToken").LoseAnswer() }, []string{"code spent after no answer"}},
-	{func(s *licensemanagertest.Server) { s.OneIn(29, "").Throttle() },
+	{all(func(s awstokenstest.Service) { s.OneIn(1999, "").Delay(time.Hour) }), []string{"hang"}},
+	{all(func(s awstokenstest.Service) { s.OneIn(31, "").Delay(time.Millisecond) }), nil}, // more time to cancel in
+	{all(func(s awstokenstest.Service) { s.OneIn(97, "").Cut() }), []string{"closed"}},
+	{all(func(s awstokenstest.Service) { s.OneIn(73, "").LoseAnswer() }), []string{"closed"}},
+	{func(s *awstokenstest.Server) { s.IdentityCenter().OneIn(29, "CreateToken").Cut() }, []string{"code good after no answer"}},
+	{func(s *awstokenstest.Server) { s.IdentityCenter().OneIn(31, "CreateToken").LoseAnswer() }, []string{"code spent after no answer"}},
+	{all(func(s awstokenstest.Service) { s.OneIn(29, "").Throttle() }),
 		[]string{"400 RateLimitExceededException", "400 SlowDownException", "429 TooManyRequestsException"}},
-	{func(s *licensemanagertest.Server) { s.OneIn(37, "").Fail(500) }, []string{"500 ServerInternalException", "500 InternalServerException"}},
-	{func(s *licensemanagertest.Server) { s.OneIn(41, "").Fail(503) }, []string{"503 ServerInternalException", "503 InternalServerException"}},
-	{func(s *licensemanagertest.Server) { s.OneIn(43, "").FailUntyped(502) }, []string{"502 text/html"}},
-	{func(s *licensemanagertest.Server) {
+	{all(func(s awstokenstest.Service) { s.OneIn(37, "").Fail(500) }), []string{"500 ServerInternalException", "500 InternalServerException"}},
+	{all(func(s awstokenstest.Service) { s.OneIn(41, "").Fail(503) }), []string{"503 ServerInternalException", "503 InternalServerException"}},
+	{all(func(s awstokenstest.Service) { s.OneIn(43, "").FailUntyped(502) }), []string{"502 text/html"}},
+	{all(func(s awstokenstest.Service) {
 		s.OneIn(47, "").Refuse("RedirectException", "elsewhere", map[string]string{"Location": "https://elsewhere.example.com"})
-	}, []string{"400 RedirectException"}},
-	{func(s *licensemanagertest.Server) {
+	}), []string{"400 RedirectException"}},
+	{func(s *awstokenstest.Server) {
 		s.IdentityCenter().OneIn(37, "CreateToken").Refuse("ExpiredTokenException", "on request", nil)
 	}, []string{"400 ExpiredTokenException"}},
-	{func(s *licensemanagertest.Server) { s.OneIn(3, "DeleteToken").OmitErrorHeader() }, []string{"400 application/x-amz-json-1.1"}},
+	{func(s *awstokenstest.Server) { s.LicenseManager().OneIn(3, "DeleteToken").OmitErrorHeader() }, []string{"400 application/x-amz-json-1.1"}},
 	{answer(53, http.StatusOK, "html", "<html>"+strings.Repeat("?", 1000), nil), []string{"html"}},
 	{answer(59, http.StatusOK, "truncated", `{"Token":"x`, nil), []string{"truncated"}},
 	{answer(61, http.StatusOK, "empty", "", nil), []string{"empty"}},
@@ -55,19 +55,28 @@ var faults = []struct {
 	{answer(71, http.StatusServiceUnavailable, "later", "", http.Header{"Retry-After": {"3600"}}), []string{"later"}},
 	{answer(131, http.StatusOK, "too large", strings.Repeat(" ", 4*maxResponseBytes), nil), []string{"too large"}},
 	{answer(137, http.StatusOK, "cut off", "{", http.Header{"Content-Length": {"1000"}}), []string{"cut off"}},
-	{func(s *licensemanagertest.Server) { s.IdentityCenter().RotateRefreshTokens(true) }, []string{"refresh token rotated"}},
-	{func(s *licensemanagertest.Server) { s.IdentityCenter().OmitIdentityContext(true) }, []string{"no identity context"}},
-	{func(s *licensemanagertest.Server) { s.ChangeTokensOnExtend(true) }, []string{"consumption token changed"}},
-	{func(s *licensemanagertest.Server) { s.ZonelessTimes(true) }, []string{"time without a zone"}},
+	{func(s *awstokenstest.Server) { s.IdentityCenter().RotateRefreshTokens(true) }, []string{"refresh token rotated"}},
+	{func(s *awstokenstest.Server) { s.IdentityCenter().OmitIdentityContext(true) }, []string{"no identity context"}},
+	{func(s *awstokenstest.Server) { s.LicenseManager().ChangeTokensOnExtend(true) }, []string{"consumption token changed"}},
+	{func(s *awstokenstest.Server) { s.LicenseManager().ZonelessTimes(true) }, []string{"time without a zone"}},
+}
+
+// all scripts the same for every service.
+func all(script func(awstokenstest.Service)) func(*awstokenstest.Server) {
+	return func(s *awstokenstest.Server) {
+		script(s.LicenseManager().Service)
+		script(s.IdentityCenter().Service)
+		script(s.STS().Service)
+	}
 }
 
 // oddAnswer is the header that tells such an answer from an honest one.
 const oddAnswer = "X-Soak"
 
-func answer(oneIn, status int, name, body string, header http.Header) func(*licensemanagertest.Server) {
-	all := http.Header{oddAnswer: {name}}
-	maps.Copy(all, header)
-	return func(s *licensemanagertest.Server) { s.OneIn(oneIn, "").Answer(status, all, body) }
+func answer(oneIn, status int, name, body string, header http.Header) func(*awstokenstest.Server) {
+	odd := http.Header{oddAnswer: {name}}
+	maps.Copy(odd, header)
+	return all(func(s awstokenstest.Service) { s.OneIn(oneIn, "").Answer(status, odd, body) })
 }
 
 // process is an emulator in a process of its own. It ends with its input.
@@ -100,12 +109,12 @@ func TestMain(m *testing.M) {
 // serve serves until there are no more questions. The question is of how many
 // ClientTokens to report; if it is of any, the faults end.
 func serve(questions *json.Decoder, answers *json.Encoder) error {
-	s, err := licensemanagertest.Start()
+	s, err := awstokenstest.Start()
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	s.ChangeLicense(s.LicenseArn(), func(l *licensemanager.License) {
+	s.LicenseManager().ChangeLicense(s.LicenseManager().LicenseARN(), func(l *licensemanager.License) {
 		l.Issuer.SignKey = "" // RSA would take a third of the time
 		for i := range l.Entitlements {
 			l.Entitlements[i].MaxCount = nil // an extension whose answer is lost keeps its seat
@@ -125,7 +134,7 @@ func serve(questions *json.Decoder, answers *json.Encoder) error {
 		}
 		r := report{Goroutines: runtime.NumGoroutine(), Heap: liveHeap()}
 		for n := range clientTokens {
-			r.Minted = append(r.Minted, s.Minted(clientToken(n)))
+			r.Minted = append(r.Minted, s.LicenseManager().Minted(clientToken(n)))
 		}
 		err = errors.Join(err, answers.Encode(r))
 	}

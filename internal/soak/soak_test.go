@@ -26,8 +26,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
@@ -53,7 +53,7 @@ type soak struct {
 	*process
 	*wire
 	t        *testing.T
-	emulated *licensemanagertest.Server // not the one that is called, but with the same names and keys
+	emulated *awstokenstest.Server // not the one that is called, but with the same names and keys
 	browser  *http.Client
 
 	calls, clientTokens atomic.Int64
@@ -67,7 +67,7 @@ type soak struct {
 func newSoak(t *testing.T, calls int) *soak {
 	s := &soak{process: startProcess(t), wire: newWire(), t: t, tokenIDs: make([][16]byte, 2*calls), outcomes: map[string]int{}}
 	s.browser = &http.Client{Transport: s.wire}
-	s.emulated = licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+	s.emulated = awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
 	return s
 }
 

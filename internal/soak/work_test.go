@@ -14,8 +14,8 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
@@ -139,8 +139,8 @@ func clientToken(n int) string { return fmt.Sprintf("soak-%d", n) }
 func (w *worker) license() {
 	n := int(w.clientTokens.Add(1)) - 1
 	mint := &licensemanager.CreateTokenInput{
-		ClientToken: clientToken(n), LicenseArn: w.emulated.LicenseArn(),
-		RoleArns: []string{w.emulated.RoleArn()}, TokenProperties: []string{clientToken(n)},
+		ClientToken: clientToken(n), LicenseArn: w.emulated.LicenseManager().LicenseARN(),
+		RoleArns: []string{w.emulated.LicenseManager().RoleARN()}, TokenProperties: []string{clientToken(n)},
 	}
 	if w.oneIn(20) {
 		_, _ = call(w, w.tokens.CreateToken, mint) // and never asks what came of it
@@ -190,7 +190,7 @@ func (w *worker) somePages(ctx context.Context, in *licensemanager.ListTokensInp
 func (w *worker) seat(token awstokens.Secret) {
 	tokens := w.tokens
 	if w.oneIn(10) {
-		creds, err := tokencreds.New(w.config, tokencreds.Token(token), func(o *tokencreds.Options) { o.RoleArn, o.Patience = w.emulated.RoleArn(), -1 })
+		creds, err := tokencreds.New(w.config, tokencreds.Token(token), func(o *tokencreds.Options) { o.RoleArn, o.Patience = w.emulated.LicenseManager().RoleARN(), -1 })
 		if err == nil {
 			tokens, err = tokens.With(func(c *awstokens.Config) { c.Credentials = creds })
 		}
@@ -201,8 +201,8 @@ func (w *worker) seat(token awstokens.Secret) {
 	}
 	seat, ok := until(w, tokens.CheckoutLicense, &licensemanager.CheckoutLicenseInput{
 		CheckoutType: licensemanager.CheckoutTypeProvisional, ClientToken: licensemanager.NewClientToken(),
-		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, 1)},
-		KeyFingerprint: w.emulated.KeyFingerprint(), ProductSKU: w.emulated.ProductSKU(),
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 1)},
+		KeyFingerprint: w.emulated.LicenseManager().KeyFingerprint(), ProductSKU: w.emulated.LicenseManager().ProductSKU(),
 	})
 	if !ok {
 		return

@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/borrow"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 )
 
 // What the service hands out is what Verify takes, until it expires.
 func TestTokenOfTheService(t *testing.T) {
-	server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+	server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
 	client, err := licensemanager.New(server.Config())
 	require.NoError(t, err)
 	out, err := client.CheckoutBorrowLicense(t.Context(), &licensemanager.CheckoutBorrowLicenseInput{
@@ -22,20 +22,20 @@ func TestTokenOfTheService(t *testing.T) {
 		ClientToken:            licensemanager.NewClientToken(),
 		DigitalSignatureMethod: licensemanager.DigitalSignatureMethodJwtPs384,
 		Entitlements: []licensemanager.EntitlementData{
-			licensemanager.Count(licensemanagertest.Seats, 3), licensemanager.Feature(licensemanagertest.Feature),
+			licensemanager.Count(awstokenstest.Seats, 3), licensemanager.Feature(awstokenstest.Feature),
 		},
-		LicenseArn: server.LicenseArn(),
+		LicenseArn: server.LicenseManager().LicenseARN(),
 		NodeId:     "node-1",
 	})
 	require.NoError(t, err)
 
-	verifier, err := borrow.NewVerifier(server.SignKey(), borrow.Options{Now: server.Now})
+	verifier, err := borrow.NewVerifier(server.LicenseManager().SignKey(), borrow.Options{Now: server.Now})
 	require.NoError(t, err)
 	want := borrow.Want{
-		LicenseArn:   server.LicenseArn(),
+		LicenseArn:   server.LicenseManager().LicenseARN(),
 		NodeId:       "node-1",
 		Metadata:     map[string]string{"site": "north"},
-		Entitlements: []borrow.Entitlement{borrow.Count(licensemanagertest.Seats, 3), borrow.Feature(licensemanagertest.Feature)},
+		Entitlements: []borrow.Entitlement{borrow.Count(awstokenstest.Seats, 3), borrow.Feature(awstokenstest.Feature)},
 	}
 	license, err := verifier.Verify(out.SignedToken, want)
 	require.NoError(t, err)

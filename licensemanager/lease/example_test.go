@@ -4,14 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 )
 
 // A program holds a seat for as long as it runs.
 func Example() {
-	server, err := licensemanagertest.Start() // against AWS: package tokencreds
+	server, err := awstokenstest.Start() // against AWS: package tokencreds
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -25,20 +25,20 @@ func Example() {
 
 	ctx := context.Background()
 	seat, err := lease.Acquire(ctx, client, lease.Request{
-		ProductSKU:     server.ProductSKU(),
-		KeyFingerprint: server.KeyFingerprint(), // without it, AWS Marketplace's
-		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, 2)},
+		ProductSKU:     server.LicenseManager().ProductSKU(),
+		KeyFingerprint: server.LicenseManager().KeyFingerprint(), // without it, AWS Marketplace's
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 2)},
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(seat.State(), server.SeatsTaken(licensemanagertest.Seats))
+	fmt.Println(seat.State(), server.LicenseManager().SeatsTaken(awstokenstest.Seats))
 	if err := seat.Close(ctx); err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(seat.State(), server.SeatsTaken(licensemanagertest.Seats))
+	fmt.Println(seat.State(), server.LicenseManager().SeatsTaken(awstokenstest.Seats))
 	// Output:
 	// active 2
 	// closed 0
@@ -46,7 +46,7 @@ func Example() {
 
 // A probe leaves no seat taken, and says why there is none.
 func ExampleCheck() {
-	server, err := licensemanagertest.Start()
+	server, err := awstokenstest.Start()
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -58,9 +58,9 @@ func ExampleCheck() {
 		return
 	}
 	verdict, err := lease.Check(context.Background(), client, lease.Request{
-		ProductSKU:     server.ProductSKU(),
-		KeyFingerprint: server.KeyFingerprint(),
-		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, 11)},
+		ProductSKU:     server.LicenseManager().ProductSKU(),
+		KeyFingerprint: server.LicenseManager().KeyFingerprint(),
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 11)},
 	})
 	fmt.Println(verdict, err != nil)
 	// Output: denied true

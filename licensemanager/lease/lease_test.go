@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
@@ -24,18 +24,19 @@ import (
 // failed call is a failed renewal. In a bubble of synctest it lives through
 // weeks at once, and a goroutine that is left fails the test.
 type service struct {
-	*licensemanagertest.Server
+	*awstokenstest.Server
+	awstokenstest.LicenseManager
 	client *licensemanager.Client
 }
 
 func newService(t *testing.T) *service {
 	t.Helper()
-	server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+	server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
 	cfg := server.Config()
 	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 })
 	client, err := licensemanager.New(cfg)
 	require.NoError(t, err)
-	return &service{server, client}
+	return &service{server, server.LicenseManager(), client}
 }
 
 // seats asks for a number of the license's seats.
@@ -43,11 +44,11 @@ func (s *service) seats(n int64) lease.Request {
 	return lease.Request{
 		ProductSKU:     s.ProductSKU(),
 		KeyFingerprint: s.KeyFingerprint(),
-		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, n)},
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, n)},
 	}
 }
 
-func (s *service) taken() int { return s.SeatsTaken(licensemanagertest.Seats) }
+func (s *service) taken() int { return s.SeatsTaken(awstokenstest.Seats) }
 
 // events collects what a lease reports.
 type events struct {
@@ -136,9 +137,9 @@ func TestRenewalsAreSpread(t *testing.T) {
 // and the grace after it, to the second and not earlier, whether calls fail
 // or hang.
 func TestLostAtTheDocumentedMoment(t *testing.T) {
-	for name, outage := range map[string]func(licensemanagertest.Faults){
-		"refused": licensemanagertest.Faults.Cut,
-		"hanging": func(f licensemanagertest.Faults) { f.Delay(1000 * time.Hour) },
+	for name, outage := range map[string]func(awstokenstest.Faults){
+		"refused": awstokenstest.Faults.Cut,
+		"hanging": func(f awstokenstest.Faults) { f.Delay(1000 * time.Hour) },
 	} {
 		for _, period := range []time.Duration{0, 10 * time.Minute, 3 * time.Hour} {
 			t.Run(name+" "+period.String(), func(t *testing.T) {
@@ -283,11 +284,11 @@ func TestCloseDuringARenewal(t *testing.T) {
 
 // An outage that passes costs no seat: the check-in is repeated.
 func TestCloseSurvivesAnOutage(t *testing.T) {
-	for name, fault := range map[string]func(licensemanagertest.Faults){
-		"cut":       licensemanagertest.Faults.Cut,
-		"5xx":       func(f licensemanagertest.Faults) { f.Fail(http.StatusInternalServerError) },
-		"throttled": licensemanagertest.Faults.Throttle,
-		"hanging":   func(f licensemanagertest.Faults) { f.Delay(1000 * time.Hour) },
+	for name, fault := range map[string]func(awstokenstest.Faults){
+		"cut":       awstokenstest.Faults.Cut,
+		"5xx":       func(f awstokenstest.Faults) { f.Fail(http.StatusInternalServerError) },
+		"throttled": awstokenstest.Faults.Throttle,
+		"hanging":   func(f awstokenstest.Faults) { f.Delay(1000 * time.Hour) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -460,8 +461,8 @@ func TestPartialCheckout(t *testing.T) {
 		l, err := lease.Acquire(t.Context(), s.client, request)
 		require.NoError(t, err)
 		assert.Equal(t, []licensemanager.EntitlementData{licensemanager.Feature("Unheard")}, l.Missing())
-		assert.Equal(t, []licensemanager.EntitlementData{licensemanager.Count(licensemanagertest.Seats, 2)}, l.Granted())
-		assert.Equal(t, s.LicenseArn(), l.LicenseArn())
+		assert.Equal(t, []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 2)}, l.Granted())
+		assert.Equal(t, s.LicenseARN(), l.LicenseArn())
 		require.NoError(t, l.Close(t.Context()))
 		assert.Zero(t, s.taken())
 	})
@@ -505,11 +506,11 @@ func TestRefusalsAreExplained(t *testing.T) {
 		lease.ReasonNoLicense:     func(s *service, r *lease.Request) { r.ProductSKU = "unheard" },
 		lease.ReasonNoEntitlement: func(s *service, r *lease.Request) { r.Entitlements[0].Name = "Unheard" },
 		lease.ReasonWrongUnit: func(s *service, r *lease.Request) {
-			r.Entitlements[0] = licensemanager.Feature(licensemanagertest.Seats)
+			r.Entitlements[0] = licensemanager.Feature(awstokenstest.Seats)
 		},
-		lease.ReasonNotAvailable: func(s *service, r *lease.Request) { s.SuspendLicense(s.LicenseArn()) },
+		lease.ReasonNotAvailable: func(s *service, r *lease.Request) { s.SuspendLicense(s.LicenseARN()) },
 		lease.ReasonExpired: func(s *service, r *lease.Request) {
-			s.ChangeLicense(s.LicenseArn(), func(l *licensemanager.License) {
+			s.ChangeLicense(s.LicenseARN(), func(l *licensemanager.License) {
 				period := licensemanager.Period(time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
 				l.Validity = &period
 			})
@@ -576,14 +577,14 @@ func TestCheck(t *testing.T) {
 		assert.ErrorAs(t, err, &denied)
 		assert.Equal(t, lease.Denied, verdict)
 
-		for name, fault := range map[string]func(licensemanagertest.Faults){
-			"cut":       licensemanagertest.Faults.Cut,
-			"5xx":       func(f licensemanagertest.Faults) { f.Fail(500) },
-			"throttled": licensemanagertest.Faults.Throttle,
-			"no permission": func(f licensemanagertest.Faults) {
+		for name, fault := range map[string]func(awstokenstest.Faults){
+			"cut":       awstokenstest.Faults.Cut,
+			"5xx":       func(f awstokenstest.Faults) { f.Fail(500) },
+			"throttled": awstokenstest.Faults.Throttle,
+			"no permission": func(f awstokenstest.Faults) {
 				f.Refuse("AccessDeniedException", "no identity-based policy allows it", nil)
 			},
-			"other region": func(f licensemanagertest.Faults) { f.Refuse("RedirectException", "", nil) },
+			"other region": func(f awstokenstest.Faults) { f.Refuse("RedirectException", "", nil) },
 		} {
 			fault(s.Next(1, "CheckoutLicense"))
 			verdict, err = lease.Check(t.Context(), s.client, s.seats(1))
@@ -599,11 +600,11 @@ func TestRevokedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
 		minted, err := s.client.CreateToken(t.Context(), &licensemanager.CreateTokenInput{
-			ClientToken: licensemanager.NewClientToken(), LicenseArn: s.LicenseArn(), RoleArns: []string{s.RoleArn()},
+			ClientToken: licensemanager.NewClientToken(), LicenseArn: s.LicenseARN(), RoleArns: []string{s.RoleARN()},
 		})
 		require.NoError(t, err)
 		cfg := s.Config()
-		creds, err := tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) { o.RoleArn = s.RoleArn() })
+		creds, err := tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) { o.RoleArn = s.RoleARN() })
 		require.NoError(t, err)
 		cfg.Credentials = creds
 		product, err := licensemanager.New(cfg)

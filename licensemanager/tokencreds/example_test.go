@@ -4,14 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
 // A product has a refresh token and no AWS account.
 func Example() {
-	server, err := licensemanagertest.Start() // against AWS: Config{Region: the license's home Region}
+	server, err := awstokenstest.Start() // against AWS: Config{Region: the license's home Region}
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -25,8 +25,8 @@ func Example() {
 	}
 	minted, err := seller.CreateToken(ctx, &licensemanager.CreateTokenInput{
 		ClientToken: licensemanager.NewClientToken(),
-		LicenseArn:  server.LicenseArn(),
-		RoleArns:    []string{server.RoleArn()},
+		LicenseArn:  server.LicenseManager().LicenseARN(),
+		RoleArns:    []string{server.LicenseManager().RoleARN()},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -36,7 +36,7 @@ func Example() {
 	// In a product: tokencreds.FromEnv(cfg).
 	cfg := server.Config()
 	creds, err := tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) {
-		o.RoleArn = server.RoleArn()
+		o.RoleArn = server.LicenseManager().RoleARN()
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -48,7 +48,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	out, err := client.GetLicense(ctx, &licensemanager.GetLicenseInput{LicenseArn: server.LicenseArn()})
+	out, err := client.GetLicense(ctx, &licensemanager.GetLicenseInput{LicenseArn: server.LicenseManager().LicenseARN()})
 	if err != nil {
 		fmt.Println(err)
 		return

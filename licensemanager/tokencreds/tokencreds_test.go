@@ -14,20 +14,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
 // mint makes a refresh token that embeds the server's role.
-func mint(t *testing.T, server *licensemanagertest.Server) (token awstokens.Secret, id string) {
+// inProcess makes a server that can be used in a bubble of synctest.
+func inProcess(o *awstokenstest.Options) { o.InProcess = true }
+
+func mint(t *testing.T, server *awstokenstest.Server) (token awstokens.Secret, id string) {
 	t.Helper()
 	client, err := licensemanager.New(server.Config())
 	require.NoError(t, err)
 	out, err := client.CreateToken(context.Background(), &licensemanager.CreateTokenInput{
 		ClientToken:     licensemanager.NewClientToken(),
-		LicenseArn:      server.LicenseArn(),
-		RoleArns:        []string{server.RoleArn()},
+		LicenseArn:      server.LicenseManager().LicenseARN(),
+		RoleArns:        []string{server.LicenseManager().RoleARN()},
 		TokenProperties: []string{"customer=example"},
 	})
 	require.NoError(t, err)
@@ -35,19 +38,19 @@ func mint(t *testing.T, server *licensemanagertest.Server) (token awstokens.Secr
 }
 
 // customer is the configuration of a machine without AWS credentials.
-func customer(server *licensemanagertest.Server) awstokens.Config {
+func customer(server *awstokenstest.Server) awstokens.Config {
 	cfg := server.Config()
 	cfg.Credentials = nil
 	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.BaseDelay = 1 })
 	return cfg
 }
 
-func role(server *licensemanagertest.Server) func(*tokencreds.Options) {
-	return func(o *tokencreds.Options) { o.RoleArn, o.Patience = server.RoleArn(), -1 }
+func role(server *awstokenstest.Server) func(*tokencreds.Options) {
+	return func(o *tokencreds.Options) { o.RoleArn, o.Patience = server.LicenseManager().RoleARN(), -1 }
 }
 
 func TestCredentialsSign(t *testing.T) {
-	server := licensemanagertest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	token, _ := mint(t, server)
 	creds, err := tokencreds.New(customer(server), tokencreds.Token(token), role(server))
 	require.NoError(t, err)
@@ -60,21 +63,21 @@ func TestCredentialsSign(t *testing.T) {
 		_, err = client.ListTokens(context.Background(), nil)
 		require.NoError(t, err)
 	}
-	assert.Equal(t, 1, server.Requests("GetAccessToken"), "credentials are kept")
+	assert.Equal(t, 1, server.LicenseManager().Requests("GetAccessToken"), "credentials are kept")
 
 	server.Advance(50 * time.Minute)
 	_, err = client.ListTokens(context.Background(), nil)
 	require.NoError(t, err)
-	assert.Equal(t, 1, server.Requests("GetAccessToken"), "until they are near their end")
+	assert.Equal(t, 1, server.LicenseManager().Requests("GetAccessToken"), "until they are near their end")
 
 	server.Advance(11 * time.Minute)
 	_, err = client.ListTokens(context.Background(), nil)
 	require.NoError(t, err)
-	assert.Equal(t, 2, server.Requests("GetAccessToken"))
+	assert.Equal(t, 2, server.LicenseManager().Requests("GetAccessToken"))
 }
 
 func TestTokenFile(t *testing.T) {
-	server := licensemanagertest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	token, _ := mint(t, server)
 	for _, text := range []string{"%", "%\n", "\"%\"\n", "  \t\"%\" \r\n"} {
 		path := filepath.Join(t.TempDir(), "license_token")
@@ -99,11 +102,11 @@ func replace(text string, token awstokens.Secret) string {
 }
 
 func TestFromEnv(t *testing.T) {
-	server := licensemanagertest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	token, _ := mint(t, server)
 	path := filepath.Join(t.TempDir(), "license_token")
 	require.NoError(t, os.WriteFile(path, []byte(token.Reveal()), 0o600))
-	t.Setenv("AWS_ROLE_ARN", server.RoleArn())
+	t.Setenv("AWS_ROLE_ARN", server.LicenseManager().RoleARN())
 	t.Setenv("AWS_ROLE_SESSION_NAME", "from-the-environment")
 
 	_, err := tokencreds.FromEnv(customer(server))
@@ -130,7 +133,7 @@ func TestFromEnv(t *testing.T) {
 
 // Options that no call can work with are reported before there is one.
 func TestOptionsAreValidated(t *testing.T) {
-	server := licensemanagertest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	for name, test := range map[string]struct {
 		option string
 		change func(*tokencreds.Options)
@@ -172,7 +175,7 @@ func TestOptionsAreValidated(t *testing.T) {
 // as a shell does it, while many callers ask: none may see an error, and
 // renewals happen one at a time.
 func TestRotatedFile(t *testing.T) {
-	server := licensemanagertest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	token, id := mint(t, server)
 	seller, err := licensemanager.New(server.Config())
 	require.NoError(t, err)
@@ -216,12 +219,12 @@ func TestRotatedFile(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
-	assert.GreaterOrEqual(t, server.Requests("AssumeRoleWithWebIdentity"), 10)
+	assert.GreaterOrEqual(t, server.STS().Requests("AssumeRoleWithWebIdentity"), 10)
 }
 
 func TestErrorsNameTheirStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+		server := awstokenstest.NewServer(t, inProcess)
 		token, id := mint(t, server)
 		retrieve := func(source tokencreds.Source, options ...func(*tokencreds.Options)) error {
 			creds, err := tokencreds.New(customer(server), source, append([]func(*tokencreds.Options){role(server)}, options...)...)
@@ -272,7 +275,7 @@ func TestErrorsNameTheirStep(t *testing.T) {
 // A token that was taken back is told from a service that cannot be asked.
 func TestTokenRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+		server := awstokenstest.NewServer(t, inProcess)
 		token, id := mint(t, server)
 		creds, err := tokencreds.New(customer(server), tokencreds.Token(token), role(server))
 		require.NoError(t, err)
@@ -296,14 +299,14 @@ func TestTokenRefused(t *testing.T) {
 			"ServerInternalException":     false,
 			"UnrecognizedClientException": false,
 		} {
-			server.OneIn(1, "GetAccessToken").Refuse(code, "", nil)
+			server.LicenseManager().OneIn(1, "GetAccessToken").Refuse(code, "", nil)
 			assert.Equal(t, refused, errors.Is(fails(), tokencreds.ErrTokenRefused), code)
 			server.ClearFaults()
 		}
-		server.OneIn(1, "GetAccessToken").Cut()
+		server.LicenseManager().OneIn(1, "GetAccessToken").Cut()
 		assert.NotErrorIs(t, fails(), tokencreds.ErrTokenRefused, "no answer")
 		server.ClearFaults()
-		server.OneIn(1, "AssumeRoleWithWebIdentity").Refuse("AccessDeniedException", "", nil)
+		server.STS().OneIn(1, "AssumeRoleWithWebIdentity").Refuse("AccessDeniedException", "", nil)
 		assert.NotErrorIs(t, fails(), tokencreds.ErrTokenRefused, "another step")
 		server.ClearFaults()
 
@@ -329,17 +332,17 @@ func TestTokenRefused(t *testing.T) {
 // around that; a token that may be half of one is read again.
 func TestRequestsOfAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+		server := awstokenstest.NewServer(t, inProcess)
 		token, _ := mint(t, server)
 		for name, test := range map[string]struct {
-			fault func(licensemanagertest.Faults)
+			fault func(awstokenstest.Faults)
 			sent  int
 		}{
-			"5xx":       {func(f licensemanagertest.Faults) { f.Fail(500) }, 3},
-			"throttled": {licensemanagertest.Faults.Throttle, 3},
-			"cut":       {licensemanagertest.Faults.Cut, 3},
-			"unknown":   {func(f licensemanagertest.Faults) { f.Refuse("UnrecognizedClientException", "", nil) }, 1},
-			"refused":   {func(f licensemanagertest.Faults) { f.Refuse("ValidationException", "", nil) }, 3},
+			"5xx":       {func(f awstokenstest.Faults) { f.Fail(500) }, 3},
+			"throttled": {awstokenstest.Faults.Throttle, 3},
+			"cut":       {awstokenstest.Faults.Cut, 3},
+			"unknown":   {func(f awstokenstest.Faults) { f.Refuse("UnrecognizedClientException", "", nil) }, 1},
+			"refused":   {func(f awstokenstest.Faults) { f.Refuse("ValidationException", "", nil) }, 3},
 		} {
 			read := 0
 			source := func(context.Context) (awstokens.Secret, error) { read++; return token, nil }
@@ -349,11 +352,11 @@ func TestRequestsOfAFailure(t *testing.T) {
 			cfg.Credentials = creds
 			client, err := licensemanager.New(cfg)
 			require.NoError(t, err)
-			test.fault(server.OneIn(1, "GetAccessToken"))
-			before := server.Requests("GetAccessToken")
+			test.fault(server.LicenseManager().OneIn(1, "GetAccessToken"))
+			before := server.LicenseManager().Requests("GetAccessToken")
 			_, err = client.ListTokens(t.Context(), nil)
 			assert.Error(t, err, name)
-			assert.Equal(t, test.sent, server.Requests("GetAccessToken")-before, name)
+			assert.Equal(t, test.sent, server.LicenseManager().Requests("GetAccessToken")-before, name)
 			if name == "refused" {
 				assert.Equal(t, 3, read, name)
 			} else {
@@ -379,21 +382,21 @@ func TestPatience(t *testing.T) {
 	for _, code := range []string{"IDPCommunicationError", "AccessDenied"} {
 		t.Run(code, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+				server := awstokenstest.NewServer(t, inProcess)
 				token, _ := mint(t, server)
-				patient := func(o *tokencreds.Options) { o.RoleArn = server.RoleArn() }
+				patient := func(o *tokencreds.Options) { o.RoleArn = server.LicenseManager().RoleARN() }
 				cfg := customer(server)
 				cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 })
 				creds, err := tokencreds.New(cfg, tokencreds.Token(token), patient)
 				require.NoError(t, err)
 
-				server.Next(4, "AssumeRoleWithWebIdentity").Refuse(code, "not yet", nil)
+				server.STS().Next(4, "AssumeRoleWithWebIdentity").Refuse(code, "not yet", nil)
 				_, err = creds.Retrieve(t.Context())
 				require.NoError(t, err)
-				assert.Equal(t, 5, server.Requests("AssumeRoleWithWebIdentity"))
+				assert.Equal(t, 5, server.STS().Requests("AssumeRoleWithWebIdentity"))
 
 				server.Advance(2 * time.Hour)
-				server.OneIn(1, "AssumeRoleWithWebIdentity").Refuse(code, "not ever", nil)
+				server.STS().OneIn(1, "AssumeRoleWithWebIdentity").Refuse(code, "not ever", nil)
 				start := time.Now()
 				_, err = creds.Retrieve(t.Context())
 				assert.ErrorContains(t, err, "not ever")

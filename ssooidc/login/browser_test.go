@@ -25,9 +25,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 // page is what a browser shows.
@@ -87,9 +87,9 @@ func redirectURI(t testing.TB, address string) (uri, state string) {
 
 // browser starts a server and returns it with options for logging in by a
 // browser.
-func browser(t *testing.T) (*ssooidctest.Server, func(*login.Options)) {
+func browser(t *testing.T) (*awstokenstest.Server, func(*login.Options)) {
 	t.Helper()
-	server := ssooidctest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	store := login.NewMemoryStore()
 	return server, func(o *login.Options) {
 		o.Store, o.Config, o.Flow, o.Prompt, o.Timeout = store, server.Config(), login.FlowBrowser, silent, time.Minute
@@ -152,7 +152,7 @@ func TestBrowserFlow(t *testing.T) {
 	assert.Equal(t, []ssooidc.GrantType{ssooidc.GrantTypeAuthorizationCode, ssooidc.GrantTypeRefreshToken}, r.GrantTypes)
 	_, err = login.Login(t.Context(), session, options, open(newUser(t).decide("approve")), func(o *login.Options) { o.Force = true })
 	require.NoError(t, err)
-	assert.Equal(t, 1, server.Requests("RegisterClient"))
+	assert.Equal(t, 1, server.IdentityCenter().Requests("RegisterClient"))
 }
 
 // Others show a page of success whatever came.
@@ -174,7 +174,7 @@ func TestNoSuccessPageWhenDenied(t *testing.T) {
 func TestNoSuccessPageWhenTheExchangeFails(t *testing.T) {
 	server, options := browser(t)
 	u := newUser(t)
-	server.Next(1, "CreateToken").Refuse("InvalidGrantException", "the code is no good", nil)
+	server.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidGrantException", "the code is no good", nil)
 	_, err := login.Login(t.Context(), session, options, open(u.decide("approve")))
 	var invalid *ssooidc.InvalidGrantException
 	assert.ErrorAs(t, err, &invalid)
@@ -244,14 +244,14 @@ func TestStrayRequestsDoNotEndTheLogin(t *testing.T) {
 
 func TestSecondCallbackChangesNothing(t *testing.T) {
 	server, options := browser(t)
-	server.Next(1, "CreateToken").Delay(300 * time.Millisecond)
+	server.IdentityCenter().Next(1, "CreateToken").Delay(300 * time.Millisecond)
 	u := newUser(t)
 	second := make(chan page, 2)
 	token, err := login.Login(t.Context(), session, options, open(func(address string) error {
 		target, state := redirectURI(t, address)
 		for _, query := range []string{"?error=access_denied", "?code=fake-code"} {
 			go func() {
-				for server.Requests("CreateToken") == 0 {
+				for server.IdentityCenter().Requests("CreateToken") == 0 {
 					time.Sleep(time.Millisecond) // until the first is being exchanged
 				}
 				got, err := visit(http.MethodGet, target+query+"&state="+state, "")
@@ -266,7 +266,7 @@ func TestSecondCallbackChangesNothing(t *testing.T) {
 	for _, got := range []page{<-u.last, <-second, <-second} {
 		assert.Contains(t, got.text, "You are logged in", "which is how the login went")
 	}
-	assert.Equal(t, 1, server.Requests("CreateToken"))
+	assert.Equal(t, 1, server.IdentityCenter().Requests("CreateToken"))
 }
 
 func TestListensOnLoopbackOnly(t *testing.T) {
@@ -345,7 +345,7 @@ func TestClosedBrowser(t *testing.T) {
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.NotErrorIs(t, err, login.ErrTimedOut)
 	// It may have been the page of a client that the endpoint does not know.
-	assert.Equal(t, 2, server.Requests("RegisterClient"))
+	assert.Equal(t, 2, server.IdentityCenter().Requests("RegisterClient"))
 }
 
 // The browser runs on another machine, which nobody listens on.
@@ -389,7 +389,7 @@ func TestAutoFlow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, options := browser(t)
-			server.AutoApprove(true)
+			server.IdentityCenter().AutoApprove(true)
 			stop := errors.New("seen enough")
 			_, err := login.Login(t.Context(), session, options, open(test.open), func(o *login.Options) {
 				o.Flow = login.FlowAuto
@@ -406,8 +406,8 @@ func TestAutoFlow(t *testing.T) {
 // A browser login without a display, over SSH or in a container cannot work.
 func TestAutoFlowOverSSHIsTheDeviceFlow(t *testing.T) {
 	t.Setenv("SSH_CONNECTION", "192.0.2.1 50000 192.0.2.2 22")
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
-		server.AutoApprove(true)
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		server.IdentityCenter().AutoApprove(true)
 		_, err := login.Login(t.Context(), session, options, func(o *login.Options) {
 			o.Flow = login.FlowAuto
 			o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
@@ -436,7 +436,7 @@ func TestBrowserThatStays(t *testing.T) {
 
 func TestRegistrationOfTheOtherFlowIsReplaced(t *testing.T) {
 	server, options := browser(t)
-	server.AutoApprove(true)
+	server.IdentityCenter().AutoApprove(true)
 	device := func(o *login.Options) { o.Flow, o.Force = login.FlowDevice, true }
 	_, err := login.Login(t.Context(), session, options, device)
 	require.NoError(t, err)
@@ -450,12 +450,12 @@ func TestRegistrationOfTheOtherFlowIsReplaced(t *testing.T) {
 	require.NoError(t, err)
 	_, err = login.Login(t.Context(), session, options, device)
 	require.NoError(t, err)
-	assert.Equal(t, 3, server.Requests("RegisterClient"))
+	assert.Equal(t, 3, server.IdentityCenter().Requests("RegisterClient"))
 }
 
 func TestRefusedClientAsksOnceMore(t *testing.T) {
 	server, options := browser(t)
-	server.AutoApprove(true)
+	server.IdentityCenter().AutoApprove(true)
 	opened := 0
 	visitor := func(o *login.Options) {
 		o.Force = true
@@ -467,12 +467,12 @@ func TestRefusedClientAsksOnceMore(t *testing.T) {
 	}
 	_, err := login.Login(t.Context(), session, options, visitor)
 	require.NoError(t, err)
-	server.Next(1, "CreateToken").Refuse("InvalidClientException", "who?", nil)
+	server.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidClientException", "who?", nil)
 	_, err = login.Login(t.Context(), session, options, visitor)
 	require.NoError(t, err)
 	assert.Equal(t, 3, opened)
-	assert.Equal(t, 2, server.Requests("RegisterClient"))
-	server.Next(2, "CreateToken").Refuse("InvalidClientException", "who?", nil)
+	assert.Equal(t, 2, server.IdentityCenter().Requests("RegisterClient"))
+	server.IdentityCenter().Next(2, "CreateToken").Refuse("InvalidClientException", "who?", nil)
 	_, err = login.Login(t.Context(), session, options, visitor)
 	assert.Error(t, err)
 	assert.Equal(t, 5, opened, "and not again")
@@ -482,7 +482,7 @@ func TestRefusedClientAsksOnceMore(t *testing.T) {
 // opened dozens of tabs elsewhere.
 func TestOneBrowserForAll(t *testing.T) {
 	server, options := browser(t)
-	server.AutoApprove(true)
+	server.IdentityCenter().AutoApprove(true)
 	var opened atomic.Int32
 	tokens := make([]*login.Token, 20)
 	var all sync.WaitGroup
@@ -512,7 +512,7 @@ func TestOneBrowserForAllProcesses(t *testing.T) {
 		return
 	}
 	server, _ := browser(t)
-	server.AutoApprove(true)
+	server.IdentityCenter().AutoApprove(true)
 	dir := t.TempDir()
 	var all sync.WaitGroup
 	for range 6 {
@@ -527,7 +527,7 @@ func TestOneBrowserForAllProcesses(t *testing.T) {
 	opened, err := os.ReadFile(filepath.Join(dir, "opened"))
 	require.NoError(t, err)
 	assert.Equal(t, "one\n", string(opened))
-	assert.Equal(t, 1, server.Requests("CreateToken"))
+	assert.Equal(t, 1, server.IdentityCenter().Requests("CreateToken"))
 }
 
 func loginInProcess(t *testing.T, dir string) {
@@ -585,23 +585,27 @@ func TestNoSecretInLogsAndErrors(t *testing.T) {
 			note("refreshToken", token.RefreshToken.Reveal())
 		}
 	}
-	spoils := []func(*ssooidctest.Server){
-		func(*ssooidctest.Server) {},
-		func(s *ssooidctest.Server) { s.Next(1, "CreateToken").Refuse("InvalidGrantException", "bad", nil) },
-		func(s *ssooidctest.Server) { s.Next(1, "CreateToken").LoseAnswer() },
-		func(s *ssooidctest.Server) { s.Next(1, "CreateToken").FailUntyped(http.StatusForbidden) },
+	spoils := []func(*awstokenstest.Server){
+		func(*awstokenstest.Server) {},
+		func(s *awstokenstest.Server) {
+			s.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidGrantException", "bad", nil)
+		},
+		func(s *awstokenstest.Server) { s.IdentityCenter().Next(1, "CreateToken").LoseAnswer() },
+		func(s *awstokenstest.Server) {
+			s.IdentityCenter().Next(1, "CreateToken").FailUntyped(http.StatusForbidden)
+		},
 	}
 	server, options := browser(t)
 	for _, spoil := range spoils {
 		spoil(server)
 		keep(login.Login(t.Context(), session, options, tap, open(newUser(t).decide("approve"))))
 	}
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		for _, spoil := range spoils {
 			spoil(server)
 			keep(login.Login(t.Context(), session, options, tap, after(0, func(code string) error {
 				note("userCode", code)
-				return server.ApproveDevice(code)
+				return server.IdentityCenter().ApproveDevice(code)
 			})))
 		}
 	})

@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 // These tests are named after what users of other tools complain of most. The
@@ -108,7 +108,7 @@ func TestComplaintAnExpiredRegistrationIsReused(t *testing.T) {
 		time.Sleep(time.Second)
 		_, err := provider.RetrieveBearerToken(t.Context())
 		assert.ErrorIs(t, err, ErrRegistrationExpired)
-		assert.Equal(t, 1, server.Requests("CreateToken"))
+		assert.Equal(t, 1, server.IdentityCenter().Requests("CreateToken"))
 
 		change(t, store, func(token *Token) { token.RegistrationExpiresAt = time.Time{} })
 		assert.NotEqual(t, first.AccessToken, get(t, provider), "where nobody knows, the service does")
@@ -117,12 +117,12 @@ func TestComplaintAnExpiredRegistrationIsReused(t *testing.T) {
 
 func TestComplaintTheRefreshTokenIsLostOnARecoverableError(t *testing.T) {
 	for name, fault := range map[string]func(*testing.T, *service){
-		"500":       func(_ *testing.T, s *service) { s.OneIn(1, "CreateToken").Fail(500) },
-		"503":       func(_ *testing.T, s *service) { s.OneIn(1, "CreateToken").FailUntyped(503) },
-		"throttled": func(_ *testing.T, s *service) { s.OneIn(1, "CreateToken").Throttle() },
-		"network":   func(_ *testing.T, s *service) { s.OneIn(1, "CreateToken").Cut() },
-		"nonsense":  func(_ *testing.T, s *service) { s.OneIn(1, "CreateToken").Answer(200, nil, "<html>") },
-		"too slow":  func(_ *testing.T, s *service) { s.OneIn(1, "CreateToken").Delay(time.Hour) },
+		"500":       func(_ *testing.T, s *service) { s.IdentityCenter().OneIn(1, "CreateToken").Fail(500) },
+		"503":       func(_ *testing.T, s *service) { s.IdentityCenter().OneIn(1, "CreateToken").FailUntyped(503) },
+		"throttled": func(_ *testing.T, s *service) { s.IdentityCenter().OneIn(1, "CreateToken").Throttle() },
+		"network":   func(_ *testing.T, s *service) { s.IdentityCenter().OneIn(1, "CreateToken").Cut() },
+		"nonsense":  func(_ *testing.T, s *service) { s.IdentityCenter().OneIn(1, "CreateToken").Answer(200, nil, "<html>") },
+		"too slow":  func(_ *testing.T, s *service) { s.IdentityCenter().OneIn(1, "CreateToken").Delay(time.Hour) },
 		"corrupt file": func(t *testing.T, s *service) {
 			require.NoError(t, os.WriteFile(s.files.TokenPath(mySSO), []byte("{"), 0o600))
 		},
@@ -169,7 +169,7 @@ func TestComplaintTheRefreshTokenIsLostOnARecoverableError(t *testing.T) {
 
 // service is the service and the files of its session.
 type service struct {
-	*ssooidctest.Server
+	*awstokenstest.Server
 	files *FileStore
 }
 
@@ -206,15 +206,15 @@ func TestComplaintSecretsArePastedWithDebugLogs(t *testing.T) {
 		secrets := []awstokens.Secret{first.AccessToken, first.RefreshToken, first.ClientSecret}
 		for _, fault := range []func(){
 			func() {},
-			func() { server.Next(1, "CreateToken").Fail(500) },
+			func() { server.IdentityCenter().Next(1, "CreateToken").Fail(500) },
 			func() {
-				server.Next(1, "CreateToken").Answer(400, nil, fmt.Sprintf(`{"error": "invalid_scope", "error_description": "%s"}`, load(t, store).RefreshToken.Reveal()))
+				server.IdentityCenter().Next(1, "CreateToken").Answer(400, nil, fmt.Sprintf(`{"error": "invalid_scope", "error_description": "%s"}`, load(t, store).RefreshToken.Reveal()))
 			},
 			func() {
-				server.Next(1, "CreateToken").Answer(500, nil, "<p>"+load(t, store).ClientSecret.Reveal())
+				server.IdentityCenter().Next(1, "CreateToken").Answer(500, nil, "<p>"+load(t, store).ClientSecret.Reveal())
 			},
 			func() {
-				server.Next(1, "CreateToken").Refuse("InvalidGrantException", "used: "+load(t, store).RefreshToken.Reveal(), nil)
+				server.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidGrantException", "used: "+load(t, store).RefreshToken.Reveal(), nil)
 			},
 			func() {
 				token, err := os.ReadFile(store.TokenPath(mySSO))
@@ -253,14 +253,14 @@ func TestComplaintTheSessionIsLost(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, seed))
 		provider, reported := newProvider(t, server, store)
 		faults := []func(){
-			func() { server.Next(1, "CreateToken").Fail(500) },
-			func() { server.Next(4, "CreateToken").FailUntyped(503) },
-			func() { server.Next(1, "CreateToken").Throttle() },
-			func() { server.Next(2, "CreateToken").Cut() },
-			func() { server.Next(1, "CreateToken").Delay(45 * time.Second) },
-			func() { server.Next(1, "CreateToken").Delay(2 * time.Minute) }, // given up before it has an effect
+			func() { server.IdentityCenter().Next(1, "CreateToken").Fail(500) },
+			func() { server.IdentityCenter().Next(4, "CreateToken").FailUntyped(503) },
+			func() { server.IdentityCenter().Next(1, "CreateToken").Throttle() },
+			func() { server.IdentityCenter().Next(2, "CreateToken").Cut() },
+			func() { server.IdentityCenter().Next(1, "CreateToken").Delay(45 * time.Second) },
+			func() { server.IdentityCenter().Next(1, "CreateToken").Delay(2 * time.Minute) }, // given up before it has an effect
 			func() {
-				server.Next(1, "CreateToken").Refuse("InvalidGrantException", "only for a moment", nil)
+				server.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidGrantException", "only for a moment", nil)
 			},
 			func() { store.locks.set(errFull) },
 			func() { store.loads.set(errFull) },
@@ -309,6 +309,6 @@ func TestComplaintTheSessionIsLost(t *testing.T) {
 		assert.NotZero(t, failed)
 		assert.NotZero(t, served)
 		assert.NotZero(t, unsaved)
-		t.Logf("%d times no token, %d times one in spite of the fault, %d reports, %d requests", failed, served, unsaved, server.Requests("CreateToken"))
+		t.Logf("%d times no token, %d times one in spite of the fault, %d reports, %d requests", failed, served, unsaved, server.IdentityCenter().Requests("CreateToken"))
 	})
 }

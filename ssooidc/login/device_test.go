@@ -13,10 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 var session = login.Session{Name: "test", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"}
@@ -36,12 +35,12 @@ var silent = promptFunc(func(ctx context.Context, _ login.Request, _ func(string
 
 // device runs a test in a bubble, with a server and options for logging in by
 // device, without a retry within a poll.
-func device(t *testing.T, test func(*testing.T, *ssooidctest.Server, func(*login.Options))) {
+func device(t *testing.T, test func(*testing.T, *awstokenstest.Server, func(*login.Options))) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
+		server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
 		store := login.NewMemoryStore()
-		test(t, server.IdentityCenter(), func(o *login.Options) {
+		test(t, server, func(o *login.Options) {
 			o.Store, o.Config, o.Flow, o.Prompt = store, server.Config(), login.FlowDevice, silent
 			o.Config.Region = "ap-south-1" // of the rest of the program
 			o.Config.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 })
@@ -64,7 +63,7 @@ func after(d time.Duration, answer func(userCode string) error) func(*login.Opti
 }
 
 func TestDeviceFlow(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		var shown login.Request
 		var ends time.Time
 		start := time.Now()
@@ -75,7 +74,7 @@ func TestDeviceFlow(t *testing.T) {
 				ends, _ = ctx.Deadline()
 				assert.Nil(t, paste)
 				time.Sleep(89500 * time.Millisecond)
-				assert.NoError(t, server.ApproveDevice(r.UserCode.Reveal()))
+				assert.NoError(t, server.IdentityCenter().ApproveDevice(r.UserCode.Reveal()))
 				<-ctx.Done()
 				return nil
 			})
@@ -95,23 +94,23 @@ func TestDeviceFlow(t *testing.T) {
 		assert.NotEmpty(t, token.AccessToken)
 		assert.NotEmpty(t, token.RefreshToken)
 		assert.WithinDuration(t, start.Add(90*24*time.Hour), token.RegistrationExpiresAt, time.Second)
-		assert.Equal(t, 90, server.Requests("CreateToken"))
+		assert.Equal(t, 90, server.IdentityCenter().Requests("CreateToken"))
 
 		again, err := login.Login(t.Context(), session, options)
 		require.NoError(t, err)
 		assert.Equal(t, token.AccessToken, again.AccessToken, "nobody is asked twice")
-		forced, err := login.Login(t.Context(), session, options, after(time.Second, server.ApproveDevice), func(o *login.Options) { o.Force = true })
+		forced, err := login.Login(t.Context(), session, options, after(time.Second, server.IdentityCenter().ApproveDevice), func(o *login.Options) { o.Force = true })
 		require.NoError(t, err)
 		assert.NotEqual(t, token.AccessToken, forced.AccessToken)
-		assert.Equal(t, 1, server.Requests("RegisterClient"), "one registration serves both")
+		assert.Equal(t, 1, server.IdentityCenter().Requests("RegisterClient"), "one registration serves both")
 	})
 }
 
 // The user gives up just when the answer with the token is there. The code is
 // used up, so the token is kept.
 func TestTokenIsKeptWhenTheContextEndsWithTheAnswer(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
-		server.AutoApprove(true)
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		server.IdentityCenter().AutoApprove(true)
 		ctx, cancel := context.WithCancel(t.Context())
 		token, err := login.Login(ctx, session, options, func(o *login.Options) {
 			o.Config.HTTPClient = endsWithTheToken{o.Config.HTTPClient, cancel}
@@ -139,22 +138,22 @@ func (e endsWithTheToken) Do(req *http.Request) (*http.Response, error) {
 
 // A poll that is told to slow down waits 5 seconds more from then on.
 func TestSlowDownIsForGood(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
-		server.Next(2, "CreateToken").Refuse("SlowDownException", "too fast", nil)
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		server.IdentityCenter().Next(2, "CreateToken").Refuse("SlowDownException", "too fast", nil)
 		start := time.Now()
-		_, err := login.Login(t.Context(), session, options, after(20*time.Second, server.ApproveDevice))
+		_, err := login.Login(t.Context(), session, options, after(20*time.Second, server.IdentityCenter().ApproveDevice))
 		require.NoError(t, err)
 		// Polls at 1, 7 (6 more), 18 (11 more), 29.
 		assert.Equal(t, 29*time.Second, time.Since(start))
-		assert.Equal(t, 4, server.Requests("CreateToken"))
+		assert.Equal(t, 4, server.IdentityCenter().Requests("CreateToken"))
 	})
 }
 
 func TestNoIntervalIsFiveSeconds(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
-		server.Next(1, "StartDeviceAuthorization").Answer(http.StatusOK, nil,
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		server.IdentityCenter().Next(1, "StartDeviceAuthorization").Answer(http.StatusOK, nil,
 			`{"deviceCode":"fake-device-code","userCode":"FAKE-CODE","verificationUri":"https://device.example/","expiresIn":12}`)
-		server.Next(9, "CreateToken").Refuse("AuthorizationPendingException", "not yet", nil)
+		server.IdentityCenter().Next(9, "CreateToken").Refuse("AuthorizationPendingException", "not yet", nil)
 		var url string
 		_, err := login.Login(t.Context(), session, options, func(o *login.Options) {
 			o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
@@ -163,35 +162,35 @@ func TestNoIntervalIsFiveSeconds(t *testing.T) {
 			})
 		})
 		assert.ErrorIs(t, err, login.ErrTimedOut)
-		assert.Equal(t, 2, server.Requests("CreateToken"), "after 5 and 10 seconds of 12")
+		assert.Equal(t, 2, server.IdentityCenter().Requests("CreateToken"), "after 5 and 10 seconds of 12")
 		assert.Equal(t, "https://device.example/", url, "any host will do")
 	})
 }
 
 func TestFaultsDoNotEndThePolling(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
-		server.Next(1, "CreateToken").Fail(http.StatusInternalServerError)
-		server.Next(1, "CreateToken").FailUntyped(http.StatusBadGateway)
-		server.Next(1, "CreateToken").FailUntyped(http.StatusTooManyRequests)
-		server.Next(1, "CreateToken").Cut()
-		server.Next(1, "CreateToken").LoseAnswer()
-		_, err := login.Login(t.Context(), session, options, after(6*time.Second, server.ApproveDevice))
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		server.IdentityCenter().Next(1, "CreateToken").Fail(http.StatusInternalServerError)
+		server.IdentityCenter().Next(1, "CreateToken").FailUntyped(http.StatusBadGateway)
+		server.IdentityCenter().Next(1, "CreateToken").FailUntyped(http.StatusTooManyRequests)
+		server.IdentityCenter().Next(1, "CreateToken").Cut()
+		server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
+		_, err := login.Login(t.Context(), session, options, after(6*time.Second, server.IdentityCenter().ApproveDevice))
 		assert.NoError(t, err)
 	})
 }
 
 // An authorization_pending that only the body names has killed other pollers.
 func TestPendingWithoutErrorHeaderDoesNotEndThePolling(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
-		server.Next(3, "CreateToken").OmitErrorHeader()
-		_, err := login.Login(t.Context(), session, options, after(4*time.Second, server.ApproveDevice))
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		server.IdentityCenter().Next(3, "CreateToken").OmitErrorHeader()
+		_, err := login.Login(t.Context(), session, options, after(4*time.Second, server.IdentityCenter().ApproveDevice))
 		assert.NoError(t, err)
 	})
 }
 
 func TestDeviceDenied(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
-		_, err := login.Login(t.Context(), session, options, after(time.Second, server.DenyDevice))
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		_, err := login.Login(t.Context(), session, options, after(time.Second, server.IdentityCenter().DenyDevice))
 		assert.ErrorIs(t, err, login.ErrDenied)
 		var denied *ssooidc.AccessDeniedException
 		assert.ErrorAs(t, err, &denied)
@@ -203,13 +202,13 @@ func TestDeviceDenied(t *testing.T) {
 }
 
 func TestDeviceCodeExpires(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		start := time.Now()
 		_, err := login.Login(t.Context(), session, options, func(o *login.Options) { o.Timeout = time.Hour })
 		assert.ErrorIs(t, err, login.ErrTimedOut)
 		assert.Equal(t, 10*time.Minute, time.Since(start))
 
-		server.Next(1, "CreateToken").Refuse("ExpiredTokenException", "the code has expired", nil)
+		server.IdentityCenter().Next(1, "CreateToken").Refuse("ExpiredTokenException", "the code has expired", nil)
 		_, err = login.Login(t.Context(), session, options)
 		assert.ErrorIs(t, err, login.ErrTimedOut, "by the server's clock")
 		var expired *ssooidc.ExpiredTokenException
@@ -218,13 +217,13 @@ func TestDeviceCodeExpires(t *testing.T) {
 }
 
 func TestLoginIsBoundedByTimeoutAndContext(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		start := time.Now()
 		_, err := login.Login(t.Context(), session, options, func(o *login.Options) { o.Timeout = 2500 * time.Millisecond })
 		assert.ErrorIs(t, err, login.ErrTimedOut)
 		assert.Equal(t, 2500*time.Millisecond, time.Since(start))
 
-		server.OneIn(1, "CreateToken").FailUntyped(http.StatusBadGateway)
+		server.IdentityCenter().OneIn(1, "CreateToken").FailUntyped(http.StatusBadGateway)
 		_, err = login.Login(t.Context(), session, options, func(o *login.Options) { o.Timeout = 2500 * time.Millisecond })
 		assert.ErrorIs(t, err, login.ErrTimedOut)
 		assert.ErrorContains(t, err, "502", "what kept it from ending well is not lost")
@@ -238,7 +237,7 @@ func TestLoginIsBoundedByTimeoutAndContext(t *testing.T) {
 }
 
 func TestPromptThatFailsEndsTheLogin(t *testing.T) {
-	device(t, func(t *testing.T, _ *ssooidctest.Server, options func(*login.Options)) {
+	device(t, func(t *testing.T, _ *awstokenstest.Server, options func(*login.Options)) {
 		gone := errors.New("the window was closed")
 		_, err := login.Login(t.Context(), session, options, after(time.Second, func(string) error { return gone }))
 		assert.ErrorIs(t, err, gone)
@@ -247,25 +246,25 @@ func TestPromptThatFailsEndsTheLogin(t *testing.T) {
 
 // An expired registration that is reused fails only after the user approved.
 func TestRegistrationIsRenewedBeforeTheUserIsAsked(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
-		approve := after(time.Second, server.ApproveDevice)
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		approve := after(time.Second, server.IdentityCenter().ApproveDevice)
 		_, err := login.Login(t.Context(), session, options, approve)
 		require.NoError(t, err)
 		server.Advance(89*24*time.Hour - time.Minute)
 		_, err = login.Login(t.Context(), session, options, approve)
 		require.NoError(t, err)
-		assert.Equal(t, 1, server.Requests("RegisterClient"), "it lasts for another day")
+		assert.Equal(t, 1, server.IdentityCenter().Requests("RegisterClient"), "it lasts for another day")
 
 		server.Advance(2 * time.Hour) // both the token and that day are over
 		token, err := login.Login(t.Context(), session, options, approve)
 		require.NoError(t, err)
-		assert.Equal(t, 2, server.Requests("RegisterClient"))
+		assert.Equal(t, 2, server.IdentityCenter().Requests("RegisterClient"))
 		assert.WithinDuration(t, server.Now().Add(90*24*time.Hour), token.RegistrationExpiresAt, time.Minute)
 	})
 }
 
 func TestForgottenRegistrationIsRenewedOnce(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		var o login.Options
 		options(&o)
 		forgotten := &login.Registration{
@@ -276,25 +275,25 @@ func TestForgottenRegistrationIsRenewedOnce(t *testing.T) {
 		asked := 0
 		token, err := login.Login(t.Context(), session, options, after(time.Second, func(code string) error {
 			asked++
-			return server.ApproveDevice(code)
+			return server.IdentityCenter().ApproveDevice(code)
 		}))
 		require.NoError(t, err)
 		assert.NotEqual(t, "forgotten", token.ClientID)
 		assert.Equal(t, 1, asked)
 
-		server.Next(9, "StartDeviceAuthorization").Refuse("InvalidClientException", "who?", nil)
+		server.IdentityCenter().Next(9, "StartDeviceAuthorization").Refuse("InvalidClientException", "who?", nil)
 		_, err = login.Login(t.Context(), session, options, func(o *login.Options) { o.Force = true })
 		var invalid *ssooidc.InvalidClientException
 		assert.ErrorAs(t, err, &invalid)
-		assert.Equal(t, 4, server.Requests("StartDeviceAuthorization"), "each login tried the old client and a new one")
+		assert.Equal(t, 4, server.IdentityCenter().Requests("StartDeviceAuthorization"), "each login tried the old client and a new one")
 	})
 }
 
 // The start URL of another Region's instance is a bare invalid_request or
 // invalid_grant elsewhere.
 func TestWrongRegionIsNamed(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
-		server.Next(1, "StartDeviceAuthorization").Refuse("InvalidRequestRegionException", "not here", map[string]string{"region": "eu-west-1"})
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		server.IdentityCenter().Next(1, "StartDeviceAuthorization").Refuse("InvalidRequestRegionException", "not here", map[string]string{"region": "eu-west-1"})
 		_, err := login.Login(t.Context(), session, options)
 		assert.ErrorIs(t, err, login.ErrWrongRegion)
 		assert.ErrorContains(t, err, "eu-west-1")
@@ -336,10 +335,10 @@ func TestLoginThatCannotBegin(t *testing.T) {
 // A store that cannot keep the registration ends the login before anybody is
 // asked.
 func TestStoreThatCannotBeWritten(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		_, err := login.Login(t.Context(), session, options, func(o *login.Options) { o.Store = readOnly{o.Store} })
 		assert.ErrorIs(t, err, errReadOnly)
-		assert.Zero(t, server.Requests("StartDeviceAuthorization"))
+		assert.Zero(t, server.IdentityCenter().Requests("StartDeviceAuthorization"))
 	})
 }
 
@@ -352,14 +351,14 @@ func (readOnly) SaveRegistration(context.Context, login.Session, *login.Registra
 }
 
 func TestDeviceScopes(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		var o login.Options
 		options(&o)
 		narrow := &login.Registration{
 			ClientID: "narrow", ClientSecret: "fake-client-secret", ExpiresAt: time.Now().Add(80 * 24 * time.Hour), Scopes: []string{"other:scope"},
 		}
 		require.NoError(t, o.Store.SaveRegistration(t.Context(), session, narrow))
-		_, err := login.Login(t.Context(), session, options, after(time.Second, server.ApproveDevice))
+		_, err := login.Login(t.Context(), session, options, after(time.Second, server.IdentityCenter().ApproveDevice))
 		require.NoError(t, err)
 		r, err := o.Store.LoadRegistration(t.Context(), session)
 		require.NoError(t, err)

@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 // endSession does at the portal what another program's logout does.
-func endSession(t *testing.T, server *ssooidctest.Server, token *Token) {
+func endSession(t *testing.T, server *awstokenstest.Server, token *Token) {
 	t.Helper()
 	client, err := portal.New(server.Config())
 	require.NoError(t, err)
@@ -49,10 +49,10 @@ func TestASessionThatWasEndedElsewhere(t *testing.T) {
 				assertMustLogIn(t, err)
 				assert.False(t, load(t, store).ExpiresAt.After(server.Now()))
 
-				asked := server.Requests("StartDeviceAuthorization")
+				asked := server.IdentityCenter().Requests("StartDeviceAuthorization")
 				next, err := Login(t.Context(), mySSO, func(o *Options) { o.Store, o.Config, o.Flow, o.Prompt = store, server.Config(), FlowDevice, mute{} })
 				require.NoError(t, err)
-				assert.Equal(t, asked+1, server.Requests("StartDeviceAuthorization"))
+				assert.Equal(t, asked+1, server.IdentityCenter().Requests("StartDeviceAuthorization"))
 				_, err = creds.Retrieve(t.Context())
 				require.NoError(t, err)
 				assert.Equal(t, next.AccessToken, get(t, provider))
@@ -109,10 +109,10 @@ func TestADiscardedTokenIsReplacedByTheStores(t *testing.T) {
 		provider, _ := newProvider(t, server, store)
 		assert.Equal(t, old.AccessToken, get(t, provider))
 		next := logIn(t, server, store)
-		asked := server.Requests("CreateToken")
+		asked := server.IdentityCenter().Requests("CreateToken")
 		provider.Discard(old.AccessToken)
 		assert.Equal(t, next.AccessToken, get(t, provider))
-		assert.Equal(t, asked, server.Requests("CreateToken"))
+		assert.Equal(t, asked, server.IdentityCenter().Requests("CreateToken"))
 	})
 }
 
@@ -123,7 +123,7 @@ func TestADiscardedTokenThatCannotBeRefreshedNow(t *testing.T) {
 		token := logIn(t, server, store)
 		provider, _ := newProvider(t, server, store)
 		provider.Discard(get(t, provider))
-		server.Next(9, "CreateToken").Fail(500)
+		server.IdentityCenter().Next(9, "CreateToken").Fail(500)
 		_, err := provider.RetrieveBearerToken(t.Context())
 		var failure *Error
 		require.ErrorAs(t, err, &failure)

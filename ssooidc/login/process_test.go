@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 )
 
 // What the processes of these tests are told in their environment.
@@ -115,11 +115,11 @@ func taskRefresh(t *testing.T, store *FileStore) {
 }
 
 // expiredToken starts a service and logs in; the token has expired.
-func expiredToken(t *testing.T) (*ssooidctest.Server, *FileStore) {
+func expiredToken(t *testing.T) (*awstokenstest.Server, *FileStore) {
 	t.Helper()
-	server, store := ssooidctest.NewServer(t), newFiles(t)
-	server.AutoApprove(true)
-	server.RotateRefreshTokens(true)
+	server, store := awstokenstest.NewServer(t), newFiles(t)
+	server.IdentityCenter().AutoApprove(true)
+	server.IdentityCenter().RotateRefreshTokens(true)
 	logIn(t, server, store)
 	change(t, store, func(token *Token) { token.ExpiresAt = moment })
 	return server, store
@@ -144,18 +144,18 @@ func TestComplaintTwoProcessesRefreshAtOnceAndLoseTheSession(t *testing.T) {
 		assert.Equal(t, load(t, store).AccessToken.Reveal(), line, "all get the new token")
 		assert.NoError(t, p.Wait())
 	}
-	assert.Equal(t, 2, server.Requests("CreateToken"), "one login, one refresh")
+	assert.Equal(t, 2, server.IdentityCenter().Requests("CreateToken"), "one login, one refresh")
 	assert.True(t, load(t, store).ExpiresAt.After(time.Now()))
 }
 
 func TestTheNextTakesOverFromAProcessThatWasKilled(t *testing.T) {
 	server, store := expiredToken(t)
-	server.Next(1, "CreateToken").Delay(time.Hour)
+	server.IdentityCenter().Next(1, "CreateToken").Delay(time.Hour)
 	holder := start(t, "refresh", store, server.URL())
 	require.Equal(t, "ready", holder.line(t))
 	_, err := io.WriteString(holder.stdin, "\n")
 	require.NoError(t, err)
-	eventually(t, func() bool { return server.Requests("CreateToken") == 2 })
+	eventually(t, func() bool { return server.IdentityCenter().Requests("CreateToken") == 2 })
 
 	provider, err := NewProvider(mySSO, func(o *ProviderOptions) { o.Store, o.Config = store, server.Config() })
 	require.NoError(t, err)
@@ -171,7 +171,7 @@ func TestTheNextTakesOverFromAProcessThatWasKilled(t *testing.T) {
 	token := <-got
 	assert.Less(t, time.Since(killed), time.Second)
 	assert.Equal(t, load(t, store).AccessToken, token)
-	assert.Equal(t, 3, server.Requests("CreateToken"))
+	assert.Equal(t, 3, server.IdentityCenter().Requests("CreateToken"))
 }
 
 func eventually(t *testing.T, condition func() bool) {

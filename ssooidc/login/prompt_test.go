@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 var deviceRequest = login.Request{
@@ -154,7 +154,7 @@ func TestNoSecretInProcessArguments(t *testing.T) {
 		t.Skip("no shell")
 	}
 	server, options := browser(t)
-	server.AutoApprove(true)
+	server.IdentityCenter().AutoApprove(true)
 	var verifier, code string
 	token, err := login.Login(t.Context(), session, options, watchExchange(&verifier, &code), open(login.OpenBrowser), func(o *login.Options) {
 		o.Prompt = promptFunc(func(ctx context.Context, r login.Request, _ func(string) error) error {
@@ -175,9 +175,9 @@ func TestNoSecretInProcessArguments(t *testing.T) {
 }
 
 func TestLogout(t *testing.T) {
-	device(t, func(t *testing.T, server *ssooidctest.Server, options func(*login.Options)) {
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		require.NoError(t, login.Logout(t.Context(), session, options), "there is nothing to do")
-		token, err := login.Login(t.Context(), session, options, after(0, server.ApproveDevice))
+		token, err := login.Login(t.Context(), session, options, after(0, server.IdentityCenter().ApproveDevice))
 		require.NoError(t, err)
 		var o login.Options
 		options(&o)
@@ -187,13 +187,13 @@ func TestLogout(t *testing.T) {
 		assert.ErrorIs(t, err, login.ErrNotFound)
 		_, err = o.Store.LoadRegistration(t.Context(), session)
 		assert.NoError(t, err, "it serves the next login")
-		assert.Equal(t, 1, server.Requests("Logout"))
+		assert.Equal(t, 1, server.IdentityCenter().Requests("Logout"))
 
 		require.NoError(t, o.Store.SaveToken(t.Context(), session, token))
 		assert.NoError(t, login.Logout(t.Context(), session, options), "the session has ended already")
 
 		require.NoError(t, o.Store.SaveToken(t.Context(), session, token))
-		server.Next(1, "Logout").Cut()
+		server.IdentityCenter().Next(1, "Logout").Cut()
 		assert.Error(t, login.Logout(t.Context(), session, options))
 		_, err = o.Store.LoadToken(t.Context(), session)
 		assert.ErrorIs(t, err, login.ErrNotFound, "forgotten all the same")

@@ -18,27 +18,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/internal/emulator"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 // tokenLife is that of the fake service's access tokens.
 const tokenLife = time.Hour
 
-// newService starts a service without a network, for a bubble of synctest,
-// that rotates refresh tokens.
-func newService(t *testing.T) *ssooidctest.Server {
+// newService starts a service in process, for a bubble of synctest, that rotates refresh tokens.
+func newService(t *testing.T) *awstokenstest.Server {
 	t.Helper()
-	e, err := emulator.New(emulator.Options{Behavior: emulator.Behavior{AutoApprove: true, RotateRefreshTokens: true}})
-	require.NoError(t, err)
-	e.ServeInProcess("")
-	t.Cleanup(func() { _ = e.Close() })
-	return ssooidctest.Of(e)
+	server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
+	server.IdentityCenter().AutoApprove(true)
+	server.IdentityCenter().RotateRefreshTokens(true)
+	return server
 }
 
 // logIn saves a token of the service and returns it.
-func logIn(t *testing.T, server *ssooidctest.Server, store Store) *Token {
+func logIn(t *testing.T, server *awstokenstest.Server, store Store) *Token {
 	t.Helper()
 	client, err := ssooidc.New(server.Config())
 	require.NoError(t, err)
@@ -101,7 +98,7 @@ func (r *reports) take() []error {
 	return errs
 }
 
-func newProvider(t *testing.T, server *ssooidctest.Server, store Store) (*Provider, *reports) {
+func newProvider(t *testing.T, server *awstokenstest.Server, store Store) (*Provider, *reports) {
 	t.Helper()
 	var r reports
 	provider, err := NewProvider(mySSO, func(o *ProviderOptions) {
@@ -130,7 +127,7 @@ func TestATokensLife(t *testing.T) {
 		assert.Equal(t, first.AccessToken, get(t, provider))
 		time.Sleep(tokenLife - earlyWindow)
 		assert.Equal(t, first.AccessToken, get(t, provider))
-		require.Equal(t, 1, server.Requests("CreateToken"))
+		require.Equal(t, 1, server.IdentityCenter().Requests("CreateToken"))
 
 		time.Sleep(time.Second)
 		second := get(t, provider)
@@ -144,7 +141,7 @@ func TestATokensLife(t *testing.T) {
 		assert.Equal(t, first.RegistrationExpiresAt, saved.RegistrationExpiresAt)
 		time.Sleep(tokenLife + time.Hour)
 		assert.NotEqual(t, second, get(t, provider))
-		assert.Equal(t, 3, server.Requests("CreateToken"))
+		assert.Equal(t, 3, server.IdentityCenter().Requests("CreateToken"))
 		assert.Empty(t, reported.take())
 	})
 }
@@ -160,7 +157,7 @@ func withMember(t *testing.T, token *Token, member string) []byte {
 func TestTheRefreshTokenIsKeptWhenTheAnswerHasNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
-		server.RotateRefreshTokens(false) // the member is null then
+		server.IdentityCenter().RotateRefreshTokens(false) // the member is null then
 		first := logIn(t, server, store)
 		provider, _ := newProvider(t, server, store)
 		for range 3 {
@@ -168,7 +165,7 @@ func TestTheRefreshTokenIsKeptWhenTheAnswerHasNone(t *testing.T) {
 			get(t, provider)
 			assert.Equal(t, first.RefreshToken, load(t, store).RefreshToken)
 		}
-		server.Next(1, "CreateToken").Answer(200, nil, `{"accessToken": "fake-access", "expiresIn": 3600}`)
+		server.IdentityCenter().Next(1, "CreateToken").Answer(200, nil, `{"accessToken": "fake-access", "expiresIn": 3600}`)
 		time.Sleep(tokenLife)
 		assert.EqualValues(t, "fake-access", get(t, provider))
 		assert.Equal(t, first.RefreshToken, load(t, store).RefreshToken)
@@ -182,13 +179,13 @@ func TestAnEarlyRefreshThatFails(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		first := logIn(t, server, store)
 		provider, reported := newProvider(t, server, store)
-		server.OneIn(1, "CreateToken").Refuse("InvalidScopeException", "no", nil)
+		server.IdentityCenter().OneIn(1, "CreateToken").Refuse("InvalidScopeException", "no", nil)
 		time.Sleep(tokenLife - earlyWindow + time.Second)
 		for range 2 * 14 {
 			assert.Equal(t, first.AccessToken, get(t, provider))
 			time.Sleep(30 * time.Second)
 		}
-		assert.Equal(t, 1+14, server.Requests("CreateToken"))
+		assert.Equal(t, 1+14, server.IdentityCenter().Requests("CreateToken"))
 		errs := reported.take()
 		assert.Len(t, errs, 14)
 		var refusal *ssooidc.InvalidScopeException
@@ -208,7 +205,9 @@ func TestAnEarlyRefreshThatFails(t *testing.T) {
 }
 
 // slow delays the answer to the next refresh.
-func slow(server *ssooidctest.Server, by time.Duration) { server.Next(1, "CreateToken").Delay(by) }
+func slow(server *awstokenstest.Server, by time.Duration) {
+	server.IdentityCenter().Next(1, "CreateToken").Delay(by)
+}
 
 func TestWhoWaitsForARefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -231,7 +230,7 @@ func TestWhoWaitsForARefresh(t *testing.T) {
 		synctest.Wait()
 		second := get(t, provider)
 		assert.NotEqual(t, first.AccessToken, second)
-		assert.Equal(t, 2, server.Requests("CreateToken"))
+		assert.Equal(t, 2, server.IdentityCenter().Requests("CreateToken"))
 
 		time.Sleep(tokenLife - 8*time.Second - lateWindow + time.Second)
 		slow(server, 20*time.Second)
@@ -240,7 +239,7 @@ func TestWhoWaitsForARefresh(t *testing.T) {
 		synctest.Wait()
 		assert.NotEqual(t, second, get(t, provider), "near the end, all wait")
 		assert.Equal(t, 20*time.Second, time.Since(begun))
-		assert.Equal(t, 3, server.Requests("CreateToken"))
+		assert.Equal(t, 3, server.IdentityCenter().Requests("CreateToken"))
 	})
 }
 
@@ -278,7 +277,7 @@ func TestACallerThatGivesUpDoesNotEndTheRefresh(t *testing.T) {
 		synctest.Wait()
 		assert.NotEqual(t, first.RefreshToken, load(t, store).RefreshToken)
 		get(t, provider)
-		assert.Equal(t, 2, server.Requests("CreateToken"))
+		assert.Equal(t, 2, server.IdentityCenter().Requests("CreateToken"))
 	})
 }
 
@@ -357,7 +356,7 @@ func TestATokenThatCannotBeSaved(t *testing.T) {
 		time.Sleep(time.Minute)
 		assert.Equal(t, second, get(t, provider))
 		assert.Equal(t, second, load(t, store).AccessToken)
-		assert.Equal(t, 1+4, server.Requests("CreateToken"))
+		assert.Equal(t, 1+4, server.IdentityCenter().Requests("CreateToken"))
 		assert.Empty(t, reported.take())
 	})
 }
@@ -429,59 +428,59 @@ func TestInvalidGrantReadsTheStoreAgain(t *testing.T) {
 
 func TestErrorsSayWhatToDo(t *testing.T) {
 	for name, test := range map[string]struct {
-		spoil func(t *testing.T, server *ssooidctest.Server, store *flaky)
+		spoil func(t *testing.T, server *awstokenstest.Server, store *flaky)
 		kind  error
 		text  string
 		sent  int
 	}{
 		"no token": {
-			spoil: func(t *testing.T, _ *ssooidctest.Server, store *flaky) {
+			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
 				require.NoError(t, store.DeleteToken(t.Context(), mySSO))
 			},
 			kind: ErrLoginRequired, text: "login required: log in: not in the store",
 		},
 		"no refresh token": {
-			spoil: func(t *testing.T, _ *ssooidctest.Server, store *flaky) {
+			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
 				change(t, store, func(token *Token) { token.RefreshToken = "" })
 			},
 			kind: ErrLoginRequired, text: "no refresh token",
 		},
 		"no client": {
-			spoil: func(t *testing.T, _ *ssooidctest.Server, store *flaky) {
+			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
 				change(t, store, func(token *Token) { token.ClientSecret = "" })
 			},
 			kind: ErrLoginRequired, text: "no client",
 		},
 		"revoked": {
-			spoil: func(t *testing.T, _ *ssooidctest.Server, store *flaky) {
+			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
 				change(t, store, func(token *Token) { token.RefreshToken = "fake-revoked-token" })
 			},
 			kind: ErrSessionEnded, text: "the session has ended: log in again: ", sent: 1,
 		},
 		"over": {
-			spoil: func(_ *testing.T, server *ssooidctest.Server, _ *flaky) {
-				server.Next(1, "CreateToken").Refuse("ExpiredTokenException", "too old", nil)
+			spoil: func(_ *testing.T, server *awstokenstest.Server, _ *flaky) {
+				server.IdentityCenter().Next(1, "CreateToken").Refuse("ExpiredTokenException", "too old", nil)
 			},
 			kind: ErrSessionEnded, text: "too old", sent: 1,
 		},
 		"unknown client": {
-			spoil: func(t *testing.T, _ *ssooidctest.Server, store *flaky) {
+			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
 				change(t, store, func(token *Token) { token.ClientID = "somebody" })
 			},
 			kind: ErrRegistrationExpired, text: "registers it anew", sent: 1,
 		},
 		"wrong region, as the service says": {
-			spoil: func(_ *testing.T, server *ssooidctest.Server, _ *flaky) {
-				server.Next(1, "CreateToken").Refuse("InvalidRequestRegionException", "elsewhere", map[string]string{"region": "eu-north-1"})
+			spoil: func(_ *testing.T, server *awstokenstest.Server, _ *flaky) {
+				server.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidRequestRegionException", "elsewhere", map[string]string{"region": "eu-north-1"})
 			},
 			kind: ErrWrongRegion, text: "eu-north-1", sent: 1,
 		},
 		"no lock": {
-			spoil: func(_ *testing.T, _ *ssooidctest.Server, store *flaky) { store.locks.set(fs.ErrPermission) },
+			spoil: func(_ *testing.T, _ *awstokenstest.Server, store *flaky) { store.locks.set(fs.ErrPermission) },
 			text:  "wait for the lock: permission denied",
 		},
 		"store fails": {
-			spoil: func(_ *testing.T, _ *ssooidctest.Server, store *flaky) { store.loads.set(fs.ErrPermission) },
+			spoil: func(_ *testing.T, _ *awstokenstest.Server, store *flaky) { store.loads.set(fs.ErrPermission) },
 			text:  "permission denied",
 		},
 	} {
@@ -502,7 +501,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 				}
 				assert.ErrorContains(t, err, `session "my-sso" of https://my-sso-portal.awsapps.com/start in us-east-1: `)
 				assert.ErrorContains(t, err, test.text)
-				assert.Equal(t, 1+test.sent, server.Requests("CreateToken"))
+				assert.Equal(t, 1+test.sent, server.IdentityCenter().Requests("CreateToken"))
 				assert.Empty(t, reported.take(), "an error that is returned is not reported")
 			})
 		})
@@ -571,7 +570,7 @@ func TestWithoutReportTheLoggerIsTold(t *testing.T) {
 		})
 		require.NoError(t, err)
 		time.Sleep(tokenLife - lateWindow)
-		server.Next(1, "CreateToken").Refuse("InvalidScopeException", "no", nil)
+		server.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidScopeException", "no", nil)
 		get(t, provider)
 		require.Len(t, lines, 1)
 		assert.Contains(t, lines[0], "InvalidScopeException: no")

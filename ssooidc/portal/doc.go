@@ -46,6 +46,6 @@
 //
 // # Tests
 //
-// Package ssooidctest has the portal, too: its SignIn gives an access token
-// without a login.
+// Package awstokenstest provides the portal in memory. Its method
+// IdentityCenter.SignIn returns an access token without a login.
 package portal

@@ -7,20 +7,20 @@ import (
 
 	"github.com/aws/smithy-go/auth/bearer"
 
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 // A user who has logged in lists accounts and roles, then calls AWS as one of
 // them.
 func Example() {
-	server, err := ssooidctest.Start() // against AWS: package ssooidc/login
+	server, err := awstokenstest.Start() // against AWS: package ssooidc/login
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	ctx, token := context.Background(), server.SignIn()
+	ctx, token := context.Background(), server.IdentityCenter().SignIn()
 	cfg := server.Config()
 
 	client, err := portal.New(cfg)

@@ -14,10 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 const account = "111122223333"
@@ -122,8 +122,8 @@ func TestTextsThatCannotTravel(t *testing.T) {
 }
 
 func TestAccountsAndRoles(t *testing.T) {
-	server := ssooidctest.NewServer(t)
-	client, token := newClient(t, server.Config()), server.SignIn()
+	server := awstokenstest.NewServer(t)
+	client, token := newClient(t, server.Config()), server.IdentityCenter().SignIn()
 
 	var names []string
 	for a, err := range client.Accounts(t.Context(), &portal.ListAccountsInput{AccessToken: token}) {
@@ -136,10 +136,10 @@ func TestAccountsAndRoles(t *testing.T) {
 	}
 	assert.Equal(t, []string{"Emulator/AdministratorAccess", "Emulator/ReadOnlyAccess", "Sandbox/PowerUserAccess"}, names)
 
-	server.SetAccounts(
-		ssooidctest.Account{ID: "1", Roles: []string{"a", "b", "c", "d", "e"}}, ssooidctest.Account{ID: "2"}, ssooidctest.Account{ID: "3"},
+	server.IdentityCenter().SetAccounts(
+		awstokenstest.Account{ID: "1", Roles: []string{"a", "b", "c", "d", "e"}}, awstokenstest.Account{ID: "2"}, awstokenstest.Account{ID: "3"},
 	)
-	before := server.Requests("")
+	before := server.IdentityCenter().Requests("")
 	var ids, roles string
 	for a, err := range client.Accounts(t.Context(), &portal.ListAccountsInput{AccessToken: token, MaxResults: 2}) {
 		require.NoError(t, err)
@@ -150,7 +150,7 @@ func TestAccountsAndRoles(t *testing.T) {
 		roles += r.RoleName
 	}
 	assert.Equal(t, "123 abcde", ids+" "+roles)
-	assert.Equal(t, 2+3, server.Requests("")-before, "pages")
+	assert.Equal(t, 2+3, server.IdentityCenter().Requests("")-before, "pages")
 
 	for _, err := range client.Accounts(t.Context(), &portal.ListAccountsInput{AccessToken: "fake"}) {
 		var unauthorized *portal.UnauthorizedException
@@ -163,10 +163,10 @@ func TestAccountsAndRoles(t *testing.T) {
 }
 
 func TestGetRoleCredentials(t *testing.T) {
-	server := ssooidctest.NewServer(t, ssooidctest.WithFrozenTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)))
+	server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.FrozenAt = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) })
 	client := newClient(t, server.Config())
 	out, err := client.GetRoleCredentials(t.Context(), &portal.GetRoleCredentialsInput{
-		AccessToken: server.SignIn(), AccountId: account, RoleName: "ReadOnlyAccess",
+		AccessToken: server.IdentityCenter().SignIn(), AccountId: account, RoleName: "ReadOnlyAccess",
 	})
 	require.NoError(t, err)
 	require.NoError(t, out.Validate())
@@ -201,13 +201,13 @@ func TestIncompleteCredentials(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	server := ssooidctest.NewServer(t)
-	client, token := newClient(t, server.Config()), server.SignIn()
+	server := awstokenstest.NewServer(t)
+	client, token := newClient(t, server.Config()), server.IdentityCenter().SignIn()
 	get := func(token awstokens.Secret, account, role string) error {
 		_, err := client.GetRoleCredentials(t.Context(), &portal.GetRoleCredentialsInput{AccessToken: token, AccountId: account, RoleName: role})
 		return err
 	}
-	next := server.Next(1, "GetRoleCredentials")
+	next := server.IdentityCenter().Next(1, "GetRoleCredentials")
 	for name, header := range map[string]func(){"with the header": func() {}, "without": next.OmitErrorHeader} {
 		t.Run(name, func(t *testing.T) {
 			header()
@@ -234,9 +234,9 @@ func TestErrors(t *testing.T) {
 	require.ErrorAs(t, get(token, account, "ReadOnlyAccess"), &missing)
 	assert.Equal(t, "no such account", missing.ErrorMessage())
 
-	server.Next(2, "GetRoleCredentials").Throttle()
+	server.IdentityCenter().Next(2, "GetRoleCredentials").Throttle()
 	assert.NoError(t, get(token, account, "ReadOnlyAccess"), "throttling is retried")
-	server.Next(3, "GetRoleCredentials").Throttle()
+	server.IdentityCenter().Next(3, "GetRoleCredentials").Throttle()
 	var throttled *portal.TooManyRequestsException
 	assert.ErrorAs(t, get(token, account, "ReadOnlyAccess"), &throttled)
 	next.Fail(http.StatusInternalServerError)
@@ -245,7 +245,7 @@ func TestErrors(t *testing.T) {
 	// Every operation is safe to send twice.
 	next.LoseAnswer()
 	assert.NoError(t, get(token, account, "ReadOnlyAccess"))
-	server.OneIn(1, "GetRoleCredentials").LoseAnswer() // an http.Client repeats a GET by itself, too
+	server.IdentityCenter().OneIn(1, "GetRoleCredentials").LoseAnswer() // an http.Client repeats a GET by itself, too
 	var send *awstokens.SendError
 	require.ErrorAs(t, get(token, account, "ReadOnlyAccess"), &send)
 	assert.True(t, send.Written, "the service had the whole request")
@@ -260,8 +260,8 @@ func TestErrors(t *testing.T) {
 }
 
 func TestLogout(t *testing.T) {
-	server := ssooidctest.NewServer(t)
-	server.AutoApprove(true)
+	server := awstokenstest.NewServer(t)
+	server.IdentityCenter().AutoApprove(true)
 	client := newClient(t, server.Config())
 	oidc, err := ssooidc.New(impatient(server.Config()))
 	require.NoError(t, err)
@@ -276,12 +276,12 @@ func TestLogout(t *testing.T) {
 	}
 	first, err := oidc.CreateToken(t.Context(), in)
 	require.NoError(t, err)
-	server.RotateRefreshTokens(true)
+	server.IdentityCenter().RotateRefreshTokens(true)
 	in.GrantType, in.RefreshToken = ssooidc.GrantTypeRefreshToken, first.RefreshToken
 	second, err := oidc.CreateToken(t.Context(), in)
 	require.NoError(t, err)
 	in.RefreshToken = second.RefreshToken
-	other := server.SignIn()
+	other := server.IdentityCenter().SignIn()
 
 	out, err := client.Logout(t.Context(), &portal.LogoutInput{AccessToken: first.AccessToken})
 	require.NoError(t, err)

@@ -15,15 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/licensemanagertest"
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
-	"github.com/seed-25f54b62/awstokens/ssooidc/ssooidctest"
 )
 
 // session is a login that knows its Region and never ends: each token is new.
 type session struct {
-	server *ssooidctest.Server
+	server *awstokenstest.Server
 	tokens atomic.Int32 // how many it gave
 }
 
@@ -31,7 +30,7 @@ func (s *session) Region() string { return "us-east-1" }
 
 func (s *session) RetrieveBearerToken(context.Context) (bearer.Token, error) {
 	s.tokens.Add(1)
-	return bearer.Token{Value: s.server.SignIn().Reveal()}, nil
+	return bearer.Token{Value: s.server.IdentityCenter().SignIn().Reveal()}, nil
 }
 
 // visitor is the configuration of a program without credentials, for another
@@ -41,7 +40,7 @@ func visitor(cfg awstokens.Config) awstokens.Config {
 	return impatient(cfg)
 }
 
-func readOnly(t *testing.T, server *ssooidctest.Server, tokens bearer.TokenProvider, options ...func(*portal.Options)) awstokens.CredentialsProvider {
+func readOnly(t *testing.T, server *awstokenstest.Server, tokens bearer.TokenProvider, options ...func(*portal.Options)) awstokens.CredentialsProvider {
 	t.Helper()
 	creds, err := portal.RoleCredentials(visitor(server.Config()), tokens, account, "ReadOnlyAccess", options...)
 	require.NoError(t, err)
@@ -55,20 +54,20 @@ func inRegion(region string) func(*portal.Options) {
 // TestOneLoginSignsCalls lives through two days of a program.
 func TestOneLoginSignsCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork())
-		login := &session{server: server.IdentityCenter()}
+		server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
+		login := &session{server: server}
 		cfg := visitor(server.Config())
 		cfg.Credentials = readOnly(t, login.server, login)
 		client, err := licensemanager.New(cfg)
 		require.NoError(t, err)
-		assert.Zero(t, server.Requests(""), "nothing is asked for before it is needed")
+		assert.Zero(t, server.IdentityCenter().Requests("")+server.LicenseManager().Requests(""), "nothing is asked for before it is needed")
 
 		for range 48 * 4 {
 			_, err = client.ListTokens(t.Context(), nil)
 			require.NoError(t, err)
 			time.Sleep(15 * time.Minute)
 		}
-		renewals := server.Requests("GetRoleCredentials")
+		renewals := server.IdentityCenter().Requests("GetRoleCredentials")
 		assert.InDelta(t, 48, renewals, 3, "once an hour")
 		assert.EqualValues(t, renewals, login.tokens.Load())
 	})
@@ -78,14 +77,14 @@ func TestOneLoginSignsCalls(t *testing.T) {
 // still served, and a renewal that fails costs nothing.
 func TestRenewsEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := licensemanagertest.NewServer(t, licensemanagertest.WithoutNetwork()).IdentityCenter()
+		server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
 		creds := readOnly(t, server, &session{server: server})
 		first, err := creds.Retrieve(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, time.Hour, first.Expires.Sub(server.Now()).Round(time.Second))
 
 		time.Sleep(57 * time.Minute)
-		server.Next(1, "GetRoleCredentials").Refuse("UnauthorizedException", "not now", nil)
+		server.IdentityCenter().Next(1, "GetRoleCredentials").Refuse("UnauthorizedException", "not now", nil)
 		for range 2 {
 			again, err := creds.Retrieve(t.Context())
 			require.NoError(t, err)
@@ -99,12 +98,12 @@ func TestRenewsEarly(t *testing.T) {
 		second, err := creds.Retrieve(t.Context())
 		require.NoError(t, err)
 		assert.NotEqual(t, first.AccessKeyID, second.AccessKeyID)
-		assert.Equal(t, 3, server.Requests("GetRoleCredentials"))
+		assert.Equal(t, 3, server.IdentityCenter().Requests("GetRoleCredentials"))
 	})
 }
 
 func TestHundredCallersOneRenewal(t *testing.T) {
-	server := ssooidctest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	login := &session{server: server}
 	creds := readOnly(t, server, login)
 	for round := range 3 {
@@ -121,7 +120,7 @@ func TestHundredCallersOneRenewal(t *testing.T) {
 		for _, key := range keys {
 			assert.Equal(t, keys[0], key)
 		}
-		assert.Equal(t, round+1, server.Requests("GetRoleCredentials"))
+		assert.Equal(t, round+1, server.IdentityCenter().Requests("GetRoleCredentials"))
 		assert.EqualValues(t, round+1, login.tokens.Load())
 		server.Advance(61 * time.Minute)
 	}
@@ -132,7 +131,7 @@ func static(token awstokens.Secret) bearer.TokenProvider {
 }
 
 func TestErrorsNameTheirStep(t *testing.T) {
-	server := ssooidctest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	retrieve := func(tokens bearer.TokenProvider) error {
 		_, err := readOnly(t, server, tokens, inRegion("us-east-1")).Retrieve(t.Context())
 		return err
@@ -162,7 +161,7 @@ func TestErrorsNameTheirStep(t *testing.T) {
 		}
 	}
 
-	token := server.SignIn()
+	token := server.IdentityCenter().SignIn()
 	creds, err := portal.RoleCredentials(visitor(server.Config()), static(token), account, "NotMine", inRegion("us-east-1"))
 	require.NoError(t, err)
 	_, err = creds.Retrieve(t.Context())
@@ -188,7 +187,7 @@ func TestRegionIsTheSessions(t *testing.T) {
 		require.NoError(t, err)
 		return stub.sent.URL.Host, nil
 	}
-	server := ssooidctest.NewServer(t)
+	server := awstokenstest.NewServer(t)
 	session := &session{server: server}
 	for name, options := range map[string][]func(*portal.Options){"the session's": nil, "the same, said twice": {inRegion("us-east-1")}} {
 		host, err := get(session, options...)
