@@ -321,7 +321,7 @@ type CheckInLicenseOutput struct {
 	awstokens.Result
 }
 
-var checkInLicense = transport.Operation{Name: "CheckInLicense", Auth: transport.Signed, Repeatable: true}
+var checkInLicense = transport.Operation{Name: "CheckInLicense", Auth: transport.Signed, Repeatable: true, NoOutput: true}
 
 // CheckInLicense gives a seat back. When an answer is lost and the call
 // repeated, the second may find the checkout gone and return

@@ -308,7 +308,7 @@ type DeleteTokenOutput struct {
 	awstokens.Result
 }
 
-var deleteToken = transport.Operation{Name: "DeleteToken", Auth: transport.Signed, Repeatable: true}
+var deleteToken = transport.Operation{Name: "DeleteToken", Auth: transport.Signed, Repeatable: true, NoOutput: true}
 
 // DeleteToken deletes a token. Call it in the license's home Region. When an
 // answer is lost and the call repeated, the second may find the token gone and

@@ -265,7 +265,7 @@ func (l *licenseManager) checkInLicense(r *request, in *licensemanager.CheckInLi
 		return nil, fail("ConflictException", "The license does not allow to check this in.")
 	}
 	delete(l.checkouts, c.token)
-	return object{}, nil
+	return nil, nil
 }
 
 func (c *checkout) allowsCheckIn() bool {

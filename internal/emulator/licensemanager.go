@@ -99,7 +99,14 @@ func awsJSON[I any, PI interface {
 
 const awsJSONType = "application/x-amz-json-1.1"
 
+// awsJSONResult writes a response. DeleteToken and CheckInLicense are documented
+// to have an empty body; their handlers return nil.
 func awsJSONResult(w http.ResponseWriter, _ *request, out any) {
+	if out == nil {
+		w.Header().Set("Content-Type", awsJSONType)
+		w.WriteHeader(http.StatusOK)
+		return
+	}
 	writeJSONAs(w, awsJSONType, http.StatusOK, out)
 }
 
@@ -282,5 +289,5 @@ func (l *licenseManager) deleteToken(r *request, in *licensemanager.DeleteTokenI
 		return nil, fail("ResourceNotFoundException", "Token %s does not exist.", in.TokenId)
 	}
 	token.deleted = true
-	return object{}, nil
+	return nil, nil
 }

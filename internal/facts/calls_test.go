@@ -160,6 +160,21 @@ func TestAuth(t *testing.T) {
 	})
 }
 
+// TestEmptyBodies: an operation without members in its output is documented to
+// respond with an empty body, and services send {} as well.
+func TestEmptyBodies(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op *operation) {
+		for _, body := range []string{"", "{}"} {
+			if body == "{}" && len(op.out.members) > 0 {
+				continue // whether that is enough depends on what is required
+			}
+			s := &stub{status: 200, answer: body}
+			_, err := s.call(t, op, someKeys, decode(t, op.in, op.in.sample("")))
+			assert.Equal(t, len(op.out.members) > 0, err != nil, "%q: %v", body, err)
+		}
+	})
+}
+
 // TestUnknownValues: what AWS adds later, a member or a value of an enum, is
 // no error, and the value is kept.
 func TestUnknownValues(t *testing.T) {
