@@ -45,10 +45,17 @@ func (c IdentityCenter) Authorize(clientID, redirectURI, challenge string, scope
 }
 
 // RotateRefreshTokens makes every refresh return a new refresh token and
-// invalidate the one that was sent. Without it, a refresh returns none, and
-// the one that was sent stays good.
+// invalidate the one that was sent. By default, a refresh returns the one that
+// was sent.
 func (c IdentityCenter) RotateRefreshTokens(on bool) {
 	c.emulator.Behave(func(b *emulator.Behavior) { b.RotateRefreshTokens = on })
+}
+
+// OmitRefreshTokens makes every refresh return no refresh token; the one that
+// was sent stays valid. AWS's own clients lose their session then. It overrides
+// RotateRefreshTokens.
+func (c IdentityCenter) OmitRefreshTokens(on bool) {
+	c.emulator.Behave(func(b *emulator.Behavior) { b.OmitRefreshTokens = on })
 }
 
 // OmitIdentityContext makes CreateTokenWithIAM leave its member

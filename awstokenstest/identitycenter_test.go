@@ -98,6 +98,14 @@ func TestAuthorizeAndRotate(t *testing.T) {
 	require.NoError(t, err)
 
 	refresh := &ssooidc.CreateTokenInput{GrantType: ssooidc.GrantTypeRefreshToken, RefreshToken: first.RefreshToken}
+	same, err := s.token(t, refresh)
+	require.NoError(t, err)
+	assert.Equal(t, first.RefreshToken.Reveal(), same.RefreshToken.Reveal())
+	server.IdentityCenter().OmitRefreshTokens(true)
+	none, err := s.token(t, refresh)
+	require.NoError(t, err)
+	assert.Empty(t, none.RefreshToken)
+	server.IdentityCenter().OmitRefreshTokens(false)
 	server.IdentityCenter().RotateRefreshTokens(true)
 	second, err := s.token(t, refresh)
 	require.NoError(t, err)

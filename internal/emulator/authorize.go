@@ -46,7 +46,7 @@ func (r *authorizationRefusal) Error() string { return r.description }
 
 // checkAuthorization returns the scopes that consent would grant.
 func (c *identityCenter) checkAuthorization(a Authorization) ([]string, *authorizationRefusal) {
-	client := c.clients[a.ClientID]
+	client, _ := c.clients.get(c.clock.now(), a.ClientID)
 	switch {
 	case client == nil && isApplication(a.ClientID): // which knows its own rules
 		return a.Scopes, nil
@@ -73,13 +73,15 @@ func (c *identityCenter) checkAuthorization(a Authorization) ([]string, *authori
 
 func (c *identityCenter) newCode(a Authorization, scopes []string) string {
 	code := "emulated-code-" + randomHex(32)
-	c.codes[code] = &authorizationCode{
+	now := c.clock.now()
+	expires := now.Add(codeLife)
+	c.codes.put(now, code, &authorizationCode{
 		clientID:    a.ClientID,
 		redirectURI: a.RedirectURI,
 		challenge:   a.CodeChallenge,
 		scopes:      scopes,
-		expires:     c.clock.now().Add(codeLife),
-	}
+		expires:     expires,
+	}, expires)
 	return code
 }
 
@@ -89,8 +91,8 @@ func s256(verifier string) string {
 	return base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-// authorizePage is the authorization endpoint of RFC 6749 section 3.1, with
-// the parameter scopes where the RFC has scope. It asks the user, by a form
+// authorizePage is the authorization endpoint of RFC 6749 section 3.1. Beside
+// the RFC's parameter scope it reads scopes, which AWS's clients send. It asks the user, by a form
 // that is sent to the same address, and sends them back to the client with
 // the answer.
 func (s *Server) authorizePage(w http.ResponseWriter, r *request) {
@@ -102,7 +104,7 @@ func (s *Server) authorizePage(w http.ResponseWriter, r *request) {
 		ClientID:      query.Get("client_id"),
 		RedirectURI:   query.Get("redirect_uri"),
 		CodeChallenge: query.Get("code_challenge"),
-		Scopes:        strings.Fields(query.Get("scopes")),
+		Scopes:        scopesOf(query),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,6 +132,16 @@ func (s *Server) authorizePage(w http.ResponseWriter, r *request) {
 			"Client": s.identity.clientName(asked.ClientID), "Scopes": scopes, "Target": target.Host,
 		}, "'self'", target.Scheme+"://"+target.Host)
 	}
+}
+
+// scopesOf returns the scopes of both parameters, each once.
+func scopesOf(query url.Values) (scopes []string) {
+	for scope := range strings.FieldsSeq(query.Get("scope") + " " + query.Get("scopes")) {
+		if !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
 }
 
 // checkResponse checks the kinds of response and of challenge that are asked
@@ -160,7 +172,7 @@ func redirect(w http.ResponseWriter, r *request, target *url.URL, state string, 
 
 // clientName is what to call a client on a page.
 func (c *identityCenter) clientName(id string) string {
-	if client := c.clients[id]; client != nil {
+	if client, ok := c.clients.get(c.clock.now(), id); ok {
 		return client.name
 	}
 	return id

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,33 @@ func TestAuthorizePageApproved(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.NoError(t, out.Validate())
+}
+
+func TestAuthorizePageReadsBothScopeParameters(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	client := w.register(t, ssooidc.GrantTypeAuthorizationCode)
+	const account, other = "<code>sso:account:access</code>", "<code>other:scope</code>"
+	for _, tt := range []struct {
+		scope, scopes string
+		shown         []string
+	}{
+		{"other:scope", "", []string{other}},
+		{"", "sso:account:access", []string{account}},
+		{"other:scope", "sso:account:access other:scope", []string{account, other}},
+		{"", "", []string{account, other}}, // all that the client has
+	} {
+		page := w.browse(t, http.MethodGet, w.authorizeURL(client, map[string]string{"scope": tt.scope, "scopes": tt.scopes}), "").body
+		for _, scope := range []string{account, other} {
+			want := 0
+			if slices.Contains(tt.shown, scope) {
+				want = 1
+			}
+			assert.Equal(t, want, strings.Count(page, scope), "%+v", tt)
+		}
+	}
+	refusal := w.authorizeURL(client, map[string]string{"scope": "unknown"})
+	assert.Equal(t, "invalid_scope", sentBack(t, w.browse(t, http.MethodGet, refusal, "")).Get("error"))
 }
 
 func TestAuthorizePageDenied(t *testing.T) {

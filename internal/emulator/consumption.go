@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -24,32 +23,11 @@ type checkout struct {
 	issued   time.Time
 	expires  time.Time // zero for never
 	signed   string    // the JWS, if the license's issuer can sign
-}
-
-// endExpired checks in by itself what has expired. It happens before every
-// operation, so that none ever sees an expired checkout.
-func (l *licenseManager) endExpired(now time.Time) {
-	maps.DeleteFunc(l.checkouts, func(_ string, c *checkout) bool { return !c.expires.IsZero() && !now.Before(c.expires) })
-}
-
-// endAll ends every checkout of a license.
-func (l *licenseManager) endAll(from *license) {
-	maps.DeleteFunc(l.checkouts, func(_ string, c *checkout) bool { return c.from == from })
+	place    int       // among the expiries; -1 if it is not there
 }
 
 // lives says whether a checkout has neither expired nor been checked in.
-func (l *licenseManager) lives(c *checkout) bool { return l.checkouts[c.token] == c }
-
-// consumed is how much of an entitlement is checked out of a license.
-func (l *licenseManager) consumed(from *license, name string, unit licensemanager.EntitlementUnit) int64 {
-	var total int64
-	for _, c := range l.checkouts {
-		if c.from == from {
-			total += amountOf(c.held, name, unit)
-		}
-	}
-	return total
-}
+func (l *licenseManager) lives(c *checkout) bool { return l.seats.byToken[c.token] == c }
 
 // amountOf adds up what a list has of an entitlement. A feature is no amount.
 func amountOf(list []licensemanager.EntitlementData, name string, unit licensemanager.EntitlementUnit) int64 {
@@ -94,7 +72,7 @@ func (l *licenseManager) grantable(from *license, asked []licensemanager.Entitle
 			}
 		default:
 			n, _ := amount(want.Value) // was checked
-			used := l.consumed(from, want.Name, want.Unit) + amountOf(held, want.Name, want.Unit)
+			used := from.consumed[entitlementKey{want.Name, want.Unit}] + amountOf(held, want.Name, want.Unit)
 			if n <= limit(e)-used {
 				held = append(held, want)
 			}
@@ -156,7 +134,7 @@ func accessDenied() *failure {
 // newest returns the newest usable license that fits the request and that the
 // caller may check out, and whether it is a grant that permits it.
 func (l *licenseManager) newest(r *request, in *licensemanager.CheckoutLicenseInput) (from *license, byGrant bool) {
-	for _, from := range slices.Backward(l.licenses) {
+	for _, from := range slices.Backward(l.bySKU[in.ProductSKU]) {
 		v := from.current()
 		if v.ProductSKU != in.ProductSKU || v.Issuer.KeyFingerprint != in.KeyFingerprint ||
 			in.Beneficiary != "" && in.Beneficiary != v.Beneficiary || !from.usable(r.now) || !l.permits(r, from.arn) {
@@ -181,7 +159,7 @@ func (l *licenseManager) begin(r *request, c *checkout) *failure {
 			return fail("ServerInternalException", "%s", err)
 		}
 	}
-	l.checkouts[c.token] = c
+	l.seats.add(c)
 	return nil
 }
 
@@ -208,7 +186,7 @@ func (l *licenseManager) describeCheckout(c *checkout) object {
 // findCheckout returns the caller's checkout of a consumption token, if the
 // caller may do the operation with it.
 func (l *licenseManager) findCheckout(r *request, token string, operation licensemanager.AllowedOperation) (*checkout, *failure) {
-	c := l.checkouts[token]
+	c := l.seats.byToken[token]
 	switch {
 	case c == nil || c.account != r.account():
 		return nil, noSuchCheckout()
@@ -241,12 +219,10 @@ func (l *licenseManager) extendLicenseConsumption(r *request, in *licensemanager
 	if in.DryRun {
 		return object{"LicenseConsumptionToken": token, "Expiration": l.stamp(expires)}, nil
 	}
-	c.expires = expires
 	if l.options.ChangeTokensOnExtend {
-		delete(l.checkouts, c.token)
-		c.token = randomHex(16)
-		l.checkouts[c.token] = c
+		token = randomHex(16)
 	}
+	l.seats.extend(c, expires, token)
 	return object{"LicenseConsumptionToken": c.token, "Expiration": l.stamp(c.expires)}, nil
 }
 
@@ -264,7 +240,7 @@ func (l *licenseManager) checkInLicense(r *request, in *licensemanager.CheckInLi
 	case !c.allowsCheckIn():
 		return nil, fail("ConflictException", "The license does not allow to check this in.")
 	}
-	delete(l.checkouts, c.token)
+	l.seats.end(c)
 	return nil, nil
 }
 
@@ -289,7 +265,7 @@ func (l *licenseManager) guarded(handle handler) handler {
 		if l.confinedTo(r) != "" && !slices.Contains(consumptionActions, r.operation) {
 			return nil, fail("AccessDeniedException", "User: %s is not authorized to perform: license-manager:%s", r.caller.arn, r.operation)
 		}
-		l.endExpired(r.now)
+		l.seats.endExpired(r.now)
 		return handle(r)
 	}
 }
@@ -313,12 +289,12 @@ func (l *licenseManager) permits(r *request, licenseARN string) bool {
 func (s *Server) SeatsTaken(entitlement string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.licenses.endExpired(s.clock.now())
+	s.licenses.seats.endExpired(s.clock.now())
 	total := 0
-	for _, c := range s.licenses.checkouts {
-		for _, e := range c.held {
-			if e.Name == entitlement {
-				total += int(amountOf([]licensemanager.EntitlementData{e}, e.Name, e.Unit))
+	for _, l := range s.licenses.licenses.items {
+		for key, n := range l.consumed {
+			if key.name == entitlement {
+				total += int(n)
 			}
 		}
 	}

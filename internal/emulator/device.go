@@ -59,7 +59,8 @@ func (c *identityCenter) startDeviceAuthorization(r *request, in *ssooidc.StartD
 		grant.state = deviceApproved
 	}
 	deviceCode := "emulated-device-code-" + randomHex(32)
-	c.devices[deviceCode] = grant
+	c.devices.put(r.now, deviceCode, grant, grant.expires)
+	c.userCodes.put(r.now, lettersOf(grant.userCode), grant, grant.expires)
 	page := r.base() + devicePath
 	return object{
 		"deviceCode":              deviceCode,
@@ -73,7 +74,7 @@ func (c *identityCenter) startDeviceAuthorization(r *request, in *ssooidc.StartD
 
 // redeemDevice uses a device code up once its user has approved it.
 func (c *identityCenter) redeemDevice(now time.Time, client *oidcClient, deviceCode string) *failure {
-	grant := c.devices[deviceCode]
+	grant, _ := c.devices.get(now, deviceCode)
 	switch {
 	case grant == nil || grant.clientID != client.id:
 		return fail("InvalidGrantException", "Invalid device code provided")
@@ -84,7 +85,8 @@ func (c *identityCenter) redeemDevice(now time.Time, client *oidcClient, deviceC
 	case grant.state == devicePending:
 		return grant.poll(now)
 	}
-	delete(c.devices, deviceCode)
+	c.devices.delete(deviceCode)
+	c.userCodes.delete(lettersOf(grant.userCode))
 	return nil
 }
 
@@ -127,12 +129,12 @@ func (s *Server) decideDevice(userCode string, state deviceState) error {
 // code, or nil. As RFC 8628 section 6.1 has it, a user may type the code in
 // lower case and without the hyphen.
 func (c *identityCenter) waiting(userCode string) *deviceGrant {
-	for _, grant := range c.devices {
-		if lettersOf(grant.userCode) == lettersOf(userCode) && grant.state == devicePending && c.clock.now().Before(grant.expires) {
-			return grant
-		}
+	now := c.clock.now()
+	grant, ok := c.userCodes.get(now, lettersOf(userCode))
+	if !ok || grant.state != devicePending || !now.Before(grant.expires) {
+		return nil
 	}
-	return nil
+	return grant
 }
 
 func lettersOf(userCode string) string {
@@ -174,8 +176,9 @@ func (s *Server) deviceForm(w http.ResponseWriter, status int, userCode, problem
 	data := map[string]any{"UserCode": userCode, "Problem": problem}
 	s.mu.Lock()
 	if grant := s.identity.waiting(userCode); grant != nil {
-		client := s.identity.clients[grant.clientID]
-		data["Client"], data["Scopes"] = client.name, client.scopes
+		if client, ok := s.identity.clients.get(s.clock.now(), grant.clientID); ok {
+			data["Client"], data["Scopes"] = client.name, client.scopes
+		}
 	}
 	s.mu.Unlock()
 	webpage.Write(w, status, deviceFormPage, data, "'self'")

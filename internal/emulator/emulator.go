@@ -35,6 +35,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -77,8 +78,13 @@ type Behavior struct {
 	ZonelessTimes bool
 
 	// RotateRefreshTokens gives a new OIDC refresh token with every refresh
-	// and makes the old one invalid.
+	// and makes the old one invalid. By default, the response has the one that
+	// was sent.
 	RotateRefreshTokens bool
+
+	// OmitRefreshTokens gives no refresh token with a refresh; the one that
+	// was sent stays good. It overrides RotateRefreshTokens.
+	OmitRefreshTokens bool
 
 	// OmitIdentityContext leaves awsAdditionalDetails null in the answers of
 	// CreateTokenWithIAM; the context is then only a claim of the ID token.
@@ -113,7 +119,7 @@ type Server struct {
 	licenseManager, oidc, portal, sts *service
 
 	mu       sync.Mutex // guards what follows, and the state of the services
-	keys     map[string]*accessKey
+	keys     store[string, *accessKey]
 	requests map[operationID]int
 	licenses *licenseManager
 	identity *identityCenter
@@ -138,19 +144,13 @@ func New(options Options) (*Server, error) {
 	s := &Server{
 		options:  options,
 		clock:    clock{frozen: options.FrozenAt.UTC()},
-		keys:     map[string]*accessKey{},
 		requests: map[operationID]int{},
 	}
 	var err error
 	if s.issuer, err = newIssuer(options); err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
-	s.keys[options.AccessKeyID] = &accessKey{
-		id:     options.AccessKeyID,
-		secret: options.SecretAccessKey,
-		arn:    "arn:aws:iam::" + options.AccountID + ":user/emulator",
-		userID: "AIDAEMULATEDUSER00000",
-	}
+	s.addKey(options.AccessKeyID, options.SecretAccessKey, options.AccountID)
 	s.licenseManager = newLicenseManager(s)
 	s.oidc = newOIDC(s)
 	s.portal = newPortal(s)
@@ -162,7 +162,9 @@ func New(options Options) (*Server, error) {
 // Listen serves the emulator on addr, which must be a loopback address with a
 // port, until Close. With port 0 it takes a free one. Under a prefix such as
 // /aws, it answers nowhere else, so that a client that loses the path of its
-// endpoint is found out. Call it once.
+// endpoint is found out. It refuses requests to another host, which a browser
+// sends when the name of a web site is made to resolve to a loopback address.
+// Call it once.
 func (s *Server) Listen(addr, prefix string) error {
 	if err := checkLoopback(addr); err != nil {
 		return err
@@ -176,7 +178,7 @@ func (s *Server) Listen(addr, prefix string) error {
 	s.stop = stop
 	s.served = make(chan struct{})
 	s.server = &http.Server{
-		Handler:           http.StripPrefix(prefix, s),
+		Handler:           onlyHost(listener.Addr().String(), http.StripPrefix(prefix, s)),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 10 * time.Second,
 	}
@@ -198,6 +200,23 @@ func checkLoopback(addr string) error {
 		}
 	}
 	return nil
+}
+
+// onlyHost refuses requests for a host that is neither the address that the
+// server listens on nor localhost.
+func onlyHost(addr string, next http.Handler) http.Handler {
+	_, port, _ := net.SplitHostPort(addr) // of a listener
+	own := []string{addr, "localhost:" + port}
+	if port == "80" { // which clients leave out
+		own = append(own, strings.TrimSuffix(addr, ":80"), "localhost")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(own, strings.ToLower(r.Host)) {
+			writeJSON(w, http.StatusMisdirectedRequest, object{"message": "The emulator is not " + r.Host})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Close stops serving and ends every connection. Closing again does nothing.

@@ -17,6 +17,19 @@ type grant struct {
 	versions         []licensemanager.Grant // oldest first, at least one
 }
 
+// grantKey is who has a grant, and of what.
+type grantKey struct {
+	grantee string // account
+	of      *license
+}
+
+// addGrant makes a grant known.
+func (l *licenseManager) addGrant(made *grant) {
+	l.grants.add(made.arn, made)
+	key := grantKey{made.grantee, made.of}
+	l.granted[key] = append(l.granted[key], made)
+}
+
 func (g *grant) current() *licensemanager.Grant { return &g.versions[len(g.versions)-1] }
 
 func (g *grant) change(to licensemanager.Grant) {
@@ -44,10 +57,7 @@ func (g *grant) metadata() *licensemanager.ReceivedMetadata {
 // once it accepts: an active one, else the newest. Nil if there is none.
 func (l *licenseManager) received(account string, of *license) *grant {
 	var best *grant
-	for _, g := range l.grants {
-		if g.grantee != account || g.of != of {
-			continue
-		}
+	for _, g := range l.granted[grantKey{account, of}] {
 		switch g.current().GrantStatus {
 		case licensemanager.GrantStatusActive:
 			return g
@@ -62,10 +72,8 @@ func (l *licenseManager) received(account string, of *license) *grant {
 // activeGrant returns an active grant that permits an account an operation
 // with a license, or nil.
 func (l *licenseManager) activeGrant(account string, of *license, operation licensemanager.AllowedOperation) *grant {
-	for _, g := range l.grants {
-		v := g.current()
-		if g.grantee == account && g.of == of && v.GrantStatus == licensemanager.GrantStatusActive &&
-			slices.Contains(v.GrantedOperations, operation) {
+	for _, g := range l.granted[grantKey{account, of}] {
+		if v := g.current(); v.GrantStatus == licensemanager.GrantStatusActive && slices.Contains(v.GrantedOperations, operation) {
 			return g
 		}
 	}
@@ -109,7 +117,7 @@ func (l *licenseManager) createGrant(r *request, in *licensemanager.CreateGrantI
 			LicenseArn:          of.arn,
 			ParentArn:           parent,
 		})
-		l.grants = append(l.grants, made)
+		l.addGrant(made)
 		return made.changed(), nil
 	})
 }
@@ -122,13 +130,11 @@ func containsAll[T comparable](list, wanted []T) bool {
 // is none, and where a grant is in the wrong state, the refusal is the one
 // exception that grants publish and that fits.
 func (l *licenseManager) findGrant(r *request, arn string) (*grant, *failure) {
-	i := slices.IndexFunc(l.grants, func(g *grant) bool {
-		return g.arn == arn && (g.grantor == r.account() || g.grantee == r.account())
-	})
-	if i < 0 {
+	g := l.grants.get(arn)
+	if g == nil || g.grantor != r.account() && g.grantee != r.account() {
 		return nil, fail("InvalidParameterValueException", "Grant %s does not exist.", arn)
 	}
-	return l.grants[i], nil
+	return g, nil
 }
 
 func wrongState(g *grant) *failure {
@@ -269,27 +275,21 @@ func (l *licenseManager) listReceivedGrants(r *request, in *licensemanager.ListR
 }
 
 func (l *licenseManager) pageOfGrants(visible func(*grant) bool, filters filters, arns []string, maxResults int32, nextToken string) (any, *failure) {
-	var list []licensemanager.Grant
-	for _, g := range l.grants {
-		if visible(g) {
-			list = append(list, *g.current())
-		}
-	}
-	arn := func(v licensemanager.Grant) string { return v.GrantArn }
-	return page("Grants", list, arn, func(v licensemanager.Grant) bool {
-		return named(arns, v.GrantArn) && filters.admit(l.grantAttributes(v))
-	}, maxResults, nextToken)
+	keep := func(g *grant) bool { return visible(g) && filters.admit(g.attributes()) }
+	arn := func(g *grant) string { return g.arn }
+	describe := func(g *grant) licensemanager.Grant { return *g.current() }
+	return page("Grants", l.grants.of(arns), arn, keep, describe, maxResults, nextToken)
 }
 
-// grantAttributes are what filters of grants look at.
-func (l *licenseManager) grantAttributes(v licensemanager.Grant) map[string]string {
-	issued := licenseAttributes(l.find(v.LicenseArn).current())
+// attributes are what filters of grants look at.
+func (g *grant) attributes() map[string]string {
+	v, issued := g.current(), g.of.current()
 	return map[string]string{
 		"LicenseArn":          v.LicenseArn,
 		"GrantStatus":         string(v.GrantStatus),
 		"GranteePrincipalARN": v.GranteePrincipalArn,
-		"ProductSKU":          issued["ProductSKU"],
-		"LicenseIssuerName":   issued["IssuerName"],
+		"ProductSKU":          issued.ProductSKU,
+		"LicenseIssuerName":   issued.Issuer.Name,
 	}
 }
 
@@ -319,5 +319,5 @@ func (l *licenseManager) grant(of *license, account string) {
 		LicenseArn:          of.arn,
 		ParentArn:           of.arn,
 	})
-	l.grants = append(l.grants, made)
+	l.addGrant(made)
 }

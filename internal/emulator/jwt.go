@@ -40,6 +40,9 @@ type claims struct {
 	Expires    time.Time
 }
 
+// isRefreshToken tells a refresh token, whose chain starts with itself.
+func (c claims) isRefreshToken() bool { return c.ID == c.Subject }
+
 func newIssuer(o Options) (*issuer, error) {
 	i := &issuer{name: o.Issuer, algorithm: jose.SignatureAlgorithm(o.Algorithm), roleClaim: o.RoleClaim}
 	var key crypto.Signer

@@ -19,13 +19,15 @@ const (
 // licenseManager is the state of AWS License Manager.
 type licenseManager struct {
 	*Server
-	licenses  []*license           // in the order of their creation
-	grants    []*grant             // in the order of their creation
-	checkouts map[string]*checkout // by consumption token
-	calls     map[callName]call
-	tokens    []*refreshToken // in the order of their creation
-	byID      map[string]*refreshToken
-	minted    map[string]int // by ClientToken
+	licenses collection[*license] // by ARN
+	bySKU    map[string][]*license
+	grants   collection[*grant] // by ARN
+	granted  map[grantKey][]*grant
+	seats    seats
+	calls    store[callName, call]
+	tokens   collection[*refreshToken] // by ID
+	sweepAt  int                       // how many tokens there are when expired ones are looked for
+	minted   map[string]int            // by ClientToken
 }
 
 // refreshToken is what CreateToken made.
@@ -40,11 +42,11 @@ type refreshToken struct {
 
 func newLicenseManager(s *Server) *service {
 	l := &licenseManager{
-		Server:    s,
-		checkouts: map[string]*checkout{},
-		calls:     map[callName]call{},
-		byID:      map[string]*refreshToken{},
-		minted:    map[string]int{},
+		Server:  s,
+		bySKU:   map[string][]*license{},
+		granted: map[grantKey][]*grant{},
+		seats:   seats{byToken: map[string]*checkout{}},
+		minted:  map[string]int{},
 	}
 	s.licenses = l
 	operations := map[string]operation{
@@ -150,8 +152,7 @@ func (l *licenseManager) createToken(r *request, in *licensemanager.CreateTokenI
 		if refusal != nil {
 			return nil, refusal
 		}
-		l.tokens = append(l.tokens, token)
-		l.byID[token.id] = token
+		l.keepToken(r.now, token)
 		l.minted[in.ClientToken]++
 		return token, nil
 	})
@@ -159,6 +160,22 @@ func (l *licenseManager) createToken(r *request, in *licensemanager.CreateTokenI
 		return nil, refusal
 	}
 	return object{"Token": token.text, "TokenId": token.id, "TokenType": licensemanager.TokenTypeRefreshToken}, nil
+}
+
+// keepToken keeps a token, and forgets those that expired more than a day ago,
+// which it looks for whenever there are twice as many.
+func (l *licenseManager) keepToken(now time.Time, token *refreshToken) {
+	if len(l.tokens.items) >= l.sweepAt {
+		all := l.tokens.items
+		l.tokens = collection[*refreshToken]{}
+		for _, t := range all {
+			if now.Before(t.expires.Add(keepExpired)) {
+				l.tokens.add(t.id, t)
+			}
+		}
+		l.sweepAt = max(64, 2*len(l.tokens.items))
+	}
+	l.tokens.add(token.id, token)
 }
 
 // mayMint says whether the caller's account may make tokens for a license: one
@@ -211,13 +228,13 @@ func (l *licenseManager) getAccessToken(r *request, in *licensemanager.GetAccess
 	if err != nil {
 		return nil, fail("ValidationException", "Token is not valid: %s.", err)
 	}
-	token := l.byID[refresh.ID]
+	token := l.tokens.get(refresh.ID)
 	switch {
-	case token == nil:
+	case !refresh.isRefreshToken():
 		return nil, fail("ValidationException", "Token is not valid: it is not a refresh token.")
-	case token.deleted:
+	case token != nil && token.deleted:
 		return nil, fail("AccessDeniedException", "The token was deleted.")
-	case !r.now.Before(token.expires):
+	case token == nil || !r.now.Before(token.expires):
 		return nil, fail("AccessDeniedException", "The token has expired.")
 	}
 	for _, property := range in.TokenProperties {
@@ -244,8 +261,8 @@ func (l *licenseManager) listTokens(r *request, in *licensemanager.ListTokensInp
 		return nil, inListTokensWords(refusal)
 	}
 	account, id := r.account(), func(t *refreshToken) string { return t.id }
-	tokens, next, refusal := pageOf(l.tokens, id, func(t *refreshToken) bool {
-		return t.account == account && named(in.TokenIds, t.id) && filters.admit(map[string]string{"LicenseArns": t.input.LicenseArn})
+	tokens, next, refusal := pageOf(l.tokens.of(in.TokenIds), id, func(t *refreshToken) bool {
+		return t.account == account && filters.admit(map[string]string{"LicenseArns": t.input.LicenseArn})
 	}, in.MaxResults, in.NextToken)
 	if refusal != nil {
 		return nil, inListTokensWords(refusal)
@@ -284,7 +301,7 @@ func (l *licenseManager) describe(t *refreshToken) licensemanager.TokenData {
 // tokens made from it before stay good until they expire, since nobody
 // publishes that they would not.
 func (l *licenseManager) deleteToken(r *request, in *licensemanager.DeleteTokenInput) (any, *failure) {
-	token := l.byID[in.TokenId]
+	token := l.tokens.get(in.TokenId)
 	if token == nil || token.deleted || token.account != r.account() {
 		return nil, fail("ResourceNotFoundException", "Token %s does not exist.", in.TokenId)
 	}

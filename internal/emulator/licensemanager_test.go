@@ -241,6 +241,7 @@ func TestListTokens(t *testing.T) {
 		{NextToken: "not one of ours"},
 		{NextToken: "bm9uZQ"},
 		{Filters: []licensemanager.Filter{{Name: "Status", Values: []string{"AVAILABLE"}}}},
+		{Filters: []licensemanager.Filter{{Name: "LicenseArns", Values: []string{license, w.LicenseARN()}}}},
 	} {
 		_, err := w.lm.ListTokens(t.Context(), in)
 		refused(t, err, "ValidationException")
@@ -262,6 +263,22 @@ func TestDeleteToken(t *testing.T) {
 	assert.NoError(t, err, "an access token stays good")
 	_, err = w.lm.DeleteToken(t.Context(), in)
 	refused(t, err, "ResourceNotFoundException")
+}
+
+func TestEmptyBodies(t *testing.T) {
+	t.Parallel()
+	w := newLicensing(t)
+	w.license(t)
+	for operation, body := range map[string]string{
+		"DeleteToken":    `{"TokenId":"` + w.createToken(t, w.tokenInput("t-1")).TokenId + `"}`,
+		"CheckInLicense": `{"LicenseConsumptionToken":"` + w.checkout(t).LicenseConsumptionToken + `"}`,
+	} {
+		req := w.target(t, operation, body)
+		w.sign(t, req, "license-manager")
+		got := w.send(t, req)
+		assert.Equal(t, http.StatusOK, got.status, operation)
+		assert.Empty(t, got.body, operation)
+	}
 }
 
 func TestUnknownOperation(t *testing.T) {

@@ -61,6 +61,8 @@ type license struct {
 	available time.Time                // until then it is PENDING_AVAILABLE
 	deleted   time.Time                // from then on it is DELETED, before it PENDING_DELETE; zero if nobody deleted it
 	versions  []licensemanager.License // oldest first, at least one
+	checkouts map[*checkout]struct{}
+	consumed  map[entitlementKey]int64 // how much of what is counted is checked out
 }
 
 func (l *license) current() *licensemanager.License { return &l.versions[len(l.versions)-1] }
@@ -119,14 +121,26 @@ func (l *license) change(to licensemanager.License) {
 	l.versions = append(l.versions, to)
 }
 
-// find returns the license of an ARN, or nil.
-func (l *licenseManager) find(arn string) *license {
-	i := slices.IndexFunc(l.licenses, func(l *license) bool { return l.arn == arn })
-	if i < 0 {
-		return nil
-	}
-	return l.licenses[i]
+// add makes a license known.
+func (l *licenseManager) add(made *license) {
+	made.checkouts, made.consumed = map[*checkout]struct{}{}, map[entitlementKey]int64{}
+	l.licenses.add(made.arn, made)
+	l.indexSKU(made)
 }
+
+// indexSKU finds a license by its product SKU from now on. The licenses of a
+// SKU are in the order of their creation.
+func (l *licenseManager) indexSKU(of *license) {
+	sku := of.current().ProductSKU
+	if slices.Contains(l.bySKU[sku], of) {
+		return
+	}
+	l.bySKU[sku] = append(l.bySKU[sku], of)
+	slices.SortFunc(l.bySKU[sku], func(a, b *license) int { return cmp.Compare(l.licenses.at[a.arn], l.licenses.at[b.arn]) })
+}
+
+// find returns the license of an ARN, or nil.
+func (l *licenseManager) find(arn string) *license { return l.licenses.get(arn) }
 
 // findFor is find for a license that the caller may know of: one that its
 // account issued or was granted.
@@ -186,7 +200,7 @@ func (l *licenseManager) createLicense(r *request, in *licensemanager.CreateLice
 			Status:                   licensemanager.LicenseStatusAvailable,
 			Validity:                 in.Validity,
 		})
-		l.licenses = append(l.licenses, made)
+		l.add(made)
 		return made.changed(r.now), nil
 	})
 }
@@ -276,7 +290,7 @@ func (l *licenseManager) createLicenseVersion(r *request, in *licensemanager.Cre
 		to.Validity = in.Validity
 		changed.change(to)
 		if in.ResetUsage {
-			l.endAll(changed)
+			l.seats.endAll(changed)
 		}
 		return changed.changed(r.now), nil
 	})
@@ -294,7 +308,7 @@ func (l *licenseManager) deleteLicense(r *request, in *licensemanager.DeleteLice
 		return nil, fail("ConflictException", "The current version of the license is %s.", gone.current().Version)
 	}
 	gone.deleted = r.now.Truncate(time.Second).Add(l.options.DeletionPeriod)
-	l.endAll(gone)
+	l.seats.endAll(gone)
 	return object{"Status": gone.status(r.now), "DeletionDate": l.stamp(gone.deleted)}, nil
 }
 
@@ -349,7 +363,7 @@ func (l *licenseManager) getLicenseUsage(r *request, in *licensemanager.GetLicen
 	}
 	var usages []licensemanager.EntitlementUsage
 	for _, e := range used.current().Entitlements {
-		usage := licensemanager.EntitlementUsage{Name: e.Name, Unit: e.Unit, ConsumedValue: strconv.FormatInt(l.consumed(used, e.Name, e.Unit), 10)}
+		usage := licensemanager.EntitlementUsage{Name: e.Name, Unit: e.Unit, ConsumedValue: strconv.FormatInt(used.consumed[entitlementKey{e.Name, e.Unit}], 10)}
 		if e.MaxCount != nil {
 			usage.MaxCount = strconv.FormatInt(*e.MaxCount, 10)
 		}
@@ -365,27 +379,24 @@ func (l *licenseManager) listLicenses(r *request, in *licensemanager.ListLicense
 	if refusal != nil {
 		return nil, refusal
 	}
-	var list []licensemanager.License
-	for _, issued := range l.licenses {
-		if issued.account == r.account() {
-			list = append(list, l.describeLicense(r, issued))
-		}
+	keep := func(issued *license) bool {
+		return issued.account == r.account() && filters.admit(issued.attributes(r.now))
 	}
-	return page("Licenses", list, licenseARN, func(v licensemanager.License) bool {
-		return named(in.LicenseArns, v.LicenseArn) && filters.admit(licenseAttributes(&v))
-	}, in.MaxResults, in.NextToken)
+	describe := func(issued *license) licensemanager.License { return l.describeLicense(r, issued) }
+	return page("Licenses", l.licenses.of(in.LicenseArns), licenseARN, keep, describe, in.MaxResults, in.NextToken)
 }
 
-func licenseARN(v licensemanager.License) string { return v.LicenseArn }
+func licenseARN(l *license) string { return l.arn }
 
-// licenseAttributes are what filters of licenses look at.
-func licenseAttributes(v *licensemanager.License) map[string]string {
+// attributes are what filters of licenses look at.
+func (l *license) attributes(now time.Time) map[string]string {
+	v := l.current()
 	return map[string]string{
 		"Beneficiary": v.Beneficiary,
 		"ProductSKU":  v.ProductSKU,
 		"Fingerprint": v.Issuer.KeyFingerprint,
 		"IssuerName":  v.Issuer.Name,
-		"Status":      string(v.Status),
+		"Status":      string(l.status(now)),
 	}
 }
 
@@ -397,7 +408,7 @@ func (l *licenseManager) listLicenseVersions(r *request, in *licensemanager.List
 		return nil, noSuchLicense(in.LicenseArn)
 	}
 	version := func(v licensemanager.License) string { return v.Version }
-	return page("Licenses", l.describeVersions(r, found), version, every[licensemanager.License], in.MaxResults, in.NextToken)
+	return page("Licenses", l.describeVersions(r, found), version, every[licensemanager.License], same[licensemanager.License], in.MaxResults, in.NextToken)
 }
 
 // listReceivedLicenses returns a page of the licenses that were granted to the
@@ -410,16 +421,13 @@ func (l *licenseManager) listReceivedLicenses(r *request, in *licensemanager.Lis
 	if refusal != nil {
 		return nil, refusal
 	}
-	var list []licensemanager.GrantedLicense
-	for _, candidate := range l.licenses {
-		if by := l.received(r.account(), candidate); by != nil {
-			list = append(list, licensemanager.GrantedLicense{License: l.describeLicense(r, candidate), ReceivedMetadata: by.metadata()})
-		}
+	keep := func(candidate *license) bool {
+		return l.received(r.account(), candidate) != nil && filters.admit(candidate.attributes(r.now))
 	}
-	arn := func(v licensemanager.GrantedLicense) string { return v.LicenseArn }
-	return page("Licenses", list, arn, func(v licensemanager.GrantedLicense) bool {
-		return named(in.LicenseArns, v.LicenseArn) && filters.admit(licenseAttributes(&v.License))
-	}, in.MaxResults, in.NextToken)
+	describe := func(of *license) licensemanager.GrantedLicense {
+		return licensemanager.GrantedLicense{License: l.describeLicense(r, of), ReceivedMetadata: l.received(r.account(), of).metadata()}
+	}
+	return page("Licenses", l.licenses.of(in.LicenseArns), licenseARN, keep, describe, in.MaxResults, in.NextToken)
 }
 
 // seed makes a license as the emulator has one from the start: 10 seats and a
@@ -452,7 +460,7 @@ func (l *licenseManager) seed(arn, sku string) {
 		Status:      licensemanager.LicenseStatusAvailable,
 		Validity:    &licensemanager.DatetimeRange{Begin: "1970-01-01T00:00:00Z"},
 	})
-	l.licenses = append(l.licenses, made)
+	l.add(made)
 	l.grant(made, l.options.AccountID)
 }
 
@@ -485,6 +493,7 @@ func (s *Server) ChangeLicense(arn string, change func(*licensemanager.License))
 	}
 	change(&to)
 	changed.change(to)
+	s.licenses.indexSKU(changed)
 	return nil
 }
 
@@ -503,15 +512,20 @@ func (s *Server) ConfigOf(account string) awstokens.Config {
 	if account == s.options.AccountID {
 		return cfg
 	}
-	key := &accessKey{
-		id:     "AKIA" + account + "EMUL",
-		secret: "not-a-real-secret-of-" + account,
-		arn:    "arn:aws:iam::" + account + ":user/emulator",
-		userID: "AIDAEMULATEDUSER00000",
-	}
+	id, secret := "AKIA"+account+"EMUL", "not-a-real-secret-of-"+account
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.keys[key.id] = key
-	cfg.Credentials = awstokens.StaticCredentials(key.id, key.secret, "")
+	s.addKey(id, secret, account)
+	cfg.Credentials = awstokens.StaticCredentials(id, secret, "")
 	return cfg
+}
+
+// addKey makes a long-lived key of an account known.
+func (s *Server) addKey(id, secret, account string) {
+	s.keys.put(s.clock.now(), id, &accessKey{
+		id:     id,
+		secret: secret,
+		arn:    "arn:aws:iam::" + account + ":user/emulator",
+		userID: "AIDAEMULATEDUSER00000",
+	}, time.Time{})
 }

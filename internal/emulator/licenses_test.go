@@ -239,7 +239,7 @@ func TestListLicenses(t *testing.T) {
 		filter licensemanager.Filter
 		want   []string
 	}{
-		"sku":         {licensemanager.Filter{Name: "ProductSKU", Values: []string{"sku-1", "sku-7"}}, []string{arns[2], arns[4]}},
+		"sku":         {licensemanager.Filter{Name: "ProductSKU", Values: []string{"sku-1"}}, []string{arns[2], arns[4]}},
 		"status":      {licensemanager.Filter{Name: "Status", Values: []string{"SUSPENDED"}}, arns[1:2]},
 		"fingerprint": {licensemanager.Filter{Name: "Fingerprint", Values: []string{fingerprint}}, arns[1:]},
 		"beneficiary": {licensemanager.Filter{Name: "Beneficiary", Values: []string{"nobody"}}, nil},
@@ -250,8 +250,14 @@ func TestListLicenses(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, foreign.Licenses)
 
-	_, err = w.lm.ListLicenses(t.Context(), &licensemanager.ListLicensesInput{Filters: []licensemanager.Filter{{Name: "IssuerName"}}})
-	refused(t, err, "InvalidParameterValueException")
+	for _, filter := range []licensemanager.Filter{
+		{Name: "IssuerName", Values: []string{"not a filter of this operation"}},
+		{Name: "ProductSKU", Values: []string{"sku-0", "sku-1"}},
+		{Name: "ProductSKU"},
+	} {
+		_, err = w.lm.ListLicenses(t.Context(), &licensemanager.ListLicensesInput{Filters: []licensemanager.Filter{filter}})
+		refused(t, err, "InvalidParameterValueException")
+	}
 	page, err := w.lm.ListLicenses(t.Context(), &licensemanager.ListLicensesInput{MaxResults: 5})
 	require.NoError(t, err)
 	require.NoError(t, page.Validate())

@@ -3,72 +3,102 @@ package emulator
 import (
 	"encoding/base64"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
 const defaultListResults = 100 // not published
 
-// page is the answer with one page of a list, as pageOf makes it.
-func page[T any](member string, list []T, id func(T) string, keep func(T) bool, maxResults int32, nextToken string) (any, *failure) {
+// page is the response with one page of a list, as pageOf makes it, of what
+// describe tells of each item.
+func page[T, D any](member string, list []T, id func(T) string, keep func(T) bool, describe func(T) D, maxResults int32, nextToken string) (any, *failure) {
 	items, next, refusal := pageOf(list, id, keep, maxResults, nextToken)
 	if refusal != nil {
 		return nil, refusal
 	}
-	return object{member: items, "NextToken": next}, nil
+	described := make([]D, len(items))
+	for i, item := range items {
+		described[i] = describe(item)
+	}
+	return object{member: described, "NextToken": next}, nil
 }
 
 // pageOf is one page of a list: of the items that are kept, at most maxResults,
 // from the one on that nextToken says. The token names the last item of the
 // page before. The next one is nil after the last page.
 func pageOf[T any](list []T, id func(T) string, keep func(T) bool, maxResults int32, nextToken string) (items []T, next any, refusal *failure) {
-	first := 0
-	if nextToken != "" {
-		last, err := base64.RawURLEncoding.DecodeString(nextToken)
-		first = 1 + slices.IndexFunc(list, func(item T) bool { return id(item) == string(last) })
-		if err != nil || first == 0 {
-			return nil, nil, fail("InvalidParameterValueException", "NextToken is not valid.")
-		}
+	first, ok := afterToken(list, id, nextToken)
+	if !ok {
+		return nil, nil, fail("InvalidParameterValueException", "NextToken is not valid.")
 	}
 	limit := int(maxResults)
 	if limit == 0 {
 		limit = defaultListResults
 	}
 	items = []T{}
-	for _, item := range list[first:] {
+	last := 0
+	for i, item := range list[first:] {
 		if !keep(item) {
 			continue
 		}
 		if len(items) == limit {
-			next = base64.RawURLEncoding.EncodeToString([]byte(id(items[limit-1])))
+			next = tokenOf(last, id(list[last]))
 			break
 		}
-		items = append(items, item)
+		items, last = append(items, item), first+i
 	}
 	return items, next, nil
+}
+
+// tokenOf is the NextToken of what comes after an item.
+func tokenOf(position int, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(position) + " " + id))
+}
+
+// afterToken returns the position after the item of a token. The item is looked
+// for where it was, and all over the list only if it is not there any more.
+func afterToken[T any](list []T, id func(T) string, token string) (first int, ok bool) {
+	if token == "" {
+		return 0, true
+	}
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	number, name, found := strings.Cut(string(text), " ")
+	position, atoiErr := strconv.Atoi(number)
+	if err != nil || atoiErr != nil || !found {
+		return 0, false
+	}
+	if position < 0 || position >= len(list) || id(list[position]) != name {
+		position = slices.IndexFunc(list, func(item T) bool { return id(item) == name })
+	}
+	return position + 1, position >= 0
 }
 
 // every keeps every item.
 func every[T any](T) bool { return true }
 
-// named says whether a list of names has the name. An empty list has every.
-func named(list []string, name string) bool { return len(list) == 0 || slices.Contains(list, name) }
+// same describes an item as it is.
+func same[T any](item T) T { return item }
 
 // filters are the Filters of an input.
 type filters []licensemanager.Filter
 
+// parseFilters refuses filters that the operation does not have. Each takes one
+// value, as documented.
 func parseFilters(list []licensemanager.Filter, known ...string) (filters, *failure) {
 	for _, f := range list {
-		if !slices.Contains(known, f.Name) {
+		switch {
+		case !slices.Contains(known, f.Name):
 			return nil, fail("InvalidParameterValueException", "%q is not the name of a filter.", f.Name)
+		case len(f.Values) != 1:
+			return nil, fail("InvalidParameterValueException", "You can only specify one value for the filter %q.", f.Name)
 		}
 	}
 	return list, nil
 }
 
-// admit says whether attributes pass all filters: each by one of its values.
+// admit says whether attributes pass all filters.
 func (f filters) admit(attributes map[string]string) bool {
-	return !slices.ContainsFunc(f, func(f licensemanager.Filter) bool {
-		return !slices.Contains(f.Values, attributes[f.Name])
-	})
+	return !slices.ContainsFunc(f, func(f licensemanager.Filter) bool { return f.Values[0] != attributes[f.Name] })
 }

@@ -18,6 +18,9 @@ import (
 
 const (
 	registrationLife = 90 * 24 * time.Hour
+	maxRegistrations = 10_000  // the oldest are forgotten, with all their tokens
+	maxRefreshTokens = 100_000 // the oldest are forgotten
+	assertionMemory  = 24 * time.Hour
 	oidcTokenLife    = time.Hour // not published
 	userJWTLife      = time.Hour
 	codeLife         = 10 * time.Minute // the most that RFC 6749 section 4.1.2 recommends
@@ -26,12 +29,13 @@ const (
 // identityCenter is the state of IAM Identity Center OIDC.
 type identityCenter struct {
 	*Server
-	clients       map[string]*oidcClient        // by client ID
-	devices       map[string]*deviceGrant       // by device code
-	codes         map[string]*authorizationCode // by code
-	accessTokens  map[string]*oidcToken         // by token
-	refreshTokens map[string]*oidcToken         // by token
-	assertions    map[string]bool               // jti of every JWT that was exchanged
+	clients       store[string, *oidcClient]        // by client ID
+	devices       store[string, *deviceGrant]       // by device code
+	userCodes     store[string, *deviceGrant]       // by the letters of the user code
+	codes         store[string, *authorizationCode] // by code
+	accessTokens  store[string, *oidcToken]         // by token
+	refreshTokens store[string, *oidcToken]         // by token
+	assertions    store[string, struct{}]           // jti of every JWT that was exchanged
 }
 
 // oidcClient is a registration.
@@ -53,20 +57,32 @@ type authorizationCode struct {
 
 // oidcToken is an access or a refresh token.
 type oidcToken struct {
+	login    *login
 	clientID string
 	scopes   []string
 	expires  time.Time // zero for a refresh token, which lives as long as the registration
 }
 
+// login is what all tokens of one login share.
+type login struct{ ended bool }
+
+// accessToken returns an access token, if its login has not ended, or nil.
+func (c *identityCenter) accessToken(now time.Time, token string) *oidcToken {
+	return ofLogin(c.accessTokens.get(now, token))
+}
+
+func ofLogin(token *oidcToken, known bool) *oidcToken {
+	if !known || token.login.ended {
+		return nil
+	}
+	return token
+}
+
 func newOIDC(s *Server) *service {
 	c := &identityCenter{
 		Server:        s,
-		clients:       map[string]*oidcClient{},
-		devices:       map[string]*deviceGrant{},
-		codes:         map[string]*authorizationCode{},
-		accessTokens:  map[string]*oidcToken{},
-		refreshTokens: map[string]*oidcToken{},
-		assertions:    map[string]bool{},
+		clients:       store[string, *oidcClient]{limit: maxRegistrations},
+		refreshTokens: store[string, *oidcToken]{limit: maxRefreshTokens},
 	}
 	s.identity = c
 	return &service{
@@ -191,7 +207,7 @@ func (c *identityCenter) registerClient(r *request, in *ssooidc.RegisterClientIn
 	if len(client.grants) == 0 {
 		client.grants = []ssooidc.GrantType{ssooidc.GrantTypeDeviceCode, ssooidc.GrantTypeRefreshToken}
 	}
-	c.clients[client.id] = client
+	c.clients.put(r.now, client.id, client, client.expires)
 	return object{
 		"authorizationEndpoint": nil,
 		"clientId":              client.id,
@@ -205,7 +221,7 @@ func (c *identityCenter) registerClient(r *request, in *ssooidc.RegisterClientIn
 
 // client returns a registered client that has proven who it is.
 func (c *identityCenter) client(now time.Time, id, secret string) (*oidcClient, *failure) {
-	client := c.clients[id]
+	client, _ := c.clients.get(now, id)
 	switch {
 	case client == nil || client.secret != secret:
 		return nil, fail("InvalidClientException", "Invalid client provided")
@@ -225,14 +241,15 @@ func (c *identityCenter) createToken(r *request, in *ssooidc.CreateTokenInput) (
 	case !slices.Contains(client.grants, in.GrantType):
 		return nil, fail("UnauthorizedClientException", "The client is not registered for grantType %q.", in.GrantType)
 	}
-	granted := client.scopes
+	granted, session := client.scopes, &oidcToken{login: &login{}}
 	switch in.GrantType {
 	case ssooidc.GrantTypeDeviceCode:
 		refusal = c.redeemDevice(r.now, client, in.DeviceCode.Reveal())
 	case ssooidc.GrantTypeAuthorizationCode:
 		granted, refusal = c.redeemCode(r.now, client.id, in.Code.Reveal(), in.RedirectUri, in.CodeVerifier.Reveal())
 	case ssooidc.GrantTypeRefreshToken:
-		granted, refusal = c.checkRefreshToken(client.id, in.RefreshToken.Reveal())
+		session, refusal = c.checkRefreshToken(r.now, client.id, in.RefreshToken.Reveal())
+		granted = session.scopes
 	}
 	if refusal != nil {
 		return nil, refusal
@@ -241,11 +258,12 @@ func (c *identityCenter) createToken(r *request, in *ssooidc.CreateTokenInput) (
 	if refusal != nil {
 		return nil, refusal
 	}
-	answer := c.issue(r.now, client.id, scopes)
-	if slices.Contains(client.grants, ssooidc.GrantTypeRefreshToken) {
-		answer["refreshToken"] = c.nextRefreshToken(client.id, granted, in.RefreshToken.Reveal(), in.GrantType)
+	answer := c.issue(r.now, client.id, scopes, session.login)
+	if in.GrantType == ssooidc.GrantTypeRefreshToken {
+		answer["refreshToken"] = c.refreshed(r.now, session, in.RefreshToken.Reveal())
+	} else if slices.Contains(client.grants, ssooidc.GrantTypeRefreshToken) {
+		answer["refreshToken"] = c.newRefreshToken(r.now, &oidcToken{login: session.login, clientID: client.id, scopes: granted})
 	}
-	c.access.join(answer, in.RefreshToken.Reveal())
 	return answer, nil
 }
 
@@ -259,12 +277,14 @@ func (c *identityCenter) createTokenWithIAM(r *request, in *ssooidc.CreateTokenW
 		return nil, fail("UnsupportedGrantTypeException", "grantType %q is not supported.", in.GrantType)
 	}
 	granted := in.Scope // an application that no code or token has limited yet
+	session := &oidcToken{login: &login{}}
 	var refusal *failure
 	switch in.GrantType {
 	case ssooidc.GrantTypeAuthorizationCode:
 		granted, refusal = c.redeemCode(r.now, in.ClientId, in.Code.Reveal(), in.RedirectUri, in.CodeVerifier.Reveal())
 	case ssooidc.GrantTypeRefreshToken:
-		granted, refusal = c.checkRefreshToken(in.ClientId, in.RefreshToken.Reveal())
+		session, refusal = c.checkRefreshToken(r.now, in.ClientId, in.RefreshToken.Reveal())
+		granted = session.scopes
 	case ssooidc.GrantTypeJWTBearer:
 		refusal = c.redeemAssertion(r.now, in.Assertion.Reveal())
 	case ssooidc.GrantTypeTokenExchange:
@@ -277,16 +297,18 @@ func (c *identityCenter) createTokenWithIAM(r *request, in *ssooidc.CreateTokenW
 	if refusal != nil {
 		return nil, refusal
 	}
-	answer := c.issue(r.now, in.ClientId, scopes)
+	answer := c.issue(r.now, in.ClientId, scopes, session.login)
 	answer["scope"] = scopes
 	answer["issuedTokenType"] = ssooidc.TokenTypeAccessToken
 	if in.RequestedTokenType == ssooidc.TokenTypeRefreshToken {
 		answer["issuedTokenType"] = ssooidc.TokenTypeRefreshToken
 	}
-	if in.GrantType != ssooidc.GrantTypeTokenExchange || in.RequestedTokenType == ssooidc.TokenTypeRefreshToken {
-		answer["refreshToken"] = c.nextRefreshToken(in.ClientId, granted, in.RefreshToken.Reveal(), in.GrantType)
+	switch {
+	case in.GrantType == ssooidc.GrantTypeRefreshToken:
+		answer["refreshToken"] = c.refreshed(r.now, session, in.RefreshToken.Reveal())
+	case in.GrantType != ssooidc.GrantTypeTokenExchange, in.RequestedTokenType == ssooidc.TokenTypeRefreshToken:
+		answer["refreshToken"] = c.newRefreshToken(r.now, &oidcToken{login: session.login, clientID: in.ClientId, scopes: granted})
 	}
-	c.access.join(answer, in.RefreshToken.Reveal())
 	return c.withIdentity(r.now, answer, in.ClientId)
 }
 
@@ -316,9 +338,10 @@ func (c *identityCenter) withIdentity(now time.Time, answer object, clientID str
 // issue makes an access token and the answer that carries it. Members that
 // the service sends as null, and members that are not in the model, are there
 // too.
-func (c *identityCenter) issue(now time.Time, clientID string, scopes []string) object {
+func (c *identityCenter) issue(now time.Time, clientID string, scopes []string, of *login) object {
 	token := "emulated-access-token-" + randomHex(64)
-	c.accessTokens[token] = &oidcToken{clientID: clientID, scopes: scopes, expires: now.Add(oidcTokenLife)}
+	expires := now.Add(oidcTokenLife)
+	c.accessTokens.put(now, token, &oidcToken{login: of, clientID: clientID, scopes: scopes, expires: expires}, expires)
 	return object{
 		"accessToken":            token,
 		"aws_sso_app_session_id": nil,
@@ -330,37 +353,46 @@ func (c *identityCenter) issue(now time.Time, clientID string, scopes []string) 
 	}
 }
 
-// nextRefreshToken returns the refresh token of an answer. A refresh gets
-// none, and the client keeps the one it has, unless tokens rotate: then it
-// gets a new one, and the old one is gone.
-func (c *identityCenter) nextRefreshToken(clientID string, granted []string, old string, grant ssooidc.GrantType) any {
-	if grant == ssooidc.GrantTypeRefreshToken {
-		if !c.options.RotateRefreshTokens {
-			return nil
-		}
-		delete(c.refreshTokens, old)
-	}
+// newRefreshToken makes a refresh token. It is forgotten if it is not used for
+// as long as a registration lives.
+func (c *identityCenter) newRefreshToken(now time.Time, of *oidcToken) string {
 	token := "emulated-refresh-token-" + randomHex(64)
-	c.refreshTokens[token] = &oidcToken{clientID: clientID, scopes: granted}
+	c.refreshTokens.put(now, token, of, now.Add(registrationLife))
 	return token
 }
 
-func (c *identityCenter) checkRefreshToken(clientID, token string) ([]string, *failure) {
-	known := c.refreshTokens[token]
-	if known == nil || known.clientID != clientID {
-		return nil, fail("InvalidGrantException", "Invalid refresh token provided")
+// refreshed returns the refresh token in the response to a refresh: the same
+// one, a new one if tokens rotate, which makes the old one invalid, or none.
+func (c *identityCenter) refreshed(now time.Time, of *oidcToken, token string) any {
+	switch {
+	case c.options.OmitRefreshTokens:
+		c.refreshTokens.put(now, token, of, now.Add(registrationLife))
+		return nil
+	case c.options.RotateRefreshTokens:
+		c.refreshTokens.delete(token)
+		return c.newRefreshToken(now, of)
 	}
-	return known.scopes, nil
+	c.refreshTokens.put(now, token, of, now.Add(registrationLife))
+	return token
+}
+
+// checkRefreshToken returns the refresh token of a client. It is never nil.
+func (c *identityCenter) checkRefreshToken(now time.Time, clientID, token string) (*oidcToken, *failure) {
+	known := ofLogin(c.refreshTokens.get(now, token))
+	if known == nil || known.clientID != clientID {
+		return &oidcToken{}, fail("InvalidGrantException", "Invalid refresh token provided")
+	}
+	return known, nil
 }
 
 // redeemCode uses an authorization code up, also when something else is wrong
 // with the exchange: a client gets no second guess.
 func (c *identityCenter) redeemCode(now time.Time, clientID, code, redirectURI, verifier string) ([]string, *failure) {
-	known := c.codes[code]
+	known, _ := c.codes.get(now, code)
 	if known == nil || known.clientID != clientID || !now.Before(known.expires) {
 		return nil, fail("InvalidGrantException", "Invalid authorization code provided")
 	}
-	delete(c.codes, code)
+	c.codes.delete(code)
 	switch {
 	case known.redirectURI != redirectURI:
 		return nil, fail("InvalidGrantException", "redirectUri is not that of the authorization request")
@@ -371,7 +403,8 @@ func (c *identityCenter) redeemCode(now time.Time, clientID, code, redirectURI, 
 }
 
 // redeemAssertion takes a JWT of any issuer, without looking at its
-// signature: the emulator trusts every token issuer. It serves once.
+// signature: the emulator trusts every token issuer. It needs a jti, which
+// serves once in a day, and an exp.
 func (c *identityCenter) redeemAssertion(now time.Time, assertion string) *failure {
 	var claims struct {
 		ID      string   `json:"jti"`
@@ -385,15 +418,16 @@ func (c *identityCenter) redeemAssertion(now time.Time, assertion string) *failu
 	if err != nil || json.Unmarshal(payload, &claims) != nil {
 		return fail("InvalidGrantException", "assertion is not a JWT")
 	}
+	_, used := c.assertions.get(now, claims.ID)
 	switch {
-	case claims.ID == "":
-		return fail("InvalidGrantException", "assertion has no jti")
-	case claims.Expires != nil && float64(now.Unix()) >= *claims.Expires:
+	case claims.ID == "" || claims.Expires == nil:
+		return fail("InvalidGrantException", "assertion needs the claims jti and exp")
+	case float64(now.Unix()) >= *claims.Expires:
 		return fail("ExpiredTokenException", "assertion has expired")
-	case c.assertions[claims.ID]:
+	case used:
 		return fail("InvalidGrantException", "assertion was used before")
 	}
-	c.assertions[claims.ID] = true
+	c.assertions.put(now, claims.ID, struct{}{}, now.Add(assertionMemory-keepExpired))
 	return nil
 }
 
@@ -424,7 +458,7 @@ func (c *identityCenter) checkSubject(now time.Time, in *ssooidc.CreateTokenWith
 	if in.SubjectTokenType != ssooidc.TokenTypeAccessToken {
 		return nil, fail("InvalidRequestException", "subjectTokenType %q is not supported.", in.SubjectTokenType)
 	}
-	token := c.accessTokens[in.SubjectToken.Reveal()]
+	token := c.accessToken(now, in.SubjectToken.Reveal())
 	switch {
 	case token == nil:
 		return nil, fail("InvalidGrantException", "Invalid subject token provided")

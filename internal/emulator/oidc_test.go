@@ -213,14 +213,21 @@ func TestRefreshTokenRotation(t *testing.T) {
 	first, err := w.poll(t, client, w.startDevice(t, client))
 	require.NoError(t, err)
 
-	for range 2 {
-		out, err := refresh(first.RefreshToken)
-		require.NoError(t, err)
-		assert.Empty(t, out.RefreshToken, "the old one stays good")
-		assert.NotEqual(t, first.AccessToken.Reveal(), out.AccessToken.Reveal())
+	for _, omit := range []bool{false, true} {
+		w.Behave(func(b *emulator.Behavior) { b.OmitRefreshTokens, b.RotateRefreshTokens = omit, omit })
+		for range 2 {
+			out, err := refresh(first.RefreshToken)
+			require.NoError(t, err)
+			assert.NotEqual(t, first.AccessToken.Reveal(), out.AccessToken.Reveal())
+			if omit {
+				assert.Empty(t, out.RefreshToken, "the old one stays good")
+			} else {
+				assert.Equal(t, first.RefreshToken.Reveal(), out.RefreshToken.Reveal())
+			}
+		}
 	}
 
-	w.Behave(func(b *emulator.Behavior) { b.RotateRefreshTokens = true })
+	w.Behave(func(b *emulator.Behavior) { b.OmitRefreshTokens, b.RotateRefreshTokens = false, true })
 	second, err := refresh(first.RefreshToken)
 	require.NoError(t, err)
 	require.NotEmpty(t, second.RefreshToken)
@@ -261,12 +268,14 @@ func TestCreateTokenWithIAM(t *testing.T) {
 	require.NotNil(t, out.AwsAdditionalDetails)
 	_, claims := claimsOf(t, out.IdToken)
 	assert.Equal(t, out.AwsAdditionalDetails.IdentityContext.Reveal(), claims["sts:identity_context"])
-	_, err = bearer(map[string]any{"jti": "once"})
+	_, err = bearer(map[string]any{"jti": "once", "exp": startTime.Unix() + 2})
 	refused(t, err, "InvalidGrantException")
 	_, err = bearer(map[string]any{"jti": "late", "exp": startTime.Unix()})
 	refused(t, err, "ExpiredTokenException")
-	_, err = bearer(map[string]any{"sub": "no jti"})
-	refused(t, err, "InvalidGrantException")
+	for _, claims := range []map[string]any{{"exp": startTime.Unix() + 1}, {"jti": "no exp"}} {
+		_, err = bearer(claims)
+		refused(t, err, "InvalidGrantException")
+	}
 	for _, garbage := range []awstokens.Secret{"garbage", "a.b.c", "a.!.c"} {
 		_, err = call(ssooidc.GrantTypeJWTBearer, func(in *ssooidc.CreateTokenWithIAMInput) { in.Assertion = garbage })
 		refused(t, err, "InvalidGrantException")
@@ -275,6 +284,7 @@ func TestCreateTokenWithIAM(t *testing.T) {
 	w.Behave(func(b *emulator.Behavior) { b.OmitIdentityContext = true })
 	refreshed, err := call(ssooidc.GrantTypeRefreshToken, func(in *ssooidc.CreateTokenWithIAMInput) { in.RefreshToken = out.RefreshToken })
 	require.NoError(t, err)
+	assert.Equal(t, out.RefreshToken.Reveal(), refreshed.RefreshToken.Reveal())
 	assert.Nil(t, refreshed.AwsAdditionalDetails)
 	_, claims = claimsOf(t, refreshed.IdToken)
 	assert.NotEmpty(t, claims["sts:identity_context"])

@@ -31,7 +31,7 @@ func once[T any](l *licenseManager, r *request, clientToken string, in any, live
 	if r.operation == "CreateToken" {
 		window = clientTokenWindow // the one that is published
 	}
-	if earlier, ok := l.calls[name]; ok && r.now.Before(earlier.at.Add(window)) {
+	if earlier, ok := l.calls.get(r.now, name); ok && r.now.Before(earlier.at.Add(window)) {
 		made := earlier.made.(T)
 		switch {
 		case earlier.input != string(input):
@@ -43,7 +43,7 @@ func once[T any](l *licenseManager, r *request, clientToken string, in any, live
 	}
 	made, refusal := do()
 	if refusal == nil {
-		l.calls[name] = call{r.now, string(input), made}
+		l.calls.put(r.now, name, call{r.now, string(input), made}, r.now.Add(window))
 	}
 	return made, refusal
 }

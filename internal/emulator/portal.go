@@ -31,11 +31,7 @@ type Account struct {
 type accessPortal struct {
 	*Server
 	accounts []Account
-	logins   map[string]*login // by access token and by refresh token
 }
-
-// login is what the tokens of one login have in common: each other.
-type login struct{ tokens []string }
 
 func newPortal(s *Server) *service {
 	p := &accessPortal{
@@ -44,7 +40,6 @@ func newPortal(s *Server) *service {
 			{s.options.AccountID, "Emulator", "emulator@example.com", []string{"AdministratorAccess", "ReadOnlyAccess"}},
 			{"444455556666", "Sandbox", "sandbox@example.com", []string{"PowerUserAccess"}},
 		},
-		logins: map[string]*login{},
 	}
 	s.access = p
 	return &service{
@@ -101,7 +96,7 @@ func bound[I interface{ Validate() error }](p *accessPortal, read func(url.Value
 		if err := in.Validate(); err != nil {
 			return nil, fail("InvalidRequestException", "%s", describe(err))
 		}
-		if known := p.identity.accessTokens[token]; known == nil || !r.now.Before(known.expires) {
+		if known := p.identity.accessToken(r.now, token); known == nil || !r.now.Before(known.expires) {
 			return nil, fail("UnauthorizedException", "Session token not found or invalid")
 		}
 		return handle(r, in)
@@ -154,8 +149,7 @@ func (p *accessPortal) getRoleCredentials(r *request, in *portal.GetRoleCredenti
 	// AWS makes a role of the permission set, with a suffix that only it knows.
 	suffix := sha256.Sum256([]byte(account.ID + "/" + in.RoleName))
 	role := roleARN{partition: "aws", account: account.ID, name: "AWSReservedSSO_" + in.RoleName + "_" + hex.EncodeToString(suffix[:8])}
-	assumed := (&securityTokens{p.Server}).assume(r.now, role, portalUser, int(roleCredentialsLife/time.Second))
-	key := p.keys[assumed.Credentials.AccessKeyId]
+	key := p.assume(r.now, role, portalUser, int(roleCredentialsLife/time.Second))
 	return object{"roleCredentials": object{
 		"accessKeyId":     key.id,
 		"secretAccessKey": key.secret,
@@ -208,40 +202,16 @@ func noAccess() *failure { return fail("ForbiddenException", "No access") }
 
 // logout ends the login of an access token with all its tokens. Keys that were
 // given out for it live on, as they do at AWS.
-func (p *accessPortal) logout(_ *request, in *portal.LogoutInput) (any, *failure) {
-	p.end(in.AccessToken.Reveal())
+func (p *accessPortal) logout(r *request, in *portal.LogoutInput) (any, *failure) {
+	p.identity.accessToken(r.now, in.AccessToken.Reveal()).login.ended = true
 	return nil, nil
-}
-
-func (p *accessPortal) end(accessToken string) {
-	for _, token := range p.logins[accessToken].tokens {
-		delete(p.identity.accessTokens, token)
-		delete(p.identity.refreshTokens, token)
-		delete(p.logins, token)
-	}
-}
-
-// join makes the tokens of an answer part of the login whose refresh token
-// they were made from, or of a new one.
-func (p *accessPortal) join(answer object, refreshToken string) {
-	l := p.logins[refreshToken]
-	if l == nil {
-		l = &login{}
-	}
-	for _, member := range []string{"accessToken", "refreshToken"} {
-		if token, ok := answer[member].(string); ok {
-			l.tokens = append(l.tokens, token)
-			p.logins[token] = l
-		}
-	}
 }
 
 // SignIn returns an access token that is good for the portal, as a login does.
 func (s *Server) SignIn() awstokens.Secret {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	answer := s.identity.issue(s.clock.now(), "", []string{"sso:account:access"})
-	s.access.join(answer, "")
+	answer := s.identity.issue(s.clock.now(), "", []string{"sso:account:access"}, &login{})
 	return awstokens.Secret(answer["accessToken"].(string))
 }
 

@@ -3,6 +3,7 @@ package emulator_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,38 @@ func TestOnlyThePrefixIsServed(t *testing.T) {
 		assert.NotEmpty(t, got.header.Get("X-Amzn-Requestid"))
 	}
 	assert.Equal(t, http.StatusNotFound, w.send(t, w.request(t, "/", "text/plain", "hello")).status)
+}
+
+// A page of another site, whose name resolves to a loopback address, is refused.
+func TestOnlyItsOwnHostIsServed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	address, err := url.Parse(w.URL())
+	require.NoError(t, err)
+	for host, served := range map[string]bool{
+		address.Host:                               true,
+		"localhost:" + address.Port():              true,
+		"LocalHost:" + address.Port():              true,
+		"localhost":                                false,
+		"localhost.:" + address.Port():             false,
+		"rebound.test:" + address.Port():           false,
+		"127.0.0.1.rebound.test:" + address.Port(): false,
+		"127.0.0.2:" + address.Port():              false,
+		"rebound.test":                             false,
+	} {
+		for _, path := range []string{"/", "/device", "/authorize", "/client/register"} {
+			req := w.request(t, path, "application/json", "{}")
+			req.Host = host
+			got := w.send(t, req)
+			assert.Equal(t, served, got.status != http.StatusMisdirectedRequest, "%s%s: %d %s", host, path, got.status, got.body)
+		}
+	}
+	assert.Zero(t, w.Requests(emulator.IdentityCenter, "")-3, "what was refused does not count")
+
+	client, err := w.lm.With(func(c *awstokens.Config) { c.BaseEndpoint = "http://localhost:" + address.Port() + prefix })
+	require.NoError(t, err)
+	_, err = client.ListTokens(t.Context(), nil)
+	assert.NoError(t, err)
 }
 
 // A program can mount the handler where it likes.

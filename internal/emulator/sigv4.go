@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,15 +118,33 @@ func signedTime(r *request, auth authorization) (time.Time, *failure) {
 
 func (s *Server) findKey(r *request, auth authorization) (*accessKey, *failure) {
 	s.mu.Lock()
-	key := s.keys[auth.keyID]
+	key, _ := s.keys.get(r.now, auth.keyID)
 	s.mu.Unlock()
+	if key == nil && hasExpired(r.Header.Get("X-Amz-Security-Token"), r.now) {
+		return nil, expiredToken()
+	}
 	if key == nil || subtle.ConstantTimeCompare([]byte(key.sessionToken), []byte(r.Header.Get("X-Amz-Security-Token"))) == 0 {
 		return nil, fail("UnrecognizedClientException", "The security token included in the request is invalid.")
 	}
 	if !key.expires.IsZero() && !r.now.Before(key.expires) {
-		return nil, fail("ExpiredTokenException", "The security token included in the request is expired")
+		return nil, expiredToken()
 	}
 	return key, nil
+}
+
+func expiredToken() *failure {
+	return fail("ExpiredTokenException", "The security token included in the request is expired")
+}
+
+// sessionTokenPrefix begins every session token. The seconds of its expiration
+// follow, by which a token is known to have expired after its key is forgotten.
+const sessionTokenPrefix = "emulated-session-"
+
+func hasExpired(sessionToken string, now time.Time) bool {
+	rest, ours := strings.CutPrefix(sessionToken, sessionTokenPrefix)
+	seconds, _, _ := strings.Cut(rest, "-")
+	expires, err := strconv.ParseInt(seconds, 10, 64)
+	return ours && err == nil && now.Unix() >= expires
 }
 
 func (s *Server) checkScope(auth authorization, signingName string, signed time.Time) *failure {

@@ -183,11 +183,10 @@ func (t *securityTokens) assumeRoleWithWebIdentity(r *request, form url.Values) 
 		return nil, check.found
 	}
 	access, err := t.issuer.verify(token)
-	_, isRefreshToken := t.licenses.byID[access.ID]
 	switch {
 	case err != nil:
 		return nil, fail("InvalidIdentityToken", "The web identity token that was passed could not be validated: %s.", err)
-	case isRefreshToken:
+	case access.isRefreshToken():
 		return nil, fail("InvalidIdentityToken", "The web identity token that was passed is a refresh token.")
 	case !r.now.Before(access.Expires):
 		return nil, fail("ExpiredTokenException", "Token expired: current date/time %d must be before the expiration date/time %d",
@@ -195,10 +194,10 @@ func (t *securityTokens) assumeRoleWithWebIdentity(r *request, form url.Values) 
 	case !slices.Contains(access.Roles, role.arn):
 		return nil, fail("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
 	}
-	assumed := t.assume(r.now, role, name, seconds)
-	t.keys[assumed.Credentials.AccessKeyId].licenseARN = access.LicenseArn
+	key := t.assume(r.now, role, name, seconds)
+	key.licenseARN = access.LicenseArn
 	return webIdentityRole{
-		assumedRole:                 assumed,
+		assumedRole:                 assumed(key),
 		SubjectFromWebIdentityToken: access.Subject,
 		Provider:                    t.options.Issuer,
 		Audience:                    access.LicenseArn,
@@ -227,7 +226,7 @@ func (t *securityTokens) assumeRole(r *request, form url.Values) (any, *failure)
 	if check.found != nil {
 		return nil, check.found
 	}
-	return t.assume(r.now, role, name, seconds), nil
+	return assumed(t.assume(r.now, role, name, seconds)), nil
 }
 
 func (t *securityTokens) getCallerIdentity(r *request, _ url.Values) (any, *failure) {
@@ -235,17 +234,22 @@ func (t *securityTokens) getCallerIdentity(r *request, _ url.Values) (any, *fail
 	return callerIdentity{Arn: r.caller.arn, UserId: r.caller.userID, Account: account}, nil
 }
 
-// assume makes temporary credentials and has the signature check know them.
-func (t *securityTokens) assume(now time.Time, role roleARN, session string, seconds int) assumedRole {
+// assume makes temporary credentials, which the signature check knows then.
+func (s *Server) assume(now time.Time, role roleARN, session string, seconds int) *accessKey {
+	expires := now.Truncate(time.Second).Add(time.Duration(seconds) * time.Second)
 	key := &accessKey{
 		id:           "ASIA" + randomText(16, upperAlphanumeric),
 		secret:       "emulated-secret-" + randomHex(12),
-		sessionToken: "emulated-session-" + randomHex(32),
-		expires:      now.Truncate(time.Second).Add(time.Duration(seconds) * time.Second),
+		sessionToken: sessionTokenPrefix + strconv.FormatInt(expires.Unix(), 10) + "-" + randomHex(32),
+		expires:      expires,
 		arn:          "arn:" + role.partition + ":sts::" + role.account + ":assumed-role/" + role.name + "/" + session,
 		userID:       "AROAEMULATEDROLE00000:" + session,
 	}
-	t.keys[key.id] = key
+	s.keys.put(now, key.id, key, key.expires)
+	return key
+}
+
+func assumed(key *accessKey) assumedRole {
 	return assumedRole{
 		Credentials: sessionCredentials{
 			AccessKeyId:     key.id,

@@ -85,7 +85,6 @@ func TestSDKConfigUsesOurLogin(t *testing.T) {
 	server := awstokenstest.NewServer(t)
 	home(t, server)
 	server.IdentityCenter().AutoApprove(true)
-	server.IdentityCenter().RotateRefreshTokens(true) // the SDK forgets the one it has otherwise
 	session, err := login.LoadSession("peer")
 	require.NoError(t, err)
 	withServer := func(o *login.Options) { o.Config, o.Flow, o.Prompt = server.Config(), login.FlowDevice, silent{} }

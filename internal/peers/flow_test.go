@@ -168,7 +168,7 @@ func challenge() string {
 func (c *caller) applications() {
 	const create = "ssooidc/CreateTokenWithIAM"
 	app := object{"clientId": application}
-	bearer := with(with(app, "grantType", ssooidc.GrantTypeJWTBearer), "assertion", "e30."+base64.RawURLEncoding.EncodeToString([]byte(`{"jti":"1"}`))+".")
+	bearer := with(with(app, "grantType", ssooidc.GrantTypeJWTBearer), "assertion", "e30."+base64.RawURLEncoding.EncodeToString([]byte(`{"jti":"1","exp":4102444800}`))+".")
 	tokens := c.good(create, bearer)
 	c.bad(create, "InvalidGrantException", bearer)
 	c.good(create, with(with(app, "grantType", ssooidc.GrantTypeRefreshToken), "refreshToken", tokens["refreshtoken"]))

@@ -157,7 +157,7 @@ func withMember(t *testing.T, token *Token, member string) []byte {
 func TestTheRefreshTokenIsKeptWhenTheAnswerHasNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
-		server.IdentityCenter().RotateRefreshTokens(false) // the member is null then
+		server.IdentityCenter().OmitRefreshTokens(true) // the member is null then
 		first := logIn(t, server, store)
 		provider, _ := newProvider(t, server, store)
 		for range 3 {
