@@ -326,4 +326,16 @@ func TestCreateTokenWithIAM(t *testing.T) {
 	w.Advance(time.Hour)
 	_, err = exchange(func(*ssooidc.CreateTokenWithIAMInput) {})
 	refused(t, err, "ExpiredTokenException")
+
+	// A jti is remembered for a day, and so is a token that has expired.
+	lasting := map[string]any{"jti": "once", "exp": startTime.AddDate(1, 0, 0).Unix()}
+	w.SetTime(startTime.Add(24*time.Hour - 1))
+	_, err = bearer(lasting)
+	refused(t, err, "InvalidGrantException")
+	w.Advance(1)
+	_, err = bearer(lasting)
+	assert.NoError(t, err)
+	w.Advance(24 * time.Hour)
+	_, err = exchange(func(*ssooidc.CreateTokenWithIAMInput) {})
+	refused(t, err, "InvalidGrantException")
 }

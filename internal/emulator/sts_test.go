@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/sts"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
 func (w *world) webIdentity(access awstokens.Secret) *sts.AssumeRoleWithWebIdentityInput {
@@ -183,4 +185,44 @@ func TestGetCallerIdentityShowsWhoSigns(t *testing.T) {
 	got := w.send(t, req)
 	assert.Equal(t, http.StatusOK, got.status)
 	assert.Contains(t, got.body, "<Arn>arn:aws:iam::111122223333:user/emulator</Arn><UserId>AIDAEMULATEDUSER00000</UserId><Account>111122223333</Account>")
+}
+
+// What has expired is refused as such for good, also when the emulator knows
+// nothing of it any more.
+func TestExpiredLongAgo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	refresh := w.createToken(t, w.tokenInput("t-1")).Token
+	access := w.accessToken(t, refresh)
+	role, err := w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity(access))
+	require.NoError(t, err)
+	keys := role.Credentials()
+	client, err := w.lm.With(withKey(keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken))
+	require.NoError(t, err)
+	_, err = client.ListTokens(t.Context(), nil)
+	require.NoError(t, err)
+	for _, days := range []int{1, 3, 400, 4000} {
+		w.SetTime(startTime.AddDate(0, 0, days))
+		for i := range 100 { // makes the emulator look for what to forget
+			w.createToken(t, w.tokenInput(fmt.Sprint(days, "-", i)))
+			_, err := w.sts.AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: w.RoleARN(), RoleSessionName: "session"})
+			require.NoError(t, err)
+		}
+		_, err = client.ListTokens(t.Context(), nil)
+		refused(t, err, "ExpiredTokenException")
+		_, err = w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity(access))
+		refused(t, err, "ExpiredTokenException")
+		_, err = w.lm.GetAccessToken(t.Context(), &licensemanager.GetAccessTokenInput{Token: access})
+		refused(t, err, "ValidationException")
+		_, err = w.lm.GetAccessToken(t.Context(), &licensemanager.GetAccessTokenInput{Token: refresh})
+		if days > 365 {
+			refused(t, err, "AccessDeniedException")
+		} else {
+			assert.NoError(t, err)
+		}
+	}
+	unknown, err := w.lm.With(withKey(keys.AccessKeyID, keys.SecretAccessKey, "emulated-session-99999999999-fake"))
+	require.NoError(t, err)
+	_, err = unknown.ListTokens(t.Context(), nil)
+	refused(t, err, "UnrecognizedClientException")
 }

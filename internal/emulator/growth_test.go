@@ -1,0 +1,169 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
+)
+
+var growthStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// loaded is an emulator that holds much, and its clients.
+type loaded struct {
+	*Server
+	lm     *licensemanager.Client
+	oidc   *ssooidc.Client
+	client *ssooidc.RegisterClientOutput
+}
+
+// newLoaded returns an emulator in process that holds n seats, as many refresh
+// tokens, and a tenth as many device codes, licenses and grants, which are made
+// without the cost of requests.
+func newLoaded(t testing.TB, n int) *loaded {
+	s, err := New(Options{FrozenAt: growthStart})
+	require.NoError(t, err)
+	s.ServeInProcess("")
+	require.NoError(t, s.ChangeLicense(s.LicenseARN(), func(l *licensemanager.License) {
+		l.Issuer.SignKey = "" // RSA would hide the rest of the cost
+		l.Entitlements[0].MaxCount = nil
+	}))
+	l := &loaded{Server: s}
+	l.lm, err = licensemanager.New(s.Config())
+	require.NoError(t, err)
+	l.oidc, err = ssooidc.New(s.Config())
+	require.NoError(t, err)
+	l.client, err = l.oidc.RegisterClient(t.Context(), &ssooidc.RegisterClientInput{ClientName: "c", ClientType: ssooidc.ClientTypePublic})
+	require.NoError(t, err)
+
+	sent := httptest.NewRequest(http.MethodPost, "/", nil)
+	key, _ := s.keys.get(growthStart, s.options.AccessKeyID)
+	as := func(operation string) *request {
+		return &request{Request: sent, operation: operation, now: growthStart, caller: key, sent: sent.URL}
+	}
+	for i := range n {
+		require.Nil(t, s.licenses.begin(as("CheckoutLicense"), &checkout{
+			from:    s.licenses.find(s.LicenseARN()),
+			kind:    licensemanager.CheckoutTypeProvisional,
+			held:    l.checkoutInput().Entitlements,
+			expires: growthStart.Add(time.Hour + time.Duration(i*7919%n)*time.Millisecond), // in no order
+		}))
+		s.licenses.calls.put(growthStart, callName{clientToken: strconv.Itoa(i)}, call{}, growthStart.Add(time.Hour))
+		s.licenses.keepToken(growthStart, &refreshToken{id: strconv.Itoa(i), account: s.options.AccountID, expires: growthStart.AddDate(1, 0, 0)})
+		if i%10 == 0 {
+			_, refusal := s.identity.startDeviceAuthorization(as("StartDeviceAuthorization"), l.deviceInput())
+			require.Nil(t, refusal)
+			s.licenses.seed(fmt.Sprintf("arn:aws:license-manager::222233334444:license:l-%d", i), fmt.Sprintf("sku-%d", i))
+		}
+	}
+	return l
+}
+
+func (l *loaded) checkoutInput() *licensemanager.CheckoutLicenseInput {
+	return &licensemanager.CheckoutLicenseInput{
+		CheckoutType:   licensemanager.CheckoutTypeProvisional,
+		ClientToken:    licensemanager.NewClientToken(),
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(SeedCount, 1), licensemanager.Feature(SeedFeature)},
+		KeyFingerprint: l.KeyFingerprint(),
+		ProductSKU:     l.ProductSKU(),
+	}
+}
+
+func (l *loaded) deviceInput() *ssooidc.StartDeviceAuthorizationInput {
+	return &ssooidc.StartDeviceAuthorizationInput{
+		ClientId: l.client.ClientId, ClientSecret: l.client.ClientSecret, StartUrl: "https://example.awsapps.com/start",
+	}
+}
+
+// seat checks a seat out, extends it, and checks it in.
+func (l *loaded) seat(ctx context.Context) error {
+	out, err := l.lm.CheckoutLicense(ctx, l.checkoutInput())
+	if err != nil {
+		return err
+	}
+	if _, err := l.lm.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: out.LicenseConsumptionToken}); err != nil {
+		return err
+	}
+	_, err = l.lm.CheckInLicense(ctx, &licensemanager.CheckInLicenseInput{LicenseConsumptionToken: out.LicenseConsumptionToken})
+	return err
+}
+
+// calls are what must not become slower with what is held.
+var calls = map[string]func(context.Context, *loaded) error{
+	"checkout": func(ctx context.Context, l *loaded) error { return l.seat(ctx) },
+	"usage": func(ctx context.Context, l *loaded) error {
+		_, err := l.lm.GetLicenseUsage(ctx, &licensemanager.GetLicenseUsageInput{LicenseArn: l.LicenseARN()})
+		return err
+	},
+	"page of a list": func(ctx context.Context, l *loaded) error {
+		in := &licensemanager.ListTokensInput{MaxResults: 1}
+		if all := l.licenses.tokens.items; len(all) > 1 {
+			in.NextToken = tokenOf(len(all)-2, all[len(all)-2].id) // of the last page
+		}
+		_, err := l.lm.ListTokens(ctx, in)
+		return err
+	},
+	"device": func(ctx context.Context, l *loaded) error {
+		device, err := l.oidc.StartDeviceAuthorization(ctx, l.deviceInput())
+		if err != nil {
+			return err
+		}
+		if err := l.ApproveDevice(device.UserCode.Reveal()); err != nil {
+			return err
+		}
+		_, err = l.oidc.CreateToken(ctx, &ssooidc.CreateTokenInput{
+			ClientId: l.client.ClientId, ClientSecret: l.client.ClientSecret,
+			GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: device.DeviceCode,
+		})
+		return err
+	},
+}
+
+// A call with 100,000 of everything held takes at most 1.5 times as long as one
+// with nothing held. Both are timed in turns, in rounds of some calls, and the
+// fastest rounds are compared, so that what else the machine does counts for
+// neither.
+func TestCostDoesNotGrow(t *testing.T) {
+	const held, rounds, perRound = 100_000, 40, 10
+	empty, full := newLoaded(t, 0), newLoaded(t, held)
+	require.Equal(t, held, full.SeatsTaken(SeedCount))
+	runtime.GC()
+	for name, call := range calls {
+		time1 := func(l *loaded) time.Duration {
+			start := time.Now()
+			for range perRound {
+				require.NoError(t, call(t.Context(), l), name)
+			}
+			return time.Since(start)
+		}
+		least := [2]time.Duration{time.Hour, time.Hour}
+		ratio := func() float64 { return float64(least[1]) / float64(least[0]) }
+		for i := 0; i < rounds || ratio() > 1.5 && i < 4*rounds; i++ {
+			least[0], least[1] = min(least[0], time1(empty)), min(least[1], time1(full))
+		}
+		t.Logf("%s: %v with none, %v with %d held: %.2f", name, least[0]/perRound, least[1]/perRound, held, ratio())
+		assert.LessOrEqual(t, ratio(), 1.5, name)
+	}
+}
+
+func BenchmarkCheckout(b *testing.B) {
+	for _, held := range []int{0, 1000, 100_000} {
+		b.Run(fmt.Sprintf("%d held", held), func(b *testing.B) {
+			l := newLoaded(b, held)
+			b.ReportAllocs()
+			for b.Loop() {
+				require.NoError(b, l.seat(b.Context()))
+			}
+		})
+	}
+}
