@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"flag"
 	"io"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
 // start runs the command and returns the variables that it exports.
@@ -61,6 +63,86 @@ func TestExportedVariablesReachTheServer(t *testing.T) {
 		ProductSKU:     env["PRODUCT_SKU"],
 	})
 	assert.NoError(t, err)
+}
+
+// Each flag changes what it says.
+func TestFlags(t *testing.T) {
+	config := func(t *testing.T, args ...string) (awstokens.Config, map[string]string) {
+		env := start(t, append(args, "-addr", "127.0.0.1:0")...)
+		return awstokens.Config{
+			Region: "us-east-1", BaseEndpoint: env["AWS_ENDPOINT_URL"],
+			Credentials: awstokens.StaticCredentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
+		}, env
+	}
+	// login returns the refresh token of a login and that of a refresh.
+	login := func(t *testing.T, args ...string) (first, second string) {
+		cfg, _ := config(t, append(args, "-auto-approve")...)
+		client, err := ssooidc.New(cfg)
+		require.NoError(t, err)
+		registered, err := client.RegisterClient(t.Context(), &ssooidc.RegisterClientInput{ClientName: "test", ClientType: ssooidc.ClientTypePublic})
+		require.NoError(t, err)
+		device, err := client.StartDeviceAuthorization(t.Context(), &ssooidc.StartDeviceAuthorizationInput{
+			ClientId: registered.ClientId, ClientSecret: registered.ClientSecret, StartUrl: "https://example.awsapps.com/start",
+		})
+		require.NoError(t, err)
+		in := &ssooidc.CreateTokenInput{
+			ClientId: registered.ClientId, ClientSecret: registered.ClientSecret, GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: device.DeviceCode,
+		}
+		token, err := client.CreateToken(t.Context(), in)
+		require.NoError(t, err)
+		in.GrantType, in.RefreshToken = ssooidc.GrantTypeRefreshToken, token.RefreshToken
+		refreshed, err := client.CreateToken(t.Context(), in)
+		require.NoError(t, err)
+		return token.RefreshToken.Reveal(), refreshed.RefreshToken.Reveal()
+	}
+	t.Run("refresh", func(t *testing.T) {
+		first, second := login(t)
+		assert.Equal(t, first, second)
+		first, second = login(t, "-rotate-refresh-tokens")
+		assert.NotEqual(t, first, second)
+		assert.NotEmpty(t, second)
+		_, second = login(t, "-omit-refresh-tokens")
+		assert.Empty(t, second)
+	})
+	t.Run("licenses", func(t *testing.T) {
+		cfg, env := config(t, "-seats", "1", "-account", "222233334444", "-not-onboarded", "-change-tokens-on-extend", "-zoneless-times", "-deletion-period", "1h")
+		client, err := licensemanager.New(cfg)
+		require.NoError(t, err)
+		checkout := &licensemanager.CheckoutLicenseInput{
+			CheckoutType:   licensemanager.CheckoutTypeProvisional,
+			ClientToken:    licensemanager.NewClientToken(),
+			Entitlements:   []licensemanager.EntitlementData{licensemanager.Count("AWS::Marketplace::Usage", 1)},
+			KeyFingerprint: env["KEY_FINGERPRINT"],
+			ProductSKU:     env["PRODUCT_SKU"],
+		}
+		seat, err := client.CheckoutLicense(t.Context(), checkout)
+		require.NoError(t, err)
+		assert.Contains(t, seat.LicenseArn, "222233334444")
+		assert.NotContains(t, seat.Expiration, "Z")
+		checkout.ClientToken = licensemanager.NewClientToken()
+		_, err = client.CheckoutLicense(t.Context(), checkout)
+		var full *licensemanager.NoEntitlementsAllowedException
+		assert.ErrorAs(t, err, &full)
+		extended, err := client.ExtendLicenseConsumption(t.Context(), &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: seat.LicenseConsumptionToken})
+		require.NoError(t, err)
+		assert.NotEqual(t, seat.LicenseConsumptionToken, extended.LicenseConsumptionToken)
+		_, err = client.ListReceivedLicenses(t.Context(), nil)
+		assert.ErrorContains(t, err, "Service role not found")
+		license, err := client.GetLicense(t.Context(), &licensemanager.GetLicenseInput{LicenseArn: seat.LicenseArn})
+		require.NoError(t, err)
+		deleted, err := client.DeleteLicense(t.Context(), &licensemanager.DeleteLicenseInput{LicenseArn: seat.LicenseArn, SourceVersion: license.License.Version})
+		require.NoError(t, err)
+		assert.Equal(t, licensemanager.LicenseDeletionStatusPendingDelete, deleted.Status)
+	})
+}
+
+func TestArguments(t *testing.T) {
+	var help strings.Builder
+	assert.ErrorIs(t, run(t.Context(), []string{"-h"}, io.Discard, &help), flag.ErrHelp)
+	assert.Contains(t, help.String(), "-rotate-refresh-tokens")
+	for _, args := range [][]string{{"unknown"}, {"-addr", "127.0.0.1:0", "unknown"}, {"-unknown"}, {"-seats", "-1"}, {"-algorithm", "none"}, {"-account", "1"}} {
+		assert.Error(t, run(t.Context(), args, io.Discard, io.Discard), args)
+	}
 }
 
 func TestOnlyLoopback(t *testing.T) {
