@@ -58,6 +58,16 @@
 // A server with [Options].InProcess does not listen. It works in a bubble of
 // testing/synctest, where a test lives through weeks in milliseconds.
 //
+// # Limits
+//
+// The cost of a call does not grow with what the server holds. The server
+// forgets what expired more than a day ago, and keeps at least the 5,000 newest
+// registrations and the 50,000 refresh tokens of Identity Center that were used
+// last. Deleted licenses and ended grants stay listed.
+//
+// A server listens on a loopback address only, because its keys are public, and
+// refuses requests whose header Host is neither that address nor localhost.
+//
 // # What AWS does not publish
 //
 // Where AWS does not publish how a service behaves, the server's choice is an

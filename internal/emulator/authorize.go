@@ -25,9 +25,9 @@ type Authorization struct {
 }
 
 // Authorize returns an authorization code, as if the user had consented. The
-// code is good for one exchange within 10 minutes. It fails for a client that
-// is not registered, for a redirect URI or a scope that is not the client's,
-// and for a registered client without a code challenge.
+// code is good for one exchange within 10 minutes. Authorize returns an error
+// for a client that is not registered, for a redirect URI or a scope that the
+// client does not have, and for a registered client without a code challenge.
 func (s *Server) Authorize(a Authorization) (code string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,8 +93,8 @@ func s256(verifier string) string {
 
 // authorizePage is the authorization endpoint of RFC 6749 section 3.1. Beside
 // the RFC's parameter scope it reads scopes, which AWS's clients send. It asks the user, by a form
-// that is sent to the same address, and sends them back to the client with
-// the answer.
+// that is sent to the same address, and redirects them to the client with the
+// response.
 func (s *Server) authorizePage(w http.ResponseWriter, r *request) {
 	if refusePage(w, r) {
 		return
@@ -116,10 +116,10 @@ func (s *Server) authorizePage(w http.ResponseWriter, r *request) {
 	if refusal == nil && (err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https") {
 		refusal = &authorizationRefusal{"", "the redirect URI is not a URL of the web"}
 	}
-	sendBack := func(answer url.Values) { redirect(w, r, target, query.Get("state"), answer) }
+	sendBack := func(response url.Values) { redirect(w, r, target, query.Get("state"), response) }
 	switch {
 	case refusal != nil && refusal.oauthError == "":
-		webpage.Write(w, http.StatusBadRequest, messagePage, message{Title: "This request cannot be answered", Text: refusal.description})
+		webpage.Write(w, http.StatusBadRequest, messagePage, message{Title: "This request cannot be processed", Text: refusal.description})
 	case refusal != nil:
 		sendBack(url.Values{"error": {refusal.oauthError}, "error_description": {refusal.description}})
 	case s.options.AutoApprove, r.form().Get("decision") == "approve":
@@ -156,11 +156,11 @@ func checkResponse(query url.Values) *authorizationRefusal {
 	return nil
 }
 
-// redirect sends the user back to the client with the answer and the state
+// redirect redirects the user to the client with the response and the state
 // that the client sent.
-func redirect(w http.ResponseWriter, r *request, target *url.URL, state string, answer url.Values) {
+func redirect(w http.ResponseWriter, r *request, target *url.URL, state string, response url.Values) {
 	query := target.Query()
-	maps.Copy(query, answer)
+	maps.Copy(query, response)
 	if state != "" {
 		query.Set("state", state)
 	}

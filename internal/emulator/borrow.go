@@ -91,7 +91,7 @@ type signedEntitlement struct {
 }
 
 // sign returns the JWS of a checkout. Its dates have no zone, whatever those
-// of the answers have.
+// of the responses have.
 func (c *checkout) sign() (string, error) {
 	payload := signedCheckout{
 		IssuedAt:                c.issued.Format(zonelessFormat),

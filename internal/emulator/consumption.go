@@ -163,7 +163,7 @@ func (l *licenseManager) begin(r *request, c *checkout) *failure {
 	return nil
 }
 
-// describeCheckout is what the answers to both ways to check out share. A
+// describeCheckout is what the responses of both ways to check out share. A
 // member without a value is absent.
 func (l *licenseManager) describeCheckout(c *checkout) object {
 	out := object{
@@ -196,7 +196,7 @@ func (l *licenseManager) findCheckout(r *request, token string, operation licens
 	return c, nil
 }
 
-// noSuchCheckout does not repeat the token, which works like a password.
+// noSuchCheckout does not show the token, which works like a password.
 func noSuchCheckout() *failure {
 	return fail("ResourceNotFoundException", "The license consumption token is unknown or no longer valid.")
 }

@@ -90,8 +90,8 @@ func (c *identityCenter) redeemDevice(now time.Time, client *oidcClient, deviceC
 	return nil
 }
 
-// poll answers a client whose user has not answered yet. Asked sooner than it
-// said, it wants 5 seconds more from then on.
+// poll responds to a client whose user has not decided yet. A poll before the
+// interval is over makes the interval 5 seconds longer.
 func (g *deviceGrant) poll(now time.Time) *failure {
 	early := !g.lastPoll.IsZero() && now.Sub(g.lastPoll) < g.interval
 	g.lastPoll = now
@@ -103,13 +103,13 @@ func (g *deviceGrant) poll(now time.Time) *failure {
 }
 
 // ApproveDevice approves the device authorization with the user code, as its
-// user would. It fails if there is none or it is not pending.
+// user would. It returns an error if there is none or it is not pending.
 func (s *Server) ApproveDevice(userCode string) error {
 	return s.decideDevice(userCode, deviceApproved)
 }
 
-// DenyDevice denies the device authorization with the user code. It fails if
-// there is none or it is not pending.
+// DenyDevice denies the device authorization with the user code. It returns an
+// error if there is none or it is not pending.
 func (s *Server) DenyDevice(userCode string) error {
 	return s.decideDevice(userCode, deviceDenied)
 }

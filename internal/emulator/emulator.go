@@ -3,24 +3,28 @@
 // can be set and faults that can be scripted. It verifies signatures, checks
 // input by the published constraints, signs real JWTs and lets things expire,
 // so that any client, the AWS CLI among them, works against it unchanged.
+// Package awstokenstest is its public face.
 //
-// # A request's way
+// # Overview
 //
 // ServeHTTP (server.go) finds the service and the operation, meets a scripted
 // fault (faults.go), verifies the signature (sigv4.go), decodes and checks the
 // input (json.go, or the form in sts.go), and calls the operation's handler.
 // Each service is a file with its table of operations, its handlers and its
-// way to write answers and errors: licensemanager.go with licenses.go,
+// way to write responses and errors: licensemanager.go with licenses.go,
 // grants.go, consumption.go and borrow.go, oidc.go with device.go, authorize.go
 // and the pages of both in pages.go, portal.go, sts.go. A new operation is a
 // line in a table and a handler; a new service is a file, a field of Server and
 // a case in route.
 //
+// The cost of a call does not grow with what the emulator holds: seats.go keeps
+// up to date what is checked out, and store.go forgets what has expired.
+//
 // # What AWS does not publish
 //
 // The issuer, key ID, algorithm and role claim of License Manager's tokens,
 // the size of a page, the life of OIDC tokens: whatever nobody publishes is an
-// Option or a named constant that says so. No client should rely on it.
+// option or a named constant that says so. No client should rely on it.
 //
 // Policies are not emulated: every known key may do everything that its
 // account may. LicenseBehavior.ConsumptionRoleOnly is the exception.
@@ -86,12 +90,12 @@ type Behavior struct {
 	// was sent stays good. It overrides RotateRefreshTokens.
 	OmitRefreshTokens bool
 
-	// OmitIdentityContext leaves awsAdditionalDetails null in the answers of
+	// OmitIdentityContext leaves awsAdditionalDetails null in the responses of
 	// CreateTokenWithIAM; the context is then only a claim of the ID token.
 	OmitIdentityContext bool
 
-	// AutoApprove approves device authorizations when they start, and answers
-	// at the authorization endpoint without asking.
+	// AutoApprove approves device authorizations when they start, and
+	// authorization requests without asking the user.
 	AutoApprove bool
 
 	LicenseBehavior
@@ -161,8 +165,8 @@ func New(options Options) (*Server, error) {
 
 // Listen serves the emulator on addr, which must be a loopback address with a
 // port, until Close. With port 0 it takes a free one. Under a prefix such as
-// /aws, it answers nowhere else, so that a client that loses the path of its
-// endpoint is found out. It refuses requests to another host, which a browser
+// /aws, it responds with 404 elsewhere, so that a client that drops the path of
+// its endpoint is noticed. It refuses requests to another host, which a browser
 // sends when the name of a web site is made to resolve to a loopback address.
 // Call it once.
 func (s *Server) Listen(addr, prefix string) error {

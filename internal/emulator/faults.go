@@ -43,23 +43,23 @@ type Fault struct {
 	// Delay is waited for first, or until the client gives up.
 	Delay time.Duration
 
-	// CutBefore ends the connection before the request has any effect.
+	// CutBefore ends the connection before the request is processed.
 	CutBefore bool
 
-	// LoseAnswer ends the connection after the request had its effect.
+	// LoseAnswer ends the connection after the request was processed.
 	LoseAnswer bool
 
 	// OmitErrorHeader leaves X-Amzn-Errortype out of an error.
 	OmitErrorHeader bool
 
-	// Throttle answers with the service's own throttling error.
+	// Throttle responds with the service's own throttling error.
 	Throttle bool
 
-	// InternalStatus answers with the service's own internal error under this
+	// InternalStatus responds with the service's own internal error and this
 	// HTTP status.
 	InternalStatus int
 
-	// Code, if any, is that of the error to answer with; Message and Members,
+	// Code, if any, is that of the error to respond with; Message and Members,
 	// such as Location, are what it says.
 	Code, Message string
 	Members       map[string]string
@@ -68,7 +68,7 @@ type Fault struct {
 	Answer *Answer
 }
 
-// Answer is an HTTP answer.
+// Answer is an HTTP response.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -133,7 +133,7 @@ func (s *scriptedFault) due() bool {
 	return s.when.Next > 0
 }
 
-// failure returns the error that the fault answers with, or nil.
+// failure returns the error that the fault responds with, or nil.
 func (f *Fault) failure(svc *service) *failure {
 	switch {
 	case f.Throttle:

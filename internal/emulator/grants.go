@@ -37,7 +37,7 @@ func (g *grant) change(to licensemanager.Grant) {
 	g.versions = append(g.versions, to)
 }
 
-// changed is the answer to a call that made or changed the grant.
+// changed is the response to a call that made or changed the grant.
 func (g *grant) changed() object {
 	v := g.current()
 	return object{"GrantArn": g.arn, "Status": v.GrantStatus, "Version": v.Version}
@@ -141,8 +141,8 @@ func wrongState(g *grant) *failure {
 	return fail("InvalidParameterValueException", "Grant %s is %s.", g.arn, g.current().GrantStatus)
 }
 
-// acceptGrant answers a grant that was accepted before as it is, so that the
-// call can be repeated.
+// acceptGrant leaves a grant that was accepted before as it is, so that the call
+// is idempotent.
 func (l *licenseManager) acceptGrant(r *request, in *licensemanager.AcceptGrantInput) (any, *failure) {
 	return l.respond(r, in.GrantArn, licensemanager.GrantStatusDisabled, licensemanager.GrantStatusActive)
 }

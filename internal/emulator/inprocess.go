@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 )
 
-// inProcessURL is the endpoint of a server without a network. Nothing can
+// inProcessURL is the endpoint of a server in process. Nothing can
 // listen on its port, so a client that does not use Config's HTTPClient fails.
 const inProcessURL = "http://127.0.0.1:0"
 
@@ -54,16 +54,16 @@ func (c *inProcess) do(sent *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer := &recorder{header: http.Header{}}
-	answered := c.call(answer, received)
-	// A client that gave up never sees an answer that came too late.
+	response := &recorder{header: http.Header{}}
+	responded := c.call(response, received)
+	// A client that gave up never sees a response that came too late.
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if !answered {
+	if !responded {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return answer.response(sent), nil
+	return response.response(sent), nil
 }
 
 var errClosed = errors.New("the emulator was closed")
@@ -88,7 +88,7 @@ func receive(ctx context.Context, sent *http.Request) (*http.Request, error) {
 }
 
 // call returns false if the handler ended the connection.
-func (c *inProcess) call(w http.ResponseWriter, r *http.Request) (answered bool) {
+func (c *inProcess) call(w http.ResponseWriter, r *http.Request) (responded bool) {
 	defer func() {
 		if p := recover(); p != nil && p != http.ErrAbortHandler {
 			panic(p)
@@ -98,7 +98,7 @@ func (c *inProcess) call(w http.ResponseWriter, r *http.Request) (answered bool)
 	return true
 }
 
-// recorder is an http.ResponseWriter that keeps the answer.
+// recorder is an http.ResponseWriter that keeps the response.
 type recorder struct {
 	header http.Header
 	status int

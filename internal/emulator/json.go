@@ -77,7 +77,7 @@ func fields(t reflect.Type) iter.Seq[string] {
 	}
 }
 
-// describe puts what Validate found into words of a service.
+// describe returns what Validate found as a service words it.
 func describe(err error) string {
 	var found smithy.InvalidParamsError
 	if !errors.As(err, &found) {

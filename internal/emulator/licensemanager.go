@@ -112,7 +112,7 @@ func awsJSONResult(w http.ResponseWriter, _ *request, out any) {
 	writeJSONAs(w, awsJSONType, http.StatusOK, out)
 }
 
-// awsJSONRefuse answers with an error. All errors of the service are 400,
+// awsJSONRefuse responds with an error. All errors of the service are 400,
 // but for its own.
 func awsJSONRefuse(w http.ResponseWriter, r *request, f *failure) {
 	status := f.status
@@ -258,14 +258,14 @@ func (l *licenseManager) getAccessToken(r *request, in *licensemanager.GetAccess
 func (l *licenseManager) listTokens(r *request, in *licensemanager.ListTokensInput) (any, *failure) {
 	filters, refusal := parseFilters(in.Filters, "LicenseArns")
 	if refusal != nil {
-		return nil, inListTokensWords(refusal)
+		return nil, asValidationError(refusal)
 	}
 	account, id := r.account(), func(t *refreshToken) string { return t.id }
 	tokens, next, refusal := pageOf(l.tokens.of(in.TokenIds), id, func(t *refreshToken) bool {
 		return t.account == account && filters.admit(map[string]string{"LicenseArns": t.input.LicenseArn})
 	}, in.MaxResults, in.NextToken)
 	if refusal != nil {
-		return nil, inListTokensWords(refusal)
+		return nil, asValidationError(refusal)
 	}
 	list := []licensemanager.TokenData{} // of the page alone: there may be very many tokens
 	for _, token := range tokens {
@@ -274,9 +274,9 @@ func (l *licenseManager) listTokens(r *request, in *licensemanager.ListTokensInp
 	return object{"Tokens": list, "NextToken": next}, nil
 }
 
-// inListTokensWords gives a refusal the only code for it that ListTokens
+// asValidationError gives a refusal the only code for it that ListTokens
 // publishes.
-func inListTokensWords(refusal *failure) *failure {
+func asValidationError(refusal *failure) *failure {
 	refusal.code = "ValidationException"
 	return refusal
 }

@@ -48,7 +48,7 @@ type LicenseBehavior struct {
 	// that only for the license of the token.
 	ConsumptionRoleOnly bool
 
-	// NotOnboarded makes ListReceivedLicenses fail as for an account that has
+	// NotOnboarded refuses ListReceivedLicenses, as for an account that has
 	// never set License Manager up.
 	NotOnboarded bool
 }
@@ -97,7 +97,7 @@ func (l *license) ends() time.Time {
 }
 
 // until is the end of a period from now on, which the license's own end cuts
-// short. It has whole seconds, as the dates of an answer do.
+// short. It has whole seconds, as the dates of a response do.
 func (l *license) until(now time.Time, minutes int32) time.Time {
 	end := time.Unix(now.Unix()+int64(minutes)*60, 0).UTC()
 	if own := l.ends().Truncate(time.Second); !own.IsZero() && own.Before(end) {
@@ -205,7 +205,7 @@ func (l *licenseManager) createLicense(r *request, in *licensemanager.CreateLice
 	})
 }
 
-// changed is the answer to a call that made or changed the license.
+// changed is the response to a call that made or changed the license.
 func (l *license) changed(now time.Time) object {
 	return object{"LicenseArn": l.arn, "Status": l.status(now), "Version": l.current().Version}
 }

@@ -141,7 +141,7 @@ var oauthErrors = map[string]string{
 	"UnsupportedGrantTypeException":  "unsupported_grant_type",
 }
 
-// oidcRefuse answers with an OAuth error, or, for an error that is not
+// oidcRefuse responds with an OAuth error, or, for an error that is not
 // OAuth's, such as one of the signature, with a message.
 func oidcRefuse(w http.ResponseWriter, r *request, f *failure) {
 	name, isOAuth := oauthErrors[f.code]
@@ -192,7 +192,7 @@ func (c *identityCenter) registerClient(r *request, in *ssooidc.RegisterClientIn
 	}
 	for _, scope := range in.Scopes {
 		if scope == "" || strings.ContainsAny(scope, " \t\r\n") {
-			return nil, fail("InvalidScopeException", "A scope must be a text without white space.")
+			return nil, fail("InvalidScopeException", "A scope must be a string without white space.")
 		}
 	}
 	client := &oidcClient{
@@ -258,13 +258,13 @@ func (c *identityCenter) createToken(r *request, in *ssooidc.CreateTokenInput) (
 	if refusal != nil {
 		return nil, refusal
 	}
-	answer := c.issue(r.now, client.id, scopes, session.login)
+	response := c.issue(r.now, client.id, scopes, session.login)
 	if in.GrantType == ssooidc.GrantTypeRefreshToken {
-		answer["refreshToken"] = c.refreshed(r.now, session, in.RefreshToken.Reveal())
+		response["refreshToken"] = c.refreshed(r.now, session, in.RefreshToken.Reveal())
 	} else if slices.Contains(client.grants, ssooidc.GrantTypeRefreshToken) {
-		answer["refreshToken"] = c.newRefreshToken(r.now, &oidcToken{login: session.login, clientID: client.id, scopes: granted})
+		response["refreshToken"] = c.newRefreshToken(r.now, &oidcToken{login: session.login, clientID: client.id, scopes: granted})
 	}
-	return answer, nil
+	return response, nil
 }
 
 // createTokenWithIAM makes tokens for an application of Identity Center. Any
@@ -297,24 +297,24 @@ func (c *identityCenter) createTokenWithIAM(r *request, in *ssooidc.CreateTokenW
 	if refusal != nil {
 		return nil, refusal
 	}
-	answer := c.issue(r.now, in.ClientId, scopes, session.login)
-	answer["scope"] = scopes
-	answer["issuedTokenType"] = ssooidc.TokenTypeAccessToken
+	response := c.issue(r.now, in.ClientId, scopes, session.login)
+	response["scope"] = scopes
+	response["issuedTokenType"] = ssooidc.TokenTypeAccessToken
 	if in.RequestedTokenType == ssooidc.TokenTypeRefreshToken {
-		answer["issuedTokenType"] = ssooidc.TokenTypeRefreshToken
+		response["issuedTokenType"] = ssooidc.TokenTypeRefreshToken
 	}
 	switch {
 	case in.GrantType == ssooidc.GrantTypeRefreshToken:
-		answer["refreshToken"] = c.refreshed(r.now, session, in.RefreshToken.Reveal())
+		response["refreshToken"] = c.refreshed(r.now, session, in.RefreshToken.Reveal())
 	case in.GrantType != ssooidc.GrantTypeTokenExchange, in.RequestedTokenType == ssooidc.TokenTypeRefreshToken:
-		answer["refreshToken"] = c.newRefreshToken(r.now, &oidcToken{login: session.login, clientID: in.ClientId, scopes: granted})
+		response["refreshToken"] = c.newRefreshToken(r.now, &oidcToken{login: session.login, clientID: in.ClientId, scopes: granted})
 	}
-	return c.withIdentity(r.now, answer, in.ClientId)
+	return c.withIdentity(r.now, response, in.ClientId)
 }
 
 // withIdentity adds the user's identity for STS: as a claim of the ID token,
 // and, unless an option leaves it out, as a member of its own.
-func (c *identityCenter) withIdentity(now time.Time, answer object, clientID string) (any, *failure) {
+func (c *identityCenter) withIdentity(now time.Time, response object, clientID string) (any, *failure) {
 	identity := "emulated-identity-context-" + randomHex(32)
 	idToken, err := c.issuer.signAny(map[string]any{
 		"iss":                  c.options.Issuer,
@@ -327,15 +327,15 @@ func (c *identityCenter) withIdentity(now time.Time, answer object, clientID str
 	if err != nil {
 		return nil, fail("InternalServerException", "%s", err)
 	}
-	answer["idToken"] = idToken
-	answer["awsAdditionalDetails"] = nil
+	response["idToken"] = idToken
+	response["awsAdditionalDetails"] = nil
 	if !c.options.OmitIdentityContext {
-		answer["awsAdditionalDetails"] = object{"identityContext": identity}
+		response["awsAdditionalDetails"] = object{"identityContext": identity}
 	}
-	return answer, nil
+	return response, nil
 }
 
-// issue makes an access token and the answer that carries it. Members that
+// issue makes an access token and the response that carries it. Members that
 // the service sends as null, and members that are not in the model, are there
 // too.
 func (c *identityCenter) issue(now time.Time, clientID string, scopes []string, of *login) object {

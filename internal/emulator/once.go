@@ -17,7 +17,7 @@ type call struct {
 	made  any
 }
 
-// once carries out a call that has a ClientToken, or returns what the same
+// once processes a call that has a ClientToken, or returns what the same
 // call made before, within the window and if that still lives. With other
 // parameters it is refused, by the only exception that all operations with a
 // ClientToken publish and that fits.

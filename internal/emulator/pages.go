@@ -65,7 +65,7 @@ func (r *request) form() url.Values {
 	return form
 }
 
-// asPage says whether the answer is for a browser.
+// asPage says whether the response is for a browser.
 func (r *request) asPage() bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
 
 // refusePage refuses what is neither a look at a page nor the sending of its

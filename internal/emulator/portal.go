@@ -196,7 +196,7 @@ func (p *accessPortal) account(id string) (Account, *failure) {
 	return p.accounts[i], nil
 }
 
-// noAccess is how the service answers for what is not assigned to the user. It
+// noAccess is how the service responds for what is not assigned to the user. It
 // does not publish that exception.
 func noAccess() *failure { return fail("ForbiddenException", "No access") }
 
@@ -211,8 +211,8 @@ func (p *accessPortal) logout(r *request, in *portal.LogoutInput) (any, *failure
 func (s *Server) SignIn() awstokens.Secret {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	answer := s.identity.issue(s.clock.now(), "", []string{"sso:account:access"}, &login{})
-	return awstokens.Secret(answer["accessToken"].(string))
+	response := s.identity.issue(s.clock.now(), "", []string{"sso:account:access"}, &login{})
+	return awstokens.Secret(response["accessToken"].(string))
 }
 
 // SetAccounts replaces the accounts and roles that are assigned to the user.

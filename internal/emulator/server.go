@@ -18,8 +18,7 @@ import (
 // maxRequestBytes is far above the longest request of any operation here.
 const maxRequestBytes = 1 << 20
 
-// service is one AWS service: its operations and how it puts answers on the
-// wire.
+// service is one AWS service: its operations and how it writes responses.
 type service struct {
 	endpoint.Service
 	id         ServiceID
@@ -34,8 +33,8 @@ type service struct {
 	shared map[string]string // its own codes for errors that all services share
 }
 
-// inOwnWords gives an error that all services share the service's own code.
-func (svc *service) inOwnWords(f *failure) *failure {
+// explain gives an error that all services share the service's own code.
+func (svc *service) explain(f *failure) *failure {
 	if code, ok := svc.shared[f.code]; ok {
 		f.code = code
 	}
@@ -48,8 +47,8 @@ type operation struct {
 	handle handler
 }
 
-// handler carries out an operation. The Server's lock is held meanwhile, so
-// operations happen one after the other.
+// handler processes a request. The Server's lock is held meanwhile, so requests
+// are processed one after the other.
 type handler func(r *request) (any, *failure)
 
 // auth is how an operation is authorized.
@@ -67,7 +66,7 @@ type request struct {
 	id        string
 	operation string
 	body      []byte
-	now       time.Time  // when it is carried out, by the emulator's clock
+	now       time.Time  // when it is processed, by the emulator's clock
 	sent      *url.URL   // as the client sent it
 	caller    *accessKey // who signed it; nil if nobody did
 
@@ -90,9 +89,9 @@ func fail(code, format string, args ...any) *failure {
 // object is a JSON object.
 type object = map[string]any
 
-// ServeHTTP answers one request, in these steps: find the operation, meet a
-// scripted fault, verify the signature, carry the operation out, answer. It
-// is safe for concurrent use.
+// ServeHTTP responds to one request, in these steps: find the operation, meet a
+// scripted fault, verify the signature, process the request, respond. It is safe
+// for concurrent use.
 func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	r := &request{Request: hr, id: transport.NewUUID(), sent: sentURL(hr)}
 	w.Header().Set("X-Amzn-Requestid", r.id)
@@ -113,7 +112,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	op, known := svc.operations[r.operation]
 	if !known {
-		svc.refuse(w, r, svc.inOwnWords(fail("UnknownOperationException", "The operation %s is unknown to %s.", r.operation, svc.ID)))
+		svc.refuse(w, r, svc.explain(fail("UnknownOperationException", "The operation %s is unknown to %s.", r.operation, svc.ID)))
 		return
 	}
 	s.serve(w, r, svc, op)
@@ -147,13 +146,13 @@ func (s *Server) serve(w http.ResponseWriter, r *request, svc *service, op opera
 	svc.result(w, r, out)
 }
 
-// run authorizes the request and carries its operation out.
+// run authorizes the request and processes it.
 func (s *Server) run(r *request, svc *service, op operation) (any, *failure) {
 	r.now = s.clock.now()
 	if op.auth == signed || op.auth == optional && r.Header.Get("Authorization") != "" {
 		var refusal *failure
 		if r.caller, refusal = s.authenticate(r, svc.SigningName); refusal != nil {
-			return nil, svc.inOwnWords(refusal)
+			return nil, svc.explain(refusal)
 		}
 	}
 	s.mu.Lock()
@@ -203,7 +202,7 @@ func (r *request) base() string {
 	return scheme + "://" + r.Host + strings.TrimSuffix(r.sent.EscapedPath(), r.URL.EscapedPath())
 }
 
-// setDate gives the answer the time of the emulator: a client that corrects
+// setDate gives the response the time of the emulator: a client that corrects
 // its clock does it by this header.
 func (s *Server) setDate(w http.ResponseWriter) {
 	w.Header().Set("Date", s.clock.now().Format(http.TimeFormat))
@@ -237,7 +236,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 func writeJSONAs(w http.ResponseWriter, contentType string, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil {
-		panic(err) // every answer is made of texts, numbers, lists and objects
+		panic(err) // every response is made of strings, numbers, lists and objects
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)

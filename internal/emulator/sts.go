@@ -106,19 +106,19 @@ func queryRefuse(w http.ResponseWriter, r *request, f *failure) {
 	if status == 0 {
 		status = http.StatusBadRequest
 	}
-	answer := errorResponse{RequestId: r.id}
-	answer.Error.Type, answer.Error.Code, answer.Error.Message = "Sender", f.code, f.message
+	response := errorResponse{RequestId: r.id}
+	response.Error.Type, response.Error.Code, response.Error.Message = "Sender", f.code, f.message
 	if status >= 500 {
-		answer.Error.Type = "Receiver"
+		response.Error.Type = "Receiver"
 	}
-	text, err := xml.Marshal(answer)
+	text, err := xml.Marshal(response)
 	if err != nil {
-		panic(err) // it is made of texts
+		panic(err) // it is made of strings
 	}
 	writeXML(w, status, text)
 }
 
-// queryResult answers with a result. Its elements are named after the
+// queryResult responds with a result. Its elements are named after the
 // operation.
 func queryResult(w http.ResponseWriter, r *request, out any) {
 	name := r.operation + "Response"
@@ -127,7 +127,7 @@ func queryResult(w http.ResponseWriter, r *request, out any) {
 	b.WriteString("<" + name + ` xmlns="` + stsNamespace + `">`)
 	e := xml.NewEncoder(&b)
 	if err := errors.Join(e.EncodeElement(out, element(r.operation+"Result")), e.EncodeElement(metadata, element("ResponseMetadata"))); err != nil {
-		panic(err) // every answer is made of texts
+		panic(err) // every response is made of strings
 	}
 	b.WriteString("</" + name + ">")
 	writeXML(w, http.StatusOK, b.Bytes())
