@@ -35,6 +35,7 @@ type operation struct {
 	service    string // that signs; empty for none
 	optional   bool   // signed only if there are credentials
 	single     bool   // not safe to send twice
+	noOutput   bool   // an empty body is a success
 	answer     string // a success
 	tokenless  string // an answer without what the operation is for; empty if nothing is
 	emptyToken string // the same with an empty text
@@ -65,7 +66,7 @@ var operations = []operation{
 		open: opener(licensemanager.New, (*licensemanager.Client).ListTokens, nil),
 	}, {
 		name: "LM.DeleteToken", target: "AWSLicenseManager.DeleteToken", service: "license-manager",
-		answer: `{}`,
+		answer: `{}`, noOutput: true,
 		open: opener(licensemanager.New, (*licensemanager.Client).DeleteToken, &licensemanager.DeleteTokenInput{
 			TokenId: "t-1",
 		}),
