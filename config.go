@@ -5,33 +5,27 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/aws/smithy-go/logging"
 )
-
-// DefaultMaxResponseBytes is the cap on a response body when
-// Config.MaxResponseBytes is zero: 1 MiB. The largest documented answer, a
-// page of 100 items, is far below it.
-const DefaultMaxResponseBytes = 1 << 20
 
 // Config is what every client of this module is made from. Only Region is
 // required, and not even that when a custom endpoint is used with operations
 // that need no signature. A client copies its Config: changing one afterwards
-// changes no client.
+// changes no client. Printing or logging a Config shows no secret.
 type Config struct {
 	// Region is the AWS Region, such as us-east-1. License Manager calls go to
 	// the license's home Region; IAM Identity Center calls to the Region of the
 	// Identity Center instance.
 	Region string
 
-	// Credentials sign requests. If nil, operations that need a signature fail
-	// with ErrNoCredentials before any I/O.
+	// Credentials sign requests. If nil, operations that need a signature
+	// return [ErrNoCredentials] before any I/O.
 	Credentials CredentialsProvider
 
 	// BaseEndpoint overrides the endpoint resolved from Region. A path in it is
@@ -39,10 +33,9 @@ type Config struct {
 	// or AllowInsecureEndpoint is set.
 	BaseEndpoint string
 
-	// ServiceEndpoints overrides BaseEndpoint for single services. Its keys are
-	// the service IDs "License Manager", "SSO OIDC", "SSO" and "STS", and it is
-	// what ConfigFromEnv fills from AWS_ENDPOINT_URL_LICENSE_MANAGER and its
-	// kin.
+	// ServiceEndpoints overrides BaseEndpoint for single services, by service
+	// ID: "License Manager", "SSO OIDC", "SSO" (the access portal) and "STS". A
+	// client cannot be made with any other key.
 	ServiceEndpoints map[string]string
 
 	// UseFIPS and UseDualStack choose the FIPS 140 and the dual-stack (IPv4 and
@@ -51,27 +44,30 @@ type Config struct {
 	UseFIPS, UseDualStack bool
 
 	// HTTPClient sends requests. If nil, one client shared by the whole process
-	// is used: 10 s to connect, 10 s for the TLS handshake, 60 s for one whole
-	// attempt, and the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name. An
-	// *http.Client is copied, never changed, and the copy follows no
-	// redirects; any other implementation must not follow them either, because
-	// a redirected request would carry tokens to another host.
+	// is used, which [DefaultHTTPClient] describes. No redirect is followed: a
+	// redirected request would carry tokens to another host. An *http.Client is
+	// copied, never changed, and the copy follows none. Any other client is
+	// stopped from following one: the request is canceled when the client looks
+	// for a connection to another host, and a response to another request than
+	// the one that was sent is an error.
 	HTTPClient HTTPClient
 
-	// Retryer decides what is tried again and when. If nil, each client gets a
-	// NewStandardRetryer of its own.
+	// Retryer decides what is retried and when. If nil, each client gets a
+	// [NewStandardRetryer] of its own.
 	Retryer Retryer
 
-	// Logger receives one line an attempt, at smithy-go's logging.Debug. It
-	// never sees a secret. If nil, nothing is logged.
-	Logger logging.Logger
+	// Logger receives one record per attempt, at [slog.LevelDebug], with the
+	// attributes service, operation, attempt, status, request_id, duration and
+	// error. It never sees a secret. If nil, nothing is logged.
+	Logger *slog.Logger
 
-	// AppID is added to the User-Agent header as "app/AppID". At most 50
-	// characters are recommended.
+	// AppID is added to the User-Agent header as "app/AppID". AWS recommends at
+	// most 50 characters.
 	AppID string
 
 	// MaxResponseBytes caps how much of a response is read; a longer one is
-	// ErrResponseTooLarge. Zero means DefaultMaxResponseBytes.
+	// [ErrResponseTooLarge]. Zero means 1 MiB, far above the largest documented
+	// response, a page of 100 items.
 	MaxResponseBytes int64
 
 	// DisableValidation skips Validate before a request is sent. The service
@@ -83,7 +79,7 @@ type Config struct {
 	// loopback address. Tokens then cross the network in the clear.
 	AllowInsecureEndpoint bool
 
-	// Now is the clock for signatures and expirations. If nil, time.Now. It
+	// Now is the clock for signatures and expirations. If nil, [time.Now]. It
 	// must be safe for concurrent use.
 	Now func() time.Time
 }
@@ -98,8 +94,9 @@ type HTTPClient interface {
 // variables that the AWS CLI reads:
 //
 //   - AWS_REGION, else AWS_DEFAULT_REGION
-//   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, as
-//     EnvCredentials; without keys Credentials stays nil
+//   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and
+//     AWS_ACCOUNT_ID, as
+//     [EnvCredentials]; without keys Credentials stays nil
 //   - AWS_ENDPOINT_URL, and for one service AWS_ENDPOINT_URL_LICENSE_MANAGER,
 //     AWS_ENDPOINT_URL_SSO_OIDC, AWS_ENDPOINT_URL_SSO, AWS_ENDPOINT_URL_STS;
 //     none of them when AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true
@@ -108,8 +105,8 @@ type HTTPClient interface {
 //   - AWS_MAX_ATTEMPTS, the attempts of the standard retryer, at least 1
 //   - AWS_SDK_UA_APP_ID, as AppID
 //
-// It reads no configuration file and no profile. A variable with a value that
-// cannot be used is an error that names the variable.
+// It reads no configuration file and no profile. It returns an error that names
+// the variable if the value of one is invalid.
 func ConfigFromEnv() (Config, error) {
 	cfg := Config{
 		Region: firstEnv("AWS_REGION", "AWS_DEFAULT_REGION"),
@@ -159,9 +156,11 @@ func ConfigFromEnv() (Config, error) {
 	return cfg, nil
 }
 
-// DefaultHTTPClient returns a new HTTP client with the timeouts that a nil
-// Config.HTTPClient stands for, to start from when only some of them should
-// differ.
+// DefaultHTTPClient returns a new HTTP client like the one that a nil
+// [Config.HTTPClient] stands for, to start from where some settings should
+// differ: 10 s to connect, 10 s for the TLS handshake, 60 s for one whole
+// attempt, TLS 1.2 or newer, and the proxy that HTTP_PROXY, HTTPS_PROXY and
+// NO_PROXY name.
 func DefaultHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{

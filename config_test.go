@@ -30,6 +30,7 @@ func setEnv(t *testing.T, env map[string]string) {
 	t.Helper()
 	known := map[string]string{
 		"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "",
+		"AWS_ACCOUNT_ID":   "",
 		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_LICENSE_MANAGER": "", "AWS_ENDPOINT_URL_SSO_OIDC": "", "AWS_ENDPOINT_URL_SSO": "",
 		"AWS_ENDPOINT_URL_STS": "", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "", "AWS_USE_FIPS_ENDPOINT": "", "AWS_USE_DUALSTACK_ENDPOINT": "",
 		"AWS_CA_BUNDLE": "", "AWS_MAX_ATTEMPTS": "", "AWS_SDK_UA_APP_ID": "",

@@ -2,77 +2,104 @@ package awstokens
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-
-	"github.com/aws/smithy-go/aws-http-auth/credentials"
+	"time"
 )
 
-// CredentialsProvider supplies the AWS credentials that sign a request. It is
-// asked once an attempt, so a provider should cache what it can. It must be
-// safe for concurrent use.
-type CredentialsProvider interface {
-	Retrieve(context.Context) (credentials.Credentials, error)
+// Credentials are AWS credentials. They show no secret: both secret members are
+// of type [Secret].
+type Credentials struct {
+	AccessKeyID     string
+	SecretAccessKey Secret
+	SessionToken    Secret // empty for long-lived credentials
+
+	// AccountID is the account of the credentials, or empty if that is not
+	// known.
+	AccountID string
+
+	// Expires is when the credentials end. The zero time means never.
+	Expires time.Time
 }
 
-// CredentialsFunc makes a function a CredentialsProvider. It is also how a
-// provider of another SDK is adapted.
-type CredentialsFunc func(context.Context) (credentials.Credentials, error)
+// CredentialsProvider supplies the AWS credentials that sign a request. It is
+// called on every attempt, so it should cache. It must be safe for concurrent
+// use.
+//
+// A provider that caches should have a method Discard(Credentials) as well: a
+// client calls it with credentials that a service refused as expired, and
+// retries once if Retrieve then returns others.
+type CredentialsProvider interface {
+	Retrieve(context.Context) (Credentials, error)
+}
 
-// Retrieve calls f.
-func (f CredentialsFunc) Retrieve(ctx context.Context) (credentials.Credentials, error) {
+// CredentialsFunc makes a function a [CredentialsProvider]. To use another
+// SDK's provider, adapt it with one.
+type CredentialsFunc func(context.Context) (Credentials, error)
+
+// Retrieve calls f. It returns [ErrNoCredentials] if f is nil.
+func (f CredentialsFunc) Retrieve(ctx context.Context) (Credentials, error) {
+	if f == nil {
+		return Credentials{}, fmt.Errorf("CredentialsFunc is nil: %w", ErrNoCredentials)
+	}
 	return f(ctx)
 }
 
-// AnonymousCredentials sends even an operation that asks for a signature
-// unsigned, as the AWS CLI's --no-sign-request does. The service then refuses
-// most of them.
+// AnonymousCredentials sends every operation unsigned, as the AWS CLI's
+// --no-sign-request does. The services refuse most operations then.
 type AnonymousCredentials struct{}
 
-// Retrieve returns no credentials and no error.
-func (AnonymousCredentials) Retrieve(context.Context) (credentials.Credentials, error) {
-	return credentials.Credentials{}, nil
+// Retrieve returns empty credentials.
+func (AnonymousCredentials) Retrieve(context.Context) (Credentials, error) {
+	return Credentials{}, nil
 }
 
-// StaticCredentials returns a provider of fixed keys. The session token is
-// empty for long-lived keys. Without an ID or a secret, Retrieve fails with
-// ErrNoCredentials. Printing the provider prints no key.
+type staticCredentials struct{ credentials Credentials }
+
+func (p staticCredentials) Retrieve(context.Context) (Credentials, error) {
+	if p.credentials.AccessKeyID == "" || p.credentials.SecretAccessKey.IsZero() {
+		return Credentials{}, fmt.Errorf("static credentials: %w", ErrNoCredentials)
+	}
+	return p.credentials, nil
+}
+
+// StaticCredentials returns a provider of fixed credentials. The session token
+// is empty for long-lived credentials. Without an ID or a secret key, Retrieve
+// returns [ErrNoCredentials].
 func StaticCredentials(accessKeyID, secretAccessKey, sessionToken string) CredentialsProvider {
-	// A closure, because fmt can look into every field of a struct.
-	return CredentialsFunc(func(context.Context) (credentials.Credentials, error) {
-		if accessKeyID == "" || secretAccessKey == "" {
-			return credentials.Credentials{}, fmt.Errorf("static credentials: %w", ErrNoCredentials)
-		}
-		return credentials.Credentials{
-			AccessKeyID:     accessKeyID,
-			SecretAccessKey: secretAccessKey,
-			SessionToken:    sessionToken,
-		}, nil
-	})
+	return staticCredentials{Credentials{
+		AccessKeyID:     accessKeyID,
+		SecretAccessKey: NewSecret(secretAccessKey),
+		SessionToken:    NewSecret(sessionToken),
+	}}
 }
 
 // EnvCredentials returns a provider that reads AWS_ACCESS_KEY_ID,
-// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN from the environment each time.
-// Without both keys, Retrieve fails with ErrNoCredentials.
+// AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_ACCOUNT_ID from the
+// environment on every call. Without the first two, Retrieve returns
+// [ErrNoCredentials].
 func EnvCredentials() CredentialsProvider {
-	return CredentialsFunc(func(context.Context) (credentials.Credentials, error) {
-		return envCredentials()
-	})
+	return CredentialsFunc(func(context.Context) (Credentials, error) { return envCredentials() })
 }
 
-func envCredentials() (credentials.Credentials, error) {
-	creds := credentials.Credentials{
-		AccessKeyID:     os.Getenv("AWS_ACCESS_KEY_ID"),
-		SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
-		SessionToken:    os.Getenv("AWS_SESSION_TOKEN"),
-	}
-	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID":     creds.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY": creds.SecretAccessKey,
-	} {
+func envCredentials() (Credentials, error) {
+	var err error
+	required := func(name string) string {
+		value := os.Getenv(name)
 		if value == "" {
-			return credentials.Credentials{}, fmt.Errorf("%s is not set: %w", name, ErrNoCredentials)
+			err = errors.Join(err, fmt.Errorf("%s is not set: %w", name, ErrNoCredentials))
 		}
+		return value
+	}
+	creds := Credentials{
+		AccessKeyID:     required("AWS_ACCESS_KEY_ID"),
+		SecretAccessKey: NewSecret(required("AWS_SECRET_ACCESS_KEY")),
+		SessionToken:    NewSecret(os.Getenv("AWS_SESSION_TOKEN")),
+		AccountID:       os.Getenv("AWS_ACCOUNT_ID"),
+	}
+	if err != nil {
+		return Credentials{}, err
 	}
 	return creds, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/aws/smithy-go/aws-http-auth/credentials"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -14,29 +13,31 @@ import (
 )
 
 func TestStaticCredentials(t *testing.T) {
+	keys := func(id, session string) awstokens.Credentials {
+		return awstokens.Credentials{AccessKeyID: id, SecretAccessKey: awstokens.NewSecret(fake), SessionToken: awstokens.NewSecret(session)}
+	}
 	for name, test := range map[string]struct {
 		id, secret, session string
-		want                credentials.Credentials
+		want                awstokens.Credentials
 		wantErr             error
 	}{
-		"long-lived": {"AKIDEXAMPLE", fake, "", credentials.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: fake}, nil},
-		"temporary":  {"ASIAEXAMPLE", fake, "session", credentials.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: fake, SessionToken: "session"}, nil},
-		"no ID":      {"", fake, "session", credentials.Credentials{}, awstokens.ErrNoCredentials},
-		"no secret":  {"AKIDEXAMPLE", "", "", credentials.Credentials{}, awstokens.ErrNoCredentials},
-		"nothing":    {"", "", "", credentials.Credentials{}, awstokens.ErrNoCredentials},
+		"long-lived": {"AKIDEXAMPLE", fake, "", keys("AKIDEXAMPLE", ""), nil},
+		"temporary":  {"ASIAEXAMPLE", fake, "session", keys("ASIAEXAMPLE", "session"), nil},
+		"no ID":      {"", fake, "session", awstokens.Credentials{}, awstokens.ErrNoCredentials},
+		"no secret":  {"AKIDEXAMPLE", "", "", awstokens.Credentials{}, awstokens.ErrNoCredentials},
+		"nothing":    {"", "", "", awstokens.Credentials{}, awstokens.ErrNoCredentials},
 	} {
 		t.Run(name, func(t *testing.T) {
 			provider := awstokens.StaticCredentials(test.id, test.secret, test.session)
 			got, err := provider.Retrieve(t.Context())
 			assert.ErrorIs(t, err, test.wantErr)
 			assert.Equal(t, test.want, got)
-			for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-				assert.NotContains(t, fmt.Sprintf(verb, provider), fake)
-				assert.NotContains(t, fmt.Sprintf(verb, awstokens.Config{Credentials: provider}), fake)
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%p"} {
+				for _, value := range []any{provider, got, &got, awstokens.Config{Credentials: provider}, []any{provider}} {
+					assertShowsNothing(t, fmt.Sprintf(verb, value), verb)
+				}
 			}
-			if err != nil {
-				assert.NotContains(t, err.Error(), fake)
-			}
+			assertShowsNothing(t, fmt.Sprint(err), "error")
 		})
 	}
 }
@@ -50,15 +51,19 @@ func TestAnonymousCredentials(t *testing.T) {
 }
 
 func TestCredentialsFunc(t *testing.T) {
-	want, wantErr := credentials.Credentials{AccessKeyID: "AKIDEXAMPLE"}, errors.New("some error")
+	want, wantErr := awstokens.Credentials{AccessKeyID: "AKIDEXAMPLE"}, errors.New("some error")
 	type key struct{}
-	var provider awstokens.CredentialsProvider = awstokens.CredentialsFunc(func(ctx context.Context) (credentials.Credentials, error) {
+	var provider awstokens.CredentialsProvider = awstokens.CredentialsFunc(func(ctx context.Context) (awstokens.Credentials, error) {
 		assert.Equal(t, "value", ctx.Value(key{}))
 		return want, wantErr
 	})
 	got, err := provider.Retrieve(context.WithValue(t.Context(), key{}, "value"))
 	assert.Equal(t, want, got)
 	assert.Equal(t, wantErr, err)
+
+	got, err = awstokens.CredentialsFunc(nil).Retrieve(t.Context())
+	assert.ErrorIs(t, err, awstokens.ErrNoCredentials)
+	assert.Zero(t, got)
 }
 
 func TestEnvCredentials(t *testing.T) {
@@ -76,13 +81,17 @@ func TestEnvCredentials(t *testing.T) {
 	_, err = provider.Retrieve(t.Context())
 	assert.ErrorIs(t, err, awstokens.ErrNoCredentials)
 	assert.ErrorContains(t, err, "AWS_ACCESS_KEY_ID")
-	assert.NotContains(t, err.Error(), fake)
+	assertShowsNothing(t, err.Error(), "error")
 
 	// The environment is read each time: these keys are new.
 	for _, session := range []string{"", "session"} {
-		setEnv(t, map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": fake, "AWS_SESSION_TOKEN": session})
+		setEnv(t, map[string]string{
+			"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": fake, "AWS_SESSION_TOKEN": session, "AWS_ACCOUNT_ID": "111122223333",
+		})
 		got, err := provider.Retrieve(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, credentials.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: fake, SessionToken: session}, got)
+		assert.Equal(t, awstokens.Credentials{
+			AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: awstokens.NewSecret(fake), SessionToken: awstokens.NewSecret(session), AccountID: "111122223333",
+		}, got)
 	}
 }

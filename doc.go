@@ -1,19 +1,21 @@
-// Package awstokens holds the words that the clients of this module share:
-// Config, credentials, Secret, the retry rules and the errors.
+// Package awstokens holds what the clients of this module share: [Config],
+// [Credentials], [Secret], the retry rules and the errors.
 //
 // The module is a Go client for the tokens of two AWS services:
 //
-//   - Package licensemanager is AWS License Manager: long-lived refresh tokens
-//     for licenses, the access tokens made from them, and the license work that
-//     they are for. Below it, tokencreds makes credentials of a refresh token,
+//   - Package licensemanager is AWS License Manager: refresh tokens for
+//     licenses, the access tokens made from them, and the license work that they
+//     are for. Below it, tokencreds turns a refresh token into credentials,
 //     lease keeps a seat of a license, and borrow verifies a license offline.
 //   - Package ssooidc is IAM Identity Center OIDC: client registration, device
 //     authorization and tokens. Below it, login logs a user in and keeps the
-//     token, and portal makes credentials of it.
+//     token, and portal turns it into credentials.
+//   - Package awstokenstest is both services, the access portal and AWS STS in
+//     memory, for tests.
 //
-// # The story of a call
+// # Calls
 //
-// A client is made once, from a Config, and is safe for concurrent use:
+// A client is made once, from a [Config], and is safe for concurrent use:
 //
 //	client, err := licensemanager.New(awstokens.Config{
 //		Region:      "us-east-1",
@@ -22,45 +24,54 @@
 //
 // A call checks its input against the limits that AWS documents and reports
 // every violation at once, before any I/O. Then it encodes the input once and,
-// for each attempt, signs, sends, and reads an answer of at most
-// Config.MaxResponseBytes. What comes back is either an output whose embedded
-// Result has the request ID, or an error.
+// for each attempt, signs, sends, and reads a response of at most
+// Config.MaxResponseBytes. It returns either an output, whose embedded [Result]
+// has the request ID, or an error.
 //
 // # Errors
 //
-// An error of a call is a *smithy.OperationError around one of
+// The error of a call is a [*smithy.OperationError] around one of
 //
-//   - a smithy.InvalidParamsError: the input breaks a documented rule, nothing
-//     was sent. Each violation is a *ConstraintError or, for a missing member,
-//     a *smithy.ParamRequiredError; errors.As finds all three types.
-//   - ErrNoCredentials: a signature is needed and there are no keys, nothing
-//     was sent.
-//   - *smithy.CanceledError: the context ended. errors.Is finds
-//     context.Canceled or context.DeadlineExceeded in it.
-//   - *SendError: no answer came.
-//   - *ResponseError: the service answered with an error, or with something
-//     that is no answer. It has the HTTP status and the request ID and wraps
-//     the typed exception of the client's package, or a
-//     *smithy.GenericAPIError for a code that package does not know.
+//   - a [smithy.InvalidParamsError]: the input breaks a documented rule. Each
+//     violation is a [*ConstraintError] or, for a missing member, a
+//     [*smithy.ParamRequiredError]; errors.As finds all three types.
+//   - [ErrNoCredentials]: a signature is needed and there are no credentials.
+//   - [*smithy.CanceledError]: the context ended. It wraps context.Canceled or
+//     context.DeadlineExceeded, and the failure of the last attempt.
+//   - [*SendError]: no response came.
+//   - [*ResponseError]: the service responded with an error, or with something
+//     unusable. It has the HTTP status and the request ID and wraps the typed
+//     exception of the client's package, or a [*smithy.GenericAPIError] for a
+//     code that is not published.
+//
+// [MayHaveProcessed] reports whether the service may have processed a request
+// of the call, over all its attempts. Text that the service sent appears in an
+// error on one line, and not at all if it shows a secret of the call.
 //
 // # Retries
 //
-// A call is tried three times by default, with full-jitter exponential
-// backoff, and stops early when its context ends. These are tried again:
-// throttling (RateLimitExceededException among it), HTTP 500, 502, 503, 504
-// and every other 5xx, and connections that failed before the request was
-// written. When the answer to a complete request was lost, only an
-// operation that is safe to send twice is tried again; an authorization code,
-// a device code or a refresh token that may rotate is never sent twice after
-// that. A request that the service refused for its clock is signed once more
-// with the service's clock. See StandardRetryer for the numbers.
+// A call makes at most three attempts by default, with full-jitter exponential
+// backoff; [StandardRetryer] has the numbers. It stops when its context ends.
+//
+// An operation is idempotent if a second request does no more than one: a read,
+// a call with a ClientToken, a delete or a plain update. Retried are
+//
+//   - every operation, if the request was not written, or if the service itself
+//     reports throttling or an internal error in a typed error;
+//   - an idempotent operation also if the response was lost, and for any HTTP
+//     status of 500 and above or 429, which a gateway may have sent in place of
+//     the service.
+//
+// An authorization code, a device code or a refresh token is thus never sent
+// twice if the service may have processed it. A request that the service
+// refuses for its time is signed again, once, with the service's clock, and one
+// that it refuses for an expired session token, once, with renewed credentials.
 //
 // # Secrets
 //
-// Tokens, codes and client secrets are of type Secret, which prints as
-// [redacted]. An error never repeats a secret that was in the call's input,
-// even when the service does.
+// Tokens, codes and client secrets are of type [Secret]. No formatter, logger or
+// encoder shows one, in whatever structure it stands.
 package awstokens
 
-// Version is the version of the module, as its User-Agent header says it.
+// Version is the version of the module, as its User-Agent header has it.
 const Version = "0.1.0"

@@ -12,7 +12,7 @@ import (
 
 var (
 	// ErrNoCredentials says that an operation needs a signature and there are
-	// no credentials to sign with. Nothing was sent.
+	// no credentials to sign with. No request was sent.
 	ErrNoCredentials = errors.New("no AWS credentials: set Config.Credentials")
 
 	// ErrInsecureEndpoint says that an endpoint is http:// on a host that is
@@ -39,17 +39,17 @@ const (
 	RuleEnum      Rule = "enum"       // Pattern lists the documented values, separated by |
 )
 
-// ConstraintError is one violated constraint of an input or output. It never
-// holds the offending value, which may be secret. It implements smithy-go's
-// InvalidParamError, whose Field method gives the whole path, such as
+// ConstraintError is one violated constraint of an input. It never holds the
+// offending value, which may be secret. It implements
+// [smithy.InvalidParamError], whose Field method gives the whole path, such as
 // CreateTokenInput.RoleArns[1].
 type ConstraintError struct {
 	Member  string // the member's own name, with its index in a list: RoleArns[1]
 	Rule    Rule
 	Limit   int64  // what is allowed; 0 for a pattern or an enum
-	Actual  int64  // what was there; 0 for a pattern or an enum
+	Actual  int64  // what was there; for a pattern, at which character it stops to match, from 1, or 0 for a value that may be secret
 	Pattern string // the documented pattern or values; empty for other rules
-	Hint    string // what may help, if anything is known to
+	Hint    string // what may help, or empty
 
 	context, nested string
 }
@@ -99,6 +99,9 @@ func (e *ConstraintError) Error() string {
 		reason = "value is not one of " + e.Pattern
 	default:
 		reason = "value does not match the documented pattern " + e.Pattern
+		if e.Actual > 0 {
+			reason += fmt.Sprintf(" at character %d", e.Actual)
+		}
 	}
 	if e.Hint != "" {
 		reason += " (" + e.Hint + ")"
@@ -106,22 +109,31 @@ func (e *ConstraintError) Error() string {
 	return reason + ", " + e.Field() + "."
 }
 
-// ResponseError is an answer of the service that is not a success: an error
-// that the service reported, or a body that cannot be what the operation
-// promises. It wraps the reason: a typed exception, a *smithy.GenericAPIError,
-// a *smithy.DeserializationError, ErrResponseTooLarge, or, when a success broke
-// off, what broke it, such as io.ErrUnexpectedEOF.
+// ResponseError is a response that is not a success: an error that the service
+// reported, or a body that cannot be what the operation promises. It wraps the
+// reason: a typed exception, a [*smithy.GenericAPIError], a
+// [*smithy.DeserializationError], [ErrResponseTooLarge], or, when a success
+// broke off, what broke it, such as [io.ErrUnexpectedEOF].
 type ResponseError struct {
-	// StatusCode is the HTTP status, which may be 200 for an unusable body.
+	// StatusCode is the HTTP status, which is 2xx for an unusable body.
 	StatusCode int
 
 	// RequestID is the service's ID of the request, or empty.
 	RequestID string
 
-	// RetryAfter is how long the service asked to wait, or 0.
+	// RetryAfter is how long the service asked to wait by the header
+	// Retry-After, or 0.
 	RetryAfter time.Duration
 
-	// Attempts is how many requests the call had sent when this answer came.
+	// AmzRetryAfter is how long the service asked to wait by the header
+	// x-amz-retry-after, or 0.
+	AmzRetryAfter time.Duration
+
+	// Date is the service's clock when it responded, to the second, or the zero
+	// time if the service gave none.
+	Date time.Time
+
+	// Attempts is how many requests the call had sent when the response came.
 	Attempts int
 
 	// Err is the reason.
@@ -150,56 +162,78 @@ func (e *ResponseError) Error() string {
 	return b.String() + ", " + e.Err.Error()
 }
 
-// RetryableError says whether the service asks for a retry by what it
-// answered: a throttling error, a server fault, or a lost answer to an
-// operation that is safe to send twice. An SDK's retryer understands it.
+// RetryableError reports whether the response is worth a retry: a throttling
+// error, a server fault, or a success that broke off, of an operation that is
+// idempotent. A retryer of aws-sdk-go-v2 understands it.
 func (e *ResponseError) RetryableError() bool {
 	var says interface{ RetryableError() bool }
 	if errors.As(e.Err, &says) {
 		return says.RetryableError()
 	}
-	if e.StatusCode == 429 || e.StatusCode >= 500 {
-		return true
-	}
+	return e.StatusCode >= 500 || e.retryReason() != 0
+}
+
+// Throttled reports whether the service refused the request because there
+// were too many: a throttling code, or HTTP status 429 without a published
+// exception.
+func (e *ResponseError) Throttled() bool { return e.retryReason() == throttling }
+
+func (e *ResponseError) retryReason() retryReason {
 	var api smithy.APIError
-	return errors.As(e.Err, &api) && retryableCodes[api.ErrorCode()]
+	if errors.As(e.Err, &api) {
+		if reason := retryableCodes[api.ErrorCode()]; reason != 0 {
+			return reason
+		}
+	}
+	var unpublished *smithy.GenericAPIError
+	if e.StatusCode == 429 && (api == nil || errors.As(e.Err, &unpublished)) {
+		return throttling
+	}
+	return 0
 }
 
-// retryableCodes are the codes of AWS services that mean "too many requests" or
-// a passing fault, beside those of the exceptions that say so themselves.
-var retryableCodes = map[string]bool{
-	"BandwidthLimitExceeded":                 true,
-	"EC2ThrottledException":                  true,
-	"IDPCommunicationError":                  true,
-	"LimitExceededException":                 true,
-	"PriorRequestNotComplete":                true,
-	"ProvisionedThroughputExceededException": true,
-	"RateLimitExceededException":             true,
-	"RequestLimitExceeded":                   true,
-	"RequestThrottled":                       true,
-	"RequestThrottledException":              true,
-	"RequestTimeout":                         true,
-	"RequestTimeoutException":                true,
-	"SlowDown":                               true,
-	"ThrottledException":                     true,
-	"Throttling":                             true,
-	"ThrottlingException":                    true,
-	"TooManyRequestsException":               true,
-	"TransactionInProgressException":         true,
+type retryReason int
+
+const (
+	throttling retryReason = iota + 1
+	transient
+)
+
+// retryableCodes are the codes of AWS services for errors that pass, beside
+// those of exceptions that say so themselves.
+var retryableCodes = map[string]retryReason{
+	"BandwidthLimitExceeded":                 throttling,
+	"EC2ThrottledException":                  throttling,
+	"IDPCommunicationError":                  transient,
+	"LimitExceededException":                 throttling,
+	"PriorRequestNotComplete":                throttling,
+	"ProvisionedThroughputExceededException": throttling,
+	"RateLimitExceededException":             throttling,
+	"RequestLimitExceeded":                   throttling,
+	"RequestThrottled":                       throttling,
+	"RequestThrottledException":              throttling,
+	"RequestTimeout":                         transient,
+	"RequestTimeoutException":                transient,
+	"SlowDown":                               throttling,
+	"ThrottledException":                     throttling,
+	"Throttling":                             throttling,
+	"ThrottlingException":                    throttling,
+	"TooManyRequestsException":               throttling,
+	"TransactionInProgressException":         throttling,
 }
 
-// SendError says that a request brought no answer: the connection could not
+// SendError says that a request brought no response: the connection could not
 // be made, broke, or timed out.
 type SendError struct {
 	// Err is what the HTTP client reported.
 	Err error
 
-	// Written says that the service may have acted on the request: all of it
-	// was handed over, or, if it is safe to send twice, may have begun to be.
+	// Written says that the service may have received the whole request.
 	Written bool
 
-	// Repeatable says that the operation is safe to send twice.
-	Repeatable bool
+	// Idempotent says that a second request of the operation does no more than
+	// one.
+	Idempotent bool
 
 	// Attempts is how many requests the call had sent.
 	Attempts int
@@ -208,18 +242,24 @@ type SendError struct {
 // Unwrap returns what the HTTP client reported.
 func (e *SendError) Unwrap() error { return e.Err }
 
-// Error says what happened and, where it matters, that the service may have
-// acted on the request.
+// Error says what happened.
 func (e *SendError) Error() string {
-	text := "request send failed"
 	if e.Attempts > 1 {
-		text = fmt.Sprintf("request send failed after %d attempts", e.Attempts)
+		return fmt.Sprintf("request send failed after %d attempts: %s", e.Attempts, e.Err)
 	}
-	if e.Written && !e.Repeatable {
-		text += " (the service may have acted on it)"
-	}
-	return text + ": " + e.Err.Error()
+	return "request send failed: " + e.Err.Error()
 }
 
-// RetryableError says whether sending again can do no harm.
-func (e *SendError) RetryableError() bool { return !e.Written || e.Repeatable }
+// RetryableError reports whether a retry can do no harm.
+func (e *SendError) RetryableError() bool { return !e.Written || e.Idempotent }
+
+// MayHaveProcessed reports whether the service may have processed a request of
+// the call that returned err: at least one attempt was written and got no
+// response, a server error, or a success that could not be read. It is false
+// if every attempt was refused or never reached the service, if err is not the
+// error of a call of this module, and if err is nil. Requests of a credentials
+// provider do not count.
+func MayHaveProcessed(err error) bool {
+	var call interface{ MayHaveProcessed() bool }
+	return errors.As(err, &call) && call.MayHaveProcessed()
+}

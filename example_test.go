@@ -11,8 +11,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// A configuration that cannot work is refused when the client is made, and an
-// operation that needs a signature fails before anything is sent.
+// New returns an error for a configuration that cannot work. An operation that
+// needs a signature returns one before any I/O.
 func Example() {
 	_, err := licensemanager.New(awstokens.Config{Region: "us-east-1", BaseEndpoint: "http://licenses.example.com"})
 	fmt.Println(errors.Is(err, awstokens.ErrInsecureEndpoint))
@@ -29,9 +29,9 @@ func Example() {
 	// true
 }
 
-// A Secret shows itself only when it is asked to.
+// Only Reveal returns the text of a Secret.
 func ExampleSecret() {
-	token := awstokens.Secret("not-a-real-token")
+	token := awstokens.NewSecret("not-a-real-token")
 	fmt.Printf("%v %s %q %#v\n", token, token, token, token)
 	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

@@ -1,5 +1,7 @@
 package awstokens
 
+import "time"
+
 // Result is embedded in every output and says how the call went.
 type Result struct {
 	// RequestID is the ID that the service gave the last attempt; AWS support
@@ -8,6 +10,10 @@ type Result struct {
 
 	// Attempts is how many requests were sent, at least 1.
 	Attempts int `json:"-"`
+
+	// Date is the service's clock when it responded, to the second, or the zero
+	// time if the service gave none.
+	Date time.Time `json:"-"`
 }
 
 // Metadata returns r itself, so that code can handle every output alike

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// Retryer decides whether, how often and when a failed attempt is repeated.
-// It has exactly the methods of aws-sdk-go-v2's aws.Retryer, so a retryer of
-// that SDK can be used as it is. It must be safe for concurrent use.
+// Retryer decides whether, how often and when a failed attempt is retried. It
+// has exactly the methods of aws-sdk-go-v2's aws.Retryer, so a retryer of that
+// SDK can be used as it is. It must be safe for concurrent use.
 //
-// The call path asks it about failures that may be repeated at all: an
-// operation that is not safe to send twice is not repeated after its answer
-// was lost, whatever a Retryer says.
+// The call path asks it only about failures that can be retried safely: after
+// a response was lost, an operation that is not idempotent is not retried,
+// whatever a Retryer says.
 type Retryer interface {
-	// IsErrorRetryable says whether the failure is worth another attempt.
+	// IsErrorRetryable reports whether the failure is worth another attempt.
 	IsErrorRetryable(error) bool
 
 	// MaxAttempts is the most attempts a call makes, the first one included.
@@ -27,31 +27,26 @@ type Retryer interface {
 	// RetryDelay is how long to wait after the given attempt, counted from 1.
 	RetryDelay(attempt int, opErr error) (time.Duration, error)
 
-	// GetRetryToken takes what a retry costs from the budget, or fails when
-	// the budget is spent. The returned function is given the outcome of the
-	// retry.
+	// GetRetryToken takes what a retry costs from the budget, or returns an
+	// error when the budget is spent. The returned function is given the
+	// outcome of the retry.
 	GetRetryToken(ctx context.Context, opErr error) (releaseToken func(error) error, err error)
 
-	// GetInitialToken is called once a call. The returned function is given
+	// GetInitialToken is called once per call. The returned function is given
 	// the outcome of the first attempt.
 	GetInitialToken() (releaseToken func(error) error)
 }
 
-// The defaults of StandardRetryerOptions.
+// What AWS's standard, Retry Behavior 2.1, fixes.
 const (
-	DefaultMaxAttempts   = 3
-	DefaultBaseDelay     = 100 * time.Millisecond
-	DefaultMaxBackoff    = 20 * time.Second
-	DefaultMaxRetryAfter = 5 * time.Minute
-	DefaultRetryBudget   = 500
+	throttlingBaseDelay = time.Second
+	retryCost           = 14 // tokens that a retry takes from the bucket
+	throttlingRetryCost = 5
+	successReward       = 1               // tokens that a first attempt puts back if it succeeds
+	maxServerDelay      = 5 * time.Second // how far x-amz-retry-after can extend a wait
 )
 
-const (
-	retryCost     = 5 // tokens that one retry takes from the bucket
-	successReward = 1 // tokens that a first-time success puts back
-)
-
-// StandardRetryerOptions are the settings of a StandardRetryer. Zero values
+// StandardRetryerOptions are the settings of a [StandardRetryer]. Zero values
 // mean the defaults.
 type StandardRetryerOptions struct {
 	// MaxAttempts is the most attempts a call makes, the first one included;
@@ -59,30 +54,37 @@ type StandardRetryerOptions struct {
 	MaxAttempts int
 
 	// BaseDelay is the upper bound of the first wait; it doubles with every
-	// attempt. Default 100 ms, negative for no wait.
+	// attempt. Default 50 ms, negative for no wait. After a throttling error
+	// the first wait is bounded by 1 s instead, unless BaseDelay is negative.
 	BaseDelay time.Duration
 
 	// MaxBackoff is the upper bound of every computed wait; default 20 s.
 	MaxBackoff time.Duration
 
 	// MaxRetryAfter is the longest Retry-After that is waited for; when the
-	// service asks for more, the call gives up at once, and the error has the
-	// time in ResponseError.RetryAfter. Default 5 minutes.
+	// service asks for more, the call returns its error at once, with the time
+	// in [ResponseError.RetryAfter]. Default 5 minutes.
 	MaxRetryAfter time.Duration
 
 	// RetryBudget is the size of the token bucket that the calls of one
-	// retryer share; default 500, negative for no limit. A retry takes 5
-	// tokens and gives them back if it succeeds; a call that succeeds at once
-	// puts back 1. An empty bucket means that the service is failing for
-	// everybody, and retries would only add to its load.
+	// retryer share; default 500, negative for no limit. A retry takes 14
+	// tokens, after a throttling error 5, and gives them back if it succeeds; a
+	// call that succeeds at once puts back 1. An empty bucket means that the
+	// service is failing for everybody, and retries would only add to its load.
 	RetryBudget int
+
+	// Rand returns a random number in [0, 1). If nil, that of math/rand/v2. It
+	// must be safe for concurrent use.
+	Rand func() float64
 }
 
-// StandardRetryer is the default Retryer: 3 attempts, a random wait between
-// zero and 100 ms doubled with every attempt (full jitter) and capped at 20 s,
-// at least the Retry-After that the service asks for, and a token bucket. It
-// repeats what says so itself with a RetryableError method. It is safe for
-// concurrent use.
+// StandardRetryer is the default [Retryer]. It follows the AWS SDKs' standard
+// retry mode, Retry Behavior 2.1: 3 attempts; a random wait between zero and
+// 50 ms (after a throttling error 1 s), doubled with every attempt and capped
+// at 20 s; a token bucket; and the header x-amz-retry-after, which extends a
+// wait by at most 5 s. Beyond the standard it waits at least as long as the
+// header Retry-After asks. It retries errors that ask for it with a
+// RetryableError method. It is safe for concurrent use.
 type StandardRetryer struct {
 	options StandardRetryerOptions
 
@@ -90,18 +92,23 @@ type StandardRetryer struct {
 	tokens int
 }
 
-// NewStandardRetryer returns a StandardRetryer with the given changes to its
-// default options.
+// NewStandardRetryer returns a [StandardRetryer] with the given changes to its
+// default options. A nil change is ignored.
 func NewStandardRetryer(options ...func(*StandardRetryerOptions)) *StandardRetryer {
 	o := StandardRetryerOptions{}
 	for _, change := range options {
-		change(&o)
+		if change != nil {
+			change(&o)
+		}
 	}
-	setDefault(&o.MaxAttempts, DefaultMaxAttempts)
-	setDefault(&o.BaseDelay, DefaultBaseDelay)
-	setDefault(&o.MaxBackoff, DefaultMaxBackoff)
-	setDefault(&o.MaxRetryAfter, DefaultMaxRetryAfter)
-	setDefault(&o.RetryBudget, DefaultRetryBudget)
+	setDefault(&o.MaxAttempts, 3)
+	setDefault(&o.BaseDelay, 50*time.Millisecond)
+	setDefault(&o.MaxBackoff, 20*time.Second)
+	setDefault(&o.MaxRetryAfter, 5*time.Minute)
+	setDefault(&o.RetryBudget, 500)
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
 	return &StandardRetryer{options: o, tokens: o.RetryBudget}
 }
 
@@ -112,7 +119,7 @@ func setDefault[T comparable](value *T, byDefault T) {
 	}
 }
 
-// IsErrorRetryable says what the error says of itself.
+// IsErrorRetryable reports what the error's RetryableError method reports.
 func (r *StandardRetryer) IsErrorRetryable(err error) bool {
 	var says interface{ RetryableError() bool }
 	return errors.As(err, &says) && says.RetryableError()
@@ -122,42 +129,51 @@ func (r *StandardRetryer) IsErrorRetryable(err error) bool {
 func (r *StandardRetryer) MaxAttempts() int { return r.options.MaxAttempts }
 
 // RetryDelay returns the wait after the given attempt, counted from 1. It
-// fails when the service asked for a longer wait than MaxRetryAfter.
+// returns an error if the service asked for a longer wait than MaxRetryAfter.
 func (r *StandardRetryer) RetryDelay(attempt int, opErr error) (time.Duration, error) {
-	ceiling := r.options.MaxBackoff
-	if shift := max(0, attempt-1); shift < 32 && r.options.BaseDelay < ceiling>>shift {
-		ceiling = r.options.BaseDelay << shift
-	}
-	var delay time.Duration
-	if ceiling > 0 {
-		delay = rand.N(ceiling)
-	}
 	var response *ResponseError
-	if errors.As(opErr, &response) && response.RetryAfter > 0 {
-		if response.RetryAfter > r.options.MaxRetryAfter {
-			return 0, fmt.Errorf("the service asks to wait %s, longer than %s", response.RetryAfter, r.options.MaxRetryAfter)
-		}
-		delay = max(delay, response.RetryAfter)
+	if !errors.As(opErr, &response) {
+		response = new(ResponseError)
 	}
-	return delay, nil
+	if response.RetryAfter > max(0, r.options.MaxRetryAfter) {
+		return 0, fmt.Errorf("the service asks to wait %s, longer than %s", response.RetryAfter, r.options.MaxRetryAfter)
+	}
+	base := r.options.BaseDelay
+	if base > 0 && response.Throttled() {
+		base = throttlingBaseDelay
+	}
+	ceiling := r.options.MaxBackoff
+	if shift := max(0, attempt-1); shift < 32 && base < ceiling>>shift {
+		ceiling = base << shift
+	}
+	backoff := time.Duration(0)
+	if ceiling > 0 {
+		backoff = time.Duration(r.options.Rand() * float64(ceiling))
+	}
+	return max(backoff, response.RetryAfter, min(response.AmzRetryAfter, backoff+maxServerDelay)), nil
 }
 
-// ErrRetryBudgetSpent says that a failure was not repeated because too many
-// calls of the same client are failing.
+// ErrRetryBudgetSpent says that a failure was not retried because too many
+// calls of the same client fail.
 var ErrRetryBudgetSpent = errors.New("retry budget spent")
 
 // GetRetryToken takes the cost of one retry from the bucket.
-func (r *StandardRetryer) GetRetryToken(context.Context, error) (func(error) error, error) {
+func (r *StandardRetryer) GetRetryToken(_ context.Context, opErr error) (func(error) error, error) {
 	if r.options.RetryBudget < 0 {
 		return keepToken, nil
 	}
+	cost := retryCost
+	var response *ResponseError
+	if errors.As(opErr, &response) && response.Throttled() {
+		cost = throttlingRetryCost
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.tokens < retryCost {
+	if r.tokens < cost {
 		return nil, ErrRetryBudgetSpent
 	}
-	r.tokens -= retryCost
-	return func(err error) error { return r.putBack(retryCost, err) }, nil
+	r.tokens -= cost
+	return func(err error) error { return r.putBack(cost, err) }, nil
 }
 
 // GetInitialToken returns a function that puts one token into the bucket when

@@ -46,18 +46,18 @@ func TestRetryerIsTheSDKs(t *testing.T) {
 	assert.True(t, reflect.TypeFor[*awstokens.StandardRetryer]().Implements(retryer))
 }
 
-func TestRetryerDefaults(t *testing.T) {
-	assert.Equal(t, 3, awstokens.DefaultMaxAttempts)
-	assert.Equal(t, 100*time.Millisecond, awstokens.DefaultBaseDelay)
-	assert.Equal(t, 20*time.Second, awstokens.DefaultMaxBackoff)
-	assert.Equal(t, 5*time.Minute, awstokens.DefaultMaxRetryAfter)
-	assert.Equal(t, 500, awstokens.DefaultRetryBudget)
-
+func TestRetryerOptions(t *testing.T) {
 	assert.Equal(t, 3, newRetryer(nil).MaxAttempts())
 	assert.Equal(t, 7, newRetryer(func(o *options) { o.MaxAttempts = 7 }).MaxAttempts())
-	both := awstokens.NewStandardRetryer(func(o *options) { o.MaxAttempts = 7 }, func(o *options) { o.MaxAttempts++ })
-	assert.Equal(t, 8, both.MaxAttempts(), "changes apply in their order")
+	both := awstokens.NewStandardRetryer(func(o *options) { o.MaxAttempts = 7 }, nil, func(o *options) { o.MaxAttempts++ })
+	assert.Equal(t, 8, both.MaxAttempts(), "options apply in their order, and a nil one is ignored")
 }
+
+// The errors of an attempt that count for a delay.
+var (
+	errFailed = errors.New("some error")
+	throttled = &awstokens.ResponseError{StatusCode: 429, Err: errFailed}
+)
 
 // TestRetryDelay draws many delays: all lie between zero and the ceiling, and
 // they spread over all of it, which is what full jitter means.
@@ -65,29 +65,37 @@ func TestRetryDelay(t *testing.T) {
 	small := func(o *options) { o.BaseDelay, o.MaxBackoff = 800, 5000 }
 	for _, test := range []struct {
 		change  func(*options)
+		err     error
 		attempt int
 		ceiling time.Duration
 	}{
-		{nil, 1, 100 * time.Millisecond},
-		{nil, 2, 200 * time.Millisecond},
-		{nil, 3, 400 * time.Millisecond},
-		{nil, 8, 12800 * time.Millisecond},
-		{nil, 9, 20 * time.Second},
-		{nil, 32, 20 * time.Second},
-		{nil, 33, 20 * time.Second},
-		{nil, 64, 20 * time.Second},
-		{nil, 1 << 30, 20 * time.Second},
-		{small, 1, 800},
-		{small, 2, 1600},
-		{small, 3, 3200},
-		{small, 4, 5000},
-		{func(o *options) { o.BaseDelay = time.Hour }, 1, 20 * time.Second},
-		{func(o *options) { o.BaseDelay, o.MaxBackoff = 1<<62, 1<<62 }, 2, 1 << 62},
+		{nil, errFailed, 1, 50 * time.Millisecond},
+		{nil, errFailed, 2, 100 * time.Millisecond},
+		{nil, errFailed, 3, 200 * time.Millisecond},
+		{nil, errFailed, 9, 12800 * time.Millisecond},
+		{nil, errFailed, 10, 20 * time.Second},
+		{nil, errFailed, 32, 20 * time.Second},
+		{nil, errFailed, 33, 20 * time.Second},
+		{nil, errFailed, 64, 20 * time.Second},
+		{nil, errFailed, 1 << 30, 20 * time.Second},
+		{nil, throttled, 1, time.Second},
+		{nil, fmt.Errorf("wrapped: %w", throttled), 2, 2 * time.Second},
+		{nil, throttled, 5, 16 * time.Second},
+		{nil, throttled, 6, 20 * time.Second},
+		{small, errFailed, 1, 800},
+		{small, errFailed, 2, 1600},
+		{small, errFailed, 3, 3200},
+		{small, errFailed, 4, 5000},
+		{small, throttled, 1, 5000}, // MaxBackoff caps this one, too
+		{func(o *options) { o.BaseDelay = time.Hour }, errFailed, 1, 20 * time.Second},
+		{func(o *options) { o.BaseDelay, o.MaxBackoff = 1<<62, 1<<62 }, errFailed, 2, 1 << 62},
+		{func(o *options) { o.BaseDelay = -1 }, errFailed, 9, 0},
+		{func(o *options) { o.BaseDelay = -1 }, throttled, 9, 0},
 	} {
 		r := newRetryer(test.change)
 		least, most := test.ceiling, time.Duration(0)
 		for range 2000 {
-			d, err := r.RetryDelay(test.attempt, errors.New("some error"))
+			d, err := r.RetryDelay(test.attempt, test.err)
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, d, time.Duration(0))
 			require.LessOrEqual(t, d, test.ceiling, "attempt %d", test.attempt)
@@ -95,6 +103,30 @@ func TestRetryDelay(t *testing.T) {
 		}
 		assert.LessOrEqual(t, least, test.ceiling/10, "attempt %d", test.attempt)
 		assert.GreaterOrEqual(t, most, test.ceiling-test.ceiling/10, "attempt %d", test.attempt)
+	}
+}
+
+// TestRetryDelayByTheStandard compares with the published rule, written down
+// once more: random in [0, min(base * 2^i, 20 s)], which x-amz-retry-after
+// raises by up to 5 s.
+func TestRetryDelayByTheStandard(t *testing.T) {
+	for _, random := range []float64{0, 0.25, 0.999999} {
+		r := newRetryer(func(o *options) { o.Rand = func() float64 { return random } })
+		for _, status := range []int{400, 429, 503} {
+			for attempt := 1; attempt <= 40; attempt++ {
+				for _, asked := range []time.Duration{0, time.Millisecond, 40 * time.Millisecond, time.Second, 4999 * time.Millisecond, 5 * time.Second, 20 * time.Second, time.Hour} {
+					base := 50 * time.Millisecond
+					if status == 429 {
+						base = time.Second
+					}
+					backoff := time.Duration(random * min(float64(base)*math.Pow(2, float64(attempt-1)), float64(20*time.Second)))
+					want := max(backoff, min(asked, backoff+5*time.Second))
+					got, err := r.RetryDelay(attempt, &awstokens.ResponseError{StatusCode: status, AmzRetryAfter: asked, Err: errFailed})
+					require.NoError(t, err)
+					require.InDelta(t, want, got, 1, "attempt %d, status %d, random %v, asked %s", attempt, status, random, asked)
+				}
+			}
+		}
 	}
 }
 
@@ -145,8 +177,13 @@ func TestRetryAfter(t *testing.T) {
 		require.NoError(t, err)
 		most = max(most, d)
 	}
-	assert.Greater(t, most, 10*time.Millisecond)
-	assert.LessOrEqual(t, most, 100*time.Millisecond)
+	assert.Greater(t, most, 5*time.Millisecond)
+	assert.LessOrEqual(t, most, 50*time.Millisecond)
+
+	// Of two headers that ask for different times, the longer one counts.
+	d, err := newRetryer(nil).RetryDelay(1, &awstokens.ResponseError{StatusCode: 503, RetryAfter: 30 * time.Second, AmzRetryAfter: time.Minute, Err: errFailed})
+	require.NoError(t, err)
+	assert.Equal(t, 30*time.Second, d)
 }
 
 func TestIsErrorRetryable(t *testing.T) {
@@ -170,10 +207,11 @@ func TestIsErrorRetryable(t *testing.T) {
 	}
 }
 
-// take takes retry tokens until none is left, or the most that are asked for.
-func take(r *awstokens.StandardRetryer, most int) (taken int) {
+// take takes the tokens of retries after an error until there are not enough,
+// or for the most retries that are asked for.
+func take(r *awstokens.StandardRetryer, after error, most int) (taken int) {
 	for taken < most {
-		if _, err := r.GetRetryToken(context.Background(), nil); err != nil {
+		if _, err := r.GetRetryToken(context.Background(), after); err != nil {
 			return taken
 		}
 		taken++
@@ -182,58 +220,60 @@ func take(r *awstokens.StandardRetryer, most int) (taken int) {
 }
 
 func TestRetryBudget(t *testing.T) {
-	failed := errors.New("some error")
 	budget := func(n int) *awstokens.StandardRetryer {
 		return newRetryer(func(o *options) { o.RetryBudget = n })
 	}
-	assert.Equal(t, 100, take(newRetryer(nil), 1000), "500 tokens, 5 a retry")
-	assert.Equal(t, 2, take(budget(14), 1000))
-	assert.Equal(t, 0, take(budget(4), 1000))
-	assert.Equal(t, 1000, take(budget(-1), 1000), "no limit")
+	assert.Equal(t, 35, take(newRetryer(nil), errFailed, 1000), "500 tokens, 14 a retry")
+	assert.Equal(t, 100, take(newRetryer(nil), throttled, 1000), "5 after a throttling error")
+	assert.Equal(t, 2, take(budget(41), errFailed, 1000))
+	assert.Equal(t, 0, take(budget(13), errFailed, 1000))
+	assert.Equal(t, 2, take(budget(13), throttled, 1000))
+	assert.Equal(t, 1000, take(budget(-1), errFailed, 1000), "no limit")
 
-	_, err := budget(4).GetRetryToken(t.Context(), failed)
+	_, err := budget(13).GetRetryToken(t.Context(), errFailed)
 	assert.ErrorIs(t, err, awstokens.ErrRetryBudgetSpent)
 
-	t.Run("a retry that succeeds gives its cost back", func(t *testing.T) {
-		r := budget(5)
-		release, err := r.GetRetryToken(t.Context(), failed)
-		require.NoError(t, err)
-		require.Zero(t, take(r, 1))
-		require.NoError(t, release(nil))
-		assert.Equal(t, 1, take(r, 10))
-	})
+	for name, after := range map[string]error{"failed": errFailed, "throttled": fmt.Errorf("wrapped: %w", throttled)} {
+		t.Run("a retry that succeeds gives its cost back, "+name, func(t *testing.T) {
+			r := budget(14)
+			release, err := r.GetRetryToken(t.Context(), after)
+			require.NoError(t, err)
+			require.NoError(t, release(nil))
+			assert.Equal(t, take(budget(14), after, 10), take(r, after, 10))
+		})
+	}
 	t.Run("one that fails does not", func(t *testing.T) {
-		r := budget(5)
-		release, err := r.GetRetryToken(t.Context(), failed)
+		r := budget(14)
+		release, err := r.GetRetryToken(t.Context(), errFailed)
 		require.NoError(t, err)
-		require.NoError(t, release(failed))
-		assert.Zero(t, take(r, 10))
+		require.NoError(t, release(errFailed))
+		assert.Zero(t, take(r, errFailed, 10))
 	})
 	t.Run("a success at once puts one token back", func(t *testing.T) {
-		r := budget(5)
-		require.Equal(t, 1, take(r, 10))
-		for range 4 {
+		r := budget(14)
+		require.Equal(t, 1, take(r, errFailed, 10))
+		for range 13 {
 			require.NoError(t, r.GetInitialToken()(nil))
-			require.NoError(t, r.GetInitialToken()(failed))
+			require.NoError(t, r.GetInitialToken()(errFailed))
 		}
-		require.Zero(t, take(r, 10), "4 tokens")
+		require.Zero(t, take(r, errFailed, 10), "13 tokens")
 		require.NoError(t, r.GetInitialToken()(nil))
-		assert.Equal(t, 1, take(r, 10))
+		assert.Equal(t, 1, take(r, errFailed, 10))
 	})
 	t.Run("never more than the budget", func(t *testing.T) {
-		r := budget(12)
+		r := budget(30)
 		for range 100 {
 			require.NoError(t, r.GetInitialToken()(nil))
 		}
-		assert.Equal(t, 2, take(r, 10))
+		assert.Equal(t, 2, take(r, errFailed, 10))
 	})
 	t.Run("no limit stays none", func(t *testing.T) {
 		r := budget(-1)
-		release, err := r.GetRetryToken(t.Context(), failed)
+		release, err := r.GetRetryToken(t.Context(), errFailed)
 		require.NoError(t, err)
 		require.NoError(t, release(nil))
 		require.NoError(t, r.GetInitialToken()(nil))
-		assert.Equal(t, 10, take(r, 10))
+		assert.Equal(t, 10, take(r, errFailed, 10))
 	})
 }
 
@@ -247,7 +287,7 @@ func TestRetryBudgetIsShared(t *testing.T) {
 	for range 50 {
 		all.Go(func() {
 			for range 20 {
-				if release, err := r.GetRetryToken(context.Background(), nil); err == nil {
+				if release, err := r.GetRetryToken(context.Background(), throttled); err == nil {
 					taken.Add(1)
 					releases <- release
 				}
@@ -261,5 +301,5 @@ func TestRetryBudgetIsShared(t *testing.T) {
 		all.Go(func() { assert.NoError(t, release(nil)) })
 	}
 	all.Wait()
-	assert.Equal(t, 100, take(r, 1000))
+	assert.Equal(t, 100, take(r, throttled, 1000))
 }

@@ -1,27 +1,93 @@
 package awstokens
 
 import (
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 )
 
 // redacted is what a Secret shows of itself.
 const redacted = "[redacted]"
 
-// Secret is a text that must not be seen: a token, a client secret, a code.
-// Printed with any verb of fmt or logged with slog, by itself or in a struct of
-// this module, it shows [redacted]; Reveal returns the text.
+// Secret is text that must not be seen: a token, a client secret, a code. Make
+// one with [NewSecret]; the zero value is the empty secret. A Secret is
+// immutable and safe for concurrent use.
 //
-// As JSON it is plain, because JSON is what goes over the wire. That, and the
-// language, set the limits: nothing is hidden in an unexported field of a
-// struct of yours, which fmt reads without asking; from slog's JSON handler
-// when it meets a list, map or struct of yours; and from fmt.Errorf's %w, which
-// is for errors.
-type Secret string
+// Only [Secret.Reveal] and [Secret.AppendReveal] give the text. Every encoder,
+// logger and formatter that calls a method of the value shows [redacted]:
+// encoding/json, XML, YAML, log/slog, and fmt with every verb. One that reads
+// the memory of the value instead, as fmt does with the unexported fields of a
+// struct, finds no text there, because the text is masked.
+//
+// Two secrets do not compare with ==: use [Secret.Equal]. [reflect.DeepEqual]
+// compares them by value.
+type Secret struct {
+	_      [0]func() // not comparable: == would compare pointers
+	masked *[]byte   // the text, combined with pad; nil if empty
+}
 
-// Reveal returns the secret text.
-func (s Secret) Reveal() string { return string(s) }
+// pad masks every Secret of the process. It is as long as the longest token
+// that either service documents; longer text repeats it.
+var pad = func() (p [4096]byte) {
+	_, _ = rand.Read(p[:]) // never fails
+	return p
+}()
+
+// mask combines text with pad, in place. Doing so twice gives the text again.
+func mask(text []byte) {
+	for len(text) > 0 {
+		text = text[subtle.XORBytes(text, text, pad[:]):]
+	}
+}
+
+// NewSecret returns a Secret of text.
+func NewSecret(text string) Secret { return newSecret([]byte(text)) }
+
+// newSecret takes text over.
+func newSecret(text []byte) Secret {
+	if len(text) == 0 {
+		return Secret{}
+	}
+	mask(text)
+	return Secret{masked: &text}
+}
+
+// Reveal returns the text.
+func (s Secret) Reveal() string {
+	if s.masked == nil {
+		return ""
+	}
+	return string(s.AppendReveal(make([]byte, 0, len(*s.masked))))
+}
+
+// AppendReveal appends the text to b. It is Reveal for encoders, which write
+// into a buffer of their own.
+func (s Secret) AppendReveal(b []byte) []byte {
+	if s.masked == nil {
+		return b
+	}
+	start := len(b)
+	b = append(b, *s.masked...)
+	mask(b[start:])
+	return b
+}
+
+// IsZero reports whether the secret is empty. With the option omitzero,
+// encoding/json leaves an empty secret out.
+func (s Secret) IsZero() bool { return s.masked == nil }
+
+// Equal reports whether two secrets have the same text. The time that it takes
+// does not depend on where the texts differ.
+func (s Secret) Equal(other Secret) bool {
+	if s.masked == nil || other.masked == nil {
+		return s.masked == other.masked
+	}
+	return subtle.ConstantTimeCompare(*s.masked, *other.masked) == 1
+}
 
 // String returns [redacted].
 func (Secret) String() string { return redacted }
@@ -34,3 +100,22 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue returns [redacted].
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns [redacted], or nothing for the empty secret. What must
+// be stored is stored on purpose, with Reveal.
+func (s Secret) MarshalText() ([]byte, error) {
+	if s.IsZero() {
+		return nil, nil
+	}
+	return []byte(redacted), nil
+}
+
+// UnmarshalText sets the secret to text. It refuses the text [redacted], which
+// is what an encoder writes for a Secret: the secret itself is lost then.
+func (s *Secret) UnmarshalText(text []byte) error {
+	if string(text) == redacted {
+		return errors.New("the text is " + redacted + ", which an encoder wrote in place of a secret: store the result of Secret.Reveal")
+	}
+	*s = newSecret(slices.Clone(text))
+	return nil
+}

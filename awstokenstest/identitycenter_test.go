@@ -93,7 +93,7 @@ func TestAuthorizeAndRotate(t *testing.T) {
 	code, err := server.IdentityCenter().Authorize(s.registered.ClientId, redirect, base64.RawURLEncoding.EncodeToString(hash[:]))
 	require.NoError(t, err)
 	first, err := s.token(t, &ssooidc.CreateTokenInput{
-		GrantType: ssooidc.GrantTypeAuthorizationCode, Code: awstokens.Secret(code), RedirectUri: redirect, CodeVerifier: verifier,
+		GrantType: ssooidc.GrantTypeAuthorizationCode, Code: awstokens.NewSecret(code), RedirectUri: redirect, CodeVerifier: awstokens.NewSecret(verifier),
 	})
 	require.NoError(t, err)
 
@@ -128,7 +128,7 @@ func TestIdentityContext(t *testing.T) {
 		require.NoError(t, err)
 		out, err := s.CreateTokenWithIAM(t.Context(), &ssooidc.CreateTokenWithIAMInput{
 			ClientId: application, GrantType: ssooidc.GrantTypeAuthorizationCode,
-			Code: awstokens.Secret(code), RedirectUri: "https://app.example.com/",
+			Code: awstokens.NewSecret(code), RedirectUri: "https://app.example.com/",
 		})
 		require.NoError(t, err)
 		assert.Equal(t, omit, out.AwsAdditionalDetails == nil)
@@ -198,7 +198,7 @@ func TestIdentityCenterFaults(t *testing.T) {
 		"answer": {func() { next.Answer(http.StatusBadRequest, nil, `{"error":"expired_token"}`) }, "ExpiredTokenException", 400},
 	} {
 		tt.script()
-		_, err := s.poll(t, "fake-device-code")
+		_, err := s.poll(t, awstokens.NewSecret("fake-device-code"))
 		var api smithy.APIError
 		require.ErrorAs(t, err, &api, name)
 		assert.Equal(t, tt.code, api.ErrorCode(), name)
@@ -223,7 +223,7 @@ func TestIdentityCenterFaults(t *testing.T) {
 	next.Delay(time.Hour)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	_, err = s.CreateToken(ctx, &ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: "fake", GrantType: ssooidc.GrantTypeRefreshToken, RefreshToken: "fake"})
+	_, err = s.CreateToken(ctx, &ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: awstokens.NewSecret("fake"), GrantType: ssooidc.GrantTypeRefreshToken, RefreshToken: awstokens.NewSecret("fake")})
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 
 	server.IdentityCenter().OneIn(1, "").Throttle()

@@ -115,7 +115,7 @@ func TestConsumptionRole(t *testing.T) {
 	require.NoError(t, err)
 	cfg := server.Config()
 	key := role.Credentials()
-	cfg.Credentials = awstokens.StaticCredentials(key.AccessKeyID, key.SecretAccessKey, key.SessionToken)
+	cfg.Credentials = awstokens.StaticCredentials(key.AccessKeyID, key.SecretAccessKey.Reveal(), key.SessionToken.Reveal())
 	consumer := newClientOf(t, cfg)
 	_, err = checkout(t.Context(), consumer, server)
 	assert.NoError(t, err)

@@ -239,7 +239,7 @@ func TestFaultsAndCountersOfEachService(t *testing.T) {
 	require.NoError(t, err)
 	call := func() (codes []string) {
 		_, identity := oidc.CreateToken(t.Context(), &ssooidc.CreateTokenInput{
-			ClientId: "fake", ClientSecret: "fake", GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: "fake",
+			ClientId: "fake", ClientSecret: awstokens.NewSecret("fake"), GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: awstokens.NewSecret("fake"),
 		})
 		_, role := roles.AssumeRole(t.Context(), &sts.AssumeRoleInput{RoleArn: server.LicenseManager().RoleARN(), RoleSessionName: "session"})
 		for _, err := range []error{create(t, lm, server.LicenseManager().LicenseARN()), identity, role} {

@@ -2,20 +2,21 @@ package licensemanager
 
 import (
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/internal/awsjson"
 	"github.com/seed-25f54b62/awstokens/internal/endpoint"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
+	"github.com/seed-25f54b62/awstokens/internal/wire"
 )
 
 // Client calls AWS License Manager. It is immutable and safe for concurrent
-// use.
+// use. Printing or logging it shows no secret.
 type Client struct{ transport *transport.Client }
 
-var protocol = &awsjson.Protocol{TargetPrefix: "AWSLicenseManager", Exception: newException}
+var protocol = &wire.AWSJSON{TargetPrefix: "AWSLicenseManager", Exception: newException}
 
-// New returns a client. It fails if the configuration has no Region and no
-// custom endpoint, if FIPS or dual-stack are asked of a custom endpoint, or if
-// the endpoint is not a URL or not secure (ErrInsecureEndpoint).
+// New returns a client. It returns an error if the configuration has neither a
+// Region nor a custom endpoint, if ServiceEndpoints has an unknown key, if FIPS
+// or dual-stack is set beside a custom endpoint, or if the endpoint is not a URL
+// or not secure ([awstokens.ErrInsecureEndpoint]).
 func New(cfg awstokens.Config) (*Client, error) {
 	t, err := transport.New(cfg, endpoint.LicenseManager, protocol)
 	if err != nil {
@@ -24,9 +25,8 @@ func New(cfg awstokens.Config) (*Client, error) {
 	return &Client{t}, nil
 }
 
-// With returns a client whose configuration is that of c with a change, and
-// leaves c as it is. The two share what was not changed, such as the retry
-// budget and the connections.
+// With returns a client with a changed configuration and leaves c as it is. The
+// two share what was not changed, such as the retry budget and the connections.
 func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
 	t, err := c.transport.With(change)
 	if err != nil {
@@ -35,6 +35,7 @@ func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
 	return &Client{t}, nil
 }
 
-// NewClientToken returns a random UUID to use as a ClientToken. Keep it: the
-// same call repeated with the same ClientToken acts once.
+// NewClientToken returns a random UUID to use as a ClientToken. Keep it to make
+// a failed call again: the service processes one of the calls with the same
+// ClientToken.
 func NewClientToken() string { return transport.NewUUID() }

@@ -2,14 +2,13 @@ package licensemanager
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
-	"github.com/seed-25f54b62/awstokens/internal/redact"
+	"github.com/seed-25f54b62/awstokens/internal/timestamp"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
 
@@ -29,6 +28,9 @@ const (
 
 var checkoutTypes = []CheckoutType{CheckoutTypeProvisional, CheckoutTypePerpetual}
 
+// Values returns the documented values.
+func (CheckoutType) Values() []CheckoutType { return slices.Clone(checkoutTypes) }
+
 // DigitalSignatureMethod is how a borrowed license is signed.
 type DigitalSignatureMethod string
 
@@ -39,34 +41,36 @@ const (
 
 var digitalSignatureMethods = []DigitalSignatureMethod{DigitalSignatureMethodJwtPs384}
 
-// EntitlementData is an entitlement that is asked for or granted. Count and
-// Feature make the usual ones.
+// Values returns the documented values.
+func (DigitalSignatureMethod) Values() []DigitalSignatureMethod {
+	return slices.Clone(digitalSignatureMethods)
+}
+
+// EntitlementData is an entitlement that is asked for or granted. [Count] and
+// [Feature] make the usual ones.
 type EntitlementData struct {
-	// Name of the entitlement. Required.
-	Name string
+	Name string // of the entitlement. Required.
 
 	// Unit of the entitlement; it must be the license's. Required.
 	Unit EntitlementUnit
 
-	// Value is how many of the unit, as a decimal text.
-	Value string `json:",omitempty"`
+	Value string `json:",omitzero"` // how many of the unit, in decimal
 }
 
-// Count is n of an entitlement that is counted.
+// Count returns n of a counted entitlement.
 func Count(name string, n int64) EntitlementData {
 	return EntitlementData{Name: name, Unit: EntitlementUnitCount, Value: strconv.FormatInt(n, 10)}
 }
 
-// Feature is an entitlement that is there or not.
+// Feature returns an entitlement that is granted or not.
 func Feature(name string) EntitlementData {
 	return EntitlementData{Name: name, Unit: EntitlementUnitNone}
 }
 
 func (e *EntitlementData) validate() error {
 	var c constraint.Checker
-	c.Required("Name", e.Name != "")
-	c.Required("Unit", e.Unit != "")
-	constraint.Enum(&c, "Unit", e.Unit, entitlementUnits)
+	c.RequiredString("Name", e.Name)
+	constraint.RequiredEnum(&c, "Unit", e.Unit, entitlementUnits)
 	return c.Err("EntitlementData")
 }
 
@@ -78,53 +82,42 @@ func entitlementData(c *constraint.Checker, member string, list []EntitlementDat
 
 // Metadata is a name and a value.
 type Metadata struct {
-	Name  string `json:",omitempty"`
-	Value string `json:",omitempty"`
+	Name  string `json:",omitzero"`
+	Value string `json:",omitzero"`
 }
 
-// CheckoutLicenseInput is the input of CheckoutLicense.
+// CheckoutLicenseInput is the input of [Client.CheckoutLicense].
 type CheckoutLicenseInput struct {
 	// Beneficiary is the license's beneficiary. Needed when the account that
 	// issued the license checks it out itself.
-	Beneficiary string `json:",omitempty"`
+	Beneficiary string `json:",omitzero"`
 
-	// CheckoutType is provisional or perpetual. Required.
-	CheckoutType CheckoutType
-
-	// ClientToken makes the call idempotent. At most 2048 characters, none of
-	// them white space. Required; NewClientToken makes one.
-	ClientToken string
-
-	// Entitlements are what to check out. Required.
-	Entitlements []EntitlementData `json:",omitempty"`
+	CheckoutType CheckoutType      // provisional or perpetual. Required.
+	ClientToken  string            // makes the call idempotent: at most 2048 characters, no white space; see [NewClientToken]. Required.
+	Entitlements []EntitlementData `json:",omitzero"` // what to check out. Required.
 
 	// KeyFingerprint is the fingerprint of the license's issuer, such as
 	// MarketplaceKeyFingerprint. Required.
 	KeyFingerprint string
 
-	// NodeId is any text that names the machine.
-	NodeId string `json:",omitempty"`
-
-	// ProductSKU is the product's. Required.
-	ProductSKU string
+	NodeId     string `json:",omitzero"` // any name of the machine
+	ProductSKU string // identifies the product. Required.
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *CheckoutLicenseInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("CheckoutType", in.CheckoutType != "")
-	constraint.Enum(&c, "CheckoutType", in.CheckoutType, checkoutTypes)
-	clientToken(&c, in.ClientToken)
-	c.Required("Entitlements", len(in.Entitlements) > 0)
+	constraint.RequiredEnum(&c, "CheckoutType", in.CheckoutType, checkoutTypes)
+	c.RequiredClientToken(in.ClientToken, 2048)
+	c.Required("Entitlements", in.Entitlements != nil)
 	entitlementData(&c, "Entitlements", in.Entitlements)
-	c.Required("KeyFingerprint", in.KeyFingerprint != "")
-	c.Required("ProductSKU", in.ProductSKU != "")
+	c.RequiredString("KeyFingerprint", in.KeyFingerprint)
+	c.RequiredString("ProductSKU", in.ProductSKU)
 	return c.Err("CheckoutLicenseInput")
 }
 
-// CheckoutLicenseOutput is the output of CheckoutLicense.
+// CheckoutLicenseOutput is the output of [Client.CheckoutLicense].
 type CheckoutLicenseOutput struct {
 	CheckoutType CheckoutType
 
@@ -141,46 +134,22 @@ type CheckoutLicenseOutput struct {
 
 	// LicenseConsumptionToken names the checkout to CheckInLicense and
 	// ExtendLicenseConsumption.
-	LicenseConsumptionToken string
+	LicenseConsumptionToken awstokens.Secret `wire:"required"`
 
 	NodeId string
 
-	// SignedToken is a JWS of the checkout.
-	SignedToken awstokens.Secret
+	SignedToken awstokens.Secret // a JWS of the checkout
 
 	awstokens.Result
 }
 
 // Expires returns Expiration as a time. A date without a zone is meant as UTC.
-func (out CheckoutLicenseOutput) Expires() (time.Time, error) { return parseTime(out.Expiration) }
+func (out CheckoutLicenseOutput) Expires() (time.Time, error) { return timestamp.Parse(out.Expiration) }
 
 // Issued returns IssuedAt as a time. A date without a zone is meant as UTC.
-func (out CheckoutLicenseOutput) Issued() (time.Time, error) { return parseTime(out.IssuedAt) }
+func (out CheckoutLicenseOutput) Issued() (time.Time, error) { return timestamp.Parse(out.IssuedAt) }
 
-// Validate checks what the documentation promises of the output. The minimum
-// length of SignedToken, which real ones do not reach, is left out.
-func (out *CheckoutLicenseOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	constraint.Enum(&c, "CheckoutType", out.CheckoutType, checkoutTypes)
-	entitlementData(&c, "EntitlementsAllowed", out.EntitlementsAllowed)
-	c.Timestamp("Expiration", out.Expiration)
-	c.Timestamp("IssuedAt", out.IssuedAt)
-	return c.Err("CheckoutLicenseOutput")
-}
-
-// LogValue hides the signed token from slog.
-func (out CheckoutLicenseOutput) LogValue() slog.Value { return redact.LogValue(out) }
-
-// Format hides the signed token from fmt.
-func (out CheckoutLicenseOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
-
-var checkoutLicense = transport.Operation{
-	Name: "CheckoutLicense", Auth: transport.Signed, Repeatable: true,
-	Missing: func(out any) string {
-		return missing("LicenseConsumptionToken", out.(*CheckoutLicenseOutput).LicenseConsumptionToken)
-	},
-}
+var checkoutLicense = transport.Operation[CheckoutLicenseInput, CheckoutLicenseOutput]{Name: "CheckoutLicense", Idempotent: true}
 
 // CheckoutLicense takes a seat of a license, or a part of it. Call it in the
 // license's home Region. Compare EntitlementsAllowed with what was asked for:
@@ -194,48 +163,36 @@ var checkoutLicense = transport.Operation{
 // RedirectException, ResourceNotFoundException, ServerInternalException,
 // UnsupportedDigitalSignatureMethodException and ValidationException.
 func (c *Client) CheckoutLicense(ctx context.Context, in *CheckoutLicenseInput) (*CheckoutLicenseOutput, error) {
-	return transport.Call[CheckoutLicenseOutput](ctx, c.transport, &checkoutLicense, in)
+	return checkoutLicense.Call(ctx, c.transport, in)
 }
 
-// CheckoutBorrowLicenseInput is the input of CheckoutBorrowLicense.
+// CheckoutBorrowLicenseInput is the input of [Client.CheckoutBorrowLicense].
 type CheckoutBorrowLicenseInput struct {
-	// CheckoutMetadata is signed into the borrowed license.
-	CheckoutMetadata []Metadata `json:",omitempty"`
-
-	// ClientToken makes the call idempotent. At most 2048 characters, none of
-	// them white space. Required; NewClientToken makes one.
-	ClientToken string
-
-	// DigitalSignatureMethod is JWT_PS384. Required.
-	DigitalSignatureMethod DigitalSignatureMethod
-
-	// Entitlements are what to borrow, all or nothing. Required.
-	Entitlements []EntitlementData `json:",omitempty"`
+	CheckoutMetadata       []Metadata             `json:",omitzero"` // signed into the borrowed license
+	ClientToken            string                 // makes the call idempotent: at most 2048 characters, no white space; see [NewClientToken]. Required.
+	DigitalSignatureMethod DigitalSignatureMethod // JWT_PS384. Required.
+	Entitlements           []EntitlementData      `json:",omitzero"` // what to borrow, all or nothing. Required.
 
 	// LicenseArn is the license, which must permit borrowing. At most 2048
 	// characters, an ARN. Required.
 	LicenseArn string
 
-	// NodeId is any text that names the machine.
-	NodeId string `json:",omitempty"`
+	NodeId string `json:",omitzero"` // any name of the machine
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *CheckoutBorrowLicenseInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	clientToken(&c, in.ClientToken)
-	c.Required("DigitalSignatureMethod", in.DigitalSignatureMethod != "")
-	constraint.Enum(&c, "DigitalSignatureMethod", in.DigitalSignatureMethod, digitalSignatureMethods)
-	c.Required("Entitlements", len(in.Entitlements) > 0)
+	c.RequiredClientToken(in.ClientToken, 2048)
+	constraint.RequiredEnum(&c, "DigitalSignatureMethod", in.DigitalSignatureMethod, digitalSignatureMethods)
+	c.Required("Entitlements", in.Entitlements != nil)
 	entitlementData(&c, "Entitlements", in.Entitlements)
-	c.Required("LicenseArn", in.LicenseArn != "")
-	c.ARN("LicenseArn", in.LicenseArn)
+	c.RequiredARN("LicenseArn", in.LicenseArn)
 	return c.Err("CheckoutBorrowLicenseInput")
 }
 
-// CheckoutBorrowLicenseOutput is the output of CheckoutBorrowLicense.
+// CheckoutBorrowLicenseOutput is the output of [Client.CheckoutBorrowLicense].
 type CheckoutBorrowLicenseOutput struct {
 	CheckoutMetadata    []Metadata
 	EntitlementsAllowed []EntitlementData // all that were asked for
@@ -245,141 +202,102 @@ type CheckoutBorrowLicenseOutput struct {
 
 	// LicenseConsumptionToken names the checkout to CheckInLicense, where the
 	// license permits an early check-in.
-	LicenseConsumptionToken string
+	LicenseConsumptionToken awstokens.Secret
 
 	NodeId string
 
-	// SignedToken is the borrowed license: a JWS that package borrow verifies
-	// offline.
-	SignedToken awstokens.Secret
+	SignedToken awstokens.Secret `wire:"required"` // the borrowed license: a JWS that package borrow verifies offline
 
 	awstokens.Result
 }
 
 // Expires returns Expiration as a time. A date without a zone is meant as UTC.
-func (out CheckoutBorrowLicenseOutput) Expires() (time.Time, error) { return parseTime(out.Expiration) }
+func (out CheckoutBorrowLicenseOutput) Expires() (time.Time, error) {
+	return timestamp.Parse(out.Expiration)
+}
 
 // Issued returns IssuedAt as a time. A date without a zone is meant as UTC.
-func (out CheckoutBorrowLicenseOutput) Issued() (time.Time, error) { return parseTime(out.IssuedAt) }
-
-// Validate checks what the documentation promises of the output. The minimum
-// length of SignedToken, which real ones do not reach, is left out.
-func (out *CheckoutBorrowLicenseOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	entitlementData(&c, "EntitlementsAllowed", out.EntitlementsAllowed)
-	c.Timestamp("Expiration", out.Expiration)
-	c.Timestamp("IssuedAt", out.IssuedAt)
-	c.ARN("LicenseArn", out.LicenseArn)
-	return c.Err("CheckoutBorrowLicenseOutput")
+func (out CheckoutBorrowLicenseOutput) Issued() (time.Time, error) {
+	return timestamp.Parse(out.IssuedAt)
 }
 
-// LogValue hides the signed token from slog.
-func (out CheckoutBorrowLicenseOutput) LogValue() slog.Value { return redact.LogValue(out) }
+var checkoutBorrowLicense = transport.Operation[CheckoutBorrowLicenseInput, CheckoutBorrowLicenseOutput]{Name: "CheckoutBorrowLicense", Idempotent: true}
 
-// Format hides the signed token from fmt.
-func (out CheckoutBorrowLicenseOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
-
-var checkoutBorrowLicense = transport.Operation{
-	Name: "CheckoutBorrowLicense", Auth: transport.Signed, Repeatable: true,
-	Missing: func(out any) string {
-		return missing("SignedToken", out.(*CheckoutBorrowLicenseOutput).SignedToken)
-	},
-}
-
-// CheckoutBorrowLicense takes a seat of a license for offline use: the answer
+// CheckoutBorrowLicense takes a seat of a license for offline use: the response
 // has a signed token that proves it. All entitlements are granted, or none.
 // Call it in the license's home Region.
 //
-// Its exceptions are those of CheckoutLicense, and
+// Its exceptions are those of [Client.CheckoutLicense], and
 // EntitlementNotAllowedException.
 func (c *Client) CheckoutBorrowLicense(ctx context.Context, in *CheckoutBorrowLicenseInput) (*CheckoutBorrowLicenseOutput, error) {
-	return transport.Call[CheckoutBorrowLicenseOutput](ctx, c.transport, &checkoutBorrowLicense, in)
+	return checkoutBorrowLicense.Call(ctx, c.transport, in)
 }
 
-// CheckInLicenseInput is the input of CheckInLicense.
+// CheckInLicenseInput is the input of [Client.CheckInLicense].
 type CheckInLicenseInput struct {
-	// Beneficiary is the license's beneficiary, as at the checkout.
-	Beneficiary string `json:",omitempty"`
-
-	// LicenseConsumptionToken is that of the checkout or its last extension.
-	// Required.
-	LicenseConsumptionToken string
+	Beneficiary             string           `json:",omitzero"` // the license's beneficiary, as at the checkout
+	LicenseConsumptionToken awstokens.Secret // that of the checkout or its last extension. Required.
 }
 
 // Validate checks that LicenseConsumptionToken is there.
 func (in *CheckInLicenseInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("LicenseConsumptionToken", in.LicenseConsumptionToken != "")
+	c.RequiredSecret("LicenseConsumptionToken", in.LicenseConsumptionToken)
 	return c.Err("CheckInLicenseInput")
 }
 
-// CheckInLicenseOutput is the output of CheckInLicense. The service returns
-// nothing.
+// CheckInLicenseOutput is the output of [Client.CheckInLicense], which has no members.
 type CheckInLicenseOutput struct {
 	awstokens.Result
 }
 
-var checkInLicense = transport.Operation{Name: "CheckInLicense", Auth: transport.Signed, Repeatable: true, NoOutput: true}
+var checkInLicense = transport.Operation[CheckInLicenseInput, CheckInLicenseOutput]{Name: "CheckInLicense", Idempotent: true}
 
-// CheckInLicense gives a seat back. When an answer is lost and the call
-// repeated, the second may find the checkout gone and return
-// ResourceNotFoundException.
+// CheckInLicense gives a seat back. A retry after a lost response may find the
+// checkout gone, and return ResourceNotFoundException.
 //
-// ConflictException is what a license answers that does not permit it. The
-// other exceptions are AccessDeniedException, AuthorizationException,
+// ConflictException means that the license does not permit it. The other
+// exceptions are AccessDeniedException, AuthorizationException,
 // InvalidParameterValueException, RateLimitExceededException,
 // ResourceNotFoundException, ServerInternalException and ValidationException.
 func (c *Client) CheckInLicense(ctx context.Context, in *CheckInLicenseInput) (*CheckInLicenseOutput, error) {
-	return transport.Call[CheckInLicenseOutput](ctx, c.transport, &checkInLicense, in)
+	return checkInLicense.Call(ctx, c.transport, in)
 }
 
-// ExtendLicenseConsumptionInput is the input of ExtendLicenseConsumption.
+// ExtendLicenseConsumptionInput is the input of [Client.ExtendLicenseConsumption].
 type ExtendLicenseConsumptionInput struct {
-	// DryRun only checks whether the caller may extend.
-	DryRun bool `json:",omitempty"`
-
-	// LicenseConsumptionToken is that of the checkout or its last extension.
-	// Required.
-	LicenseConsumptionToken string
+	DryRun                  bool             `json:",omitzero"` // DryRun only checks whether the caller may extend.
+	LicenseConsumptionToken awstokens.Secret // that of the checkout or its last extension. Required.
 }
 
 // Validate checks that LicenseConsumptionToken is there.
 func (in *ExtendLicenseConsumptionInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("LicenseConsumptionToken", in.LicenseConsumptionToken != "")
+	c.RequiredSecret("LicenseConsumptionToken", in.LicenseConsumptionToken)
 	return c.Err("ExtendLicenseConsumptionInput")
 }
 
-// ExtendLicenseConsumptionOutput is the output of ExtendLicenseConsumption.
+// ExtendLicenseConsumptionOutput is the output of [Client.ExtendLicenseConsumption].
 type ExtendLicenseConsumptionOutput struct {
 	Expiration string // as the service wrote it; Expires is the parsed time
 
 	// LicenseConsumptionToken names the checkout from now on. It may be
 	// another than before.
-	LicenseConsumptionToken string
+	LicenseConsumptionToken awstokens.Secret
 
 	awstokens.Result
 }
 
 // Expires returns Expiration as a time. A date without a zone is meant as UTC.
 func (out ExtendLicenseConsumptionOutput) Expires() (time.Time, error) {
-	return parseTime(out.Expiration)
+	return timestamp.Parse(out.Expiration)
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *ExtendLicenseConsumptionOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	c.Timestamp("Expiration", out.Expiration)
-	return c.Err("ExtendLicenseConsumptionOutput")
-}
-
-// Extending twice only begins the period a moment later, unless the lost
-// answer changed the token: the second call then finds the checkout gone.
-var extendLicenseConsumption = transport.Operation{Name: "ExtendLicenseConsumption", Auth: transport.Signed, Repeatable: true}
+// A second request only begins the period a moment later, unless the lost
+// response changed the token: then it finds the checkout gone.
+var extendLicenseConsumption = transport.Operation[ExtendLicenseConsumptionInput, ExtendLicenseConsumptionOutput]{Name: "ExtendLicenseConsumption", Idempotent: true}
 
 // ExtendLicenseConsumption gives a provisional checkout a new full period of
 // its time to live.
@@ -388,12 +306,5 @@ var extendLicenseConsumption = transport.Operation{Name: "ExtendLicenseConsumpti
 // InvalidParameterValueException, RateLimitExceededException,
 // ResourceNotFoundException, ServerInternalException and ValidationException.
 func (c *Client) ExtendLicenseConsumption(ctx context.Context, in *ExtendLicenseConsumptionInput) (*ExtendLicenseConsumptionOutput, error) {
-	return transport.Call[ExtendLicenseConsumptionOutput](ctx, c.transport, &extendLicenseConsumption, in)
-}
-
-// clientToken is the ClientToken of all operations but CreateToken.
-func clientToken(c *constraint.Checker, value string) {
-	c.Required("ClientToken", value != "")
-	c.MaxLength("ClientToken", value, 2048)
-	c.NoSpace("ClientToken", value)
+	return extendLicenseConsumption.Call(ctx, c.transport, in)
 }

@@ -113,7 +113,7 @@ type RateLimitExceededException struct{ Exception }
 func (*RateLimitExceededException) ErrorCode() string { return "RateLimitExceededException" }
 func (e *RateLimitExceededException) Error() string   { return e.text(e.ErrorCode()) }
 
-// RetryableError says that the call may be repeated.
+// RetryableError reports that the call is worth a retry.
 func (*RateLimitExceededException) RetryableError() bool { return true }
 
 // RedirectException: the license's home Region is another one.
@@ -158,7 +158,7 @@ func (e *ServerInternalException) Error() string   { return e.text(e.ErrorCode()
 // ErrorFault says that the service is at fault.
 func (*ServerInternalException) ErrorFault() smithy.ErrorFault { return smithy.FaultServer }
 
-// RetryableError says that the call may be repeated.
+// RetryableError reports that the call is worth a retry.
 func (*ServerInternalException) RetryableError() bool { return true }
 
 // UnsupportedDigitalSignatureMethodException: the license cannot be signed

@@ -3,6 +3,7 @@ package licensemanager
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
@@ -38,6 +39,9 @@ var grantStatuses = []GrantStatus{
 	GrantStatusWorkflowCompleted,
 }
 
+// Values returns the documented values.
+func (GrantStatus) Values() []GrantStatus { return slices.Clone(grantStatuses) }
+
 // AllowedOperation is what a grant permits.
 type AllowedOperation string
 
@@ -63,8 +67,12 @@ var allowedOperations = []AllowedOperation{
 	AllowedOperationCreateToken,
 }
 
+// Values returns the documented values.
+func (AllowedOperation) Values() []AllowedOperation { return slices.Clone(allowedOperations) }
+
 // allowed is the shape AllowedOperationList.
 func allowed(c *constraint.Checker, member string, list []AllowedOperation) {
+	constraint.MinItems(c, member, list, 1)
 	c.MaxItems(member, len(list), 8)
 	for i, operation := range list {
 		constraint.Enum(c, member, operation, allowedOperations, i)
@@ -85,17 +93,22 @@ var activationOverrideBehaviors = []ActivationOverrideBehavior{
 	ActivationOverrideBehaviorAllGrantsPermittedByIssuer,
 }
 
-// Options are the options of a grant.
-type Options struct {
-	ActivationOverrideBehavior ActivationOverrideBehavior `json:",omitempty"`
+// Values returns the documented values.
+func (ActivationOverrideBehavior) Values() []ActivationOverrideBehavior {
+	return slices.Clone(activationOverrideBehaviors)
 }
 
-func (o *Options) validate() error {
+// GrantOptions are the options of a grant. The API calls this structure Options.
+type GrantOptions struct {
+	ActivationOverrideBehavior ActivationOverrideBehavior `json:",omitzero"`
+}
+
+func (o *GrantOptions) validate() error {
 	var c constraint.Checker
 	if o != nil {
 		constraint.Enum(&c, "ActivationOverrideBehavior", o.ActivationOverrideBehavior, activationOverrideBehaviors)
 	}
-	return c.Err("Options")
+	return c.Err("GrantOptions")
 }
 
 // Grant is a grant of a license.
@@ -107,82 +120,45 @@ type Grant struct {
 	GranteePrincipalArn string
 	HomeRegion          string
 	LicenseArn          string
-	Options             *Options `json:",omitempty"`
+	Options             *GrantOptions `json:",omitzero"`
 	ParentArn           string
-	StatusReason        string `json:",omitempty"` // at most 400 characters
+	StatusReason        string `json:",omitzero"` // at most 400 characters
 	Version             string
 }
 
-func (g *Grant) validate() error {
-	var c constraint.Checker
-	if g == nil {
-		return nil
-	}
-	c.Required("GrantArn", g.GrantArn != "")
-	c.ARN("GrantArn", g.GrantArn)
-	c.Required("GrantName", g.GrantName != "")
-	c.Required("GrantStatus", g.GrantStatus != "")
-	constraint.Enum(&c, "GrantStatus", g.GrantStatus, grantStatuses)
-	c.Required("GrantedOperations", len(g.GrantedOperations) > 0)
-	allowed(&c, "GrantedOperations", g.GrantedOperations)
-	c.Required("GranteePrincipalArn", g.GranteePrincipalArn != "")
-	c.ARN("GranteePrincipalArn", g.GranteePrincipalArn)
-	c.Required("HomeRegion", g.HomeRegion != "")
-	c.Required("LicenseArn", g.LicenseArn != "")
-	c.ARN("LicenseArn", g.LicenseArn)
-	c.Nested("Options", g.Options.validate())
-	c.Required("ParentArn", g.ParentArn != "")
-	c.ARN("ParentArn", g.ParentArn)
-	c.MaxLength("StatusReason", g.StatusReason, 400)
-	c.Required("Version", g.Version != "")
-	return c.Err("Grant")
-}
-
-// CreateGrantInput is the input of CreateGrant.
+// CreateGrantInput is the input of [Client.CreateGrant].
 type CreateGrantInput struct {
-	// AllowedOperations are what the grant permits, 1 to 8. Required.
-	AllowedOperations []AllowedOperation `json:",omitempty"`
-
-	// ClientToken makes the call idempotent. At most 2048 characters, none of
-	// them white space. Required; NewClientToken makes one.
-	ClientToken string
-
-	// GrantName is the grant's name. Required.
-	GrantName string
-
-	// HomeRegion is the license's home Region. Required.
-	HomeRegion string
-
-	// LicenseArn is the license. At most 2048 characters, an ARN. Required.
-	LicenseArn string
+	AllowedOperations []AllowedOperation `json:",omitzero"` // what the grant permits, 1 to 8. Required.
+	ClientToken       string             // makes the call idempotent: at most 2048 characters, no white space; see [NewClientToken]. Required.
+	GrantName         string             // the grant's name. Required.
+	HomeRegion        string             // the license's home Region. Required.
+	LicenseArn        string             // ARN of the license. Required.
 
 	// Principals is who gets the license: exactly one ARN of at most 2048
 	// characters. Required.
-	Principals []string `json:",omitempty"`
+	Principals []string `json:",omitzero"`
 
-	// Tags of the grant.
-	Tags []Tag `json:",omitempty"`
+	Tags []Tag `json:",omitzero"` // of the grant
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *CreateGrantInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("AllowedOperations", len(in.AllowedOperations) > 0)
+	c.Required("AllowedOperations", in.AllowedOperations != nil)
 	allowed(&c, "AllowedOperations", in.AllowedOperations)
-	clientToken(&c, in.ClientToken)
-	c.Required("GrantName", in.GrantName != "")
-	c.Required("HomeRegion", in.HomeRegion != "")
-	c.Required("LicenseArn", in.LicenseArn != "")
-	c.ARN("LicenseArn", in.LicenseArn)
-	c.Required("Principals", len(in.Principals) > 0)
+	c.RequiredClientToken(in.ClientToken, 2048)
+	c.RequiredString("GrantName", in.GrantName)
+	c.RequiredString("HomeRegion", in.HomeRegion)
+	c.RequiredARN("LicenseArn", in.LicenseArn)
+	c.Required("Principals", in.Principals != nil)
+	constraint.MinItems(&c, "Principals", in.Principals, 1)
 	c.MaxItems("Principals", len(in.Principals), 1)
-	arns(&c, "Principals", in.Principals)
+	c.ARNs("Principals", in.Principals)
 	return c.Err("CreateGrantInput")
 }
 
-// CreateGrantOutput is the output of CreateGrant.
+// CreateGrantOutput is the output of [Client.CreateGrant].
 type CreateGrantOutput struct {
 	GrantArn string
 	Status   GrantStatus
@@ -191,13 +167,7 @@ type CreateGrantOutput struct {
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *CreateGrantOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	return checkGrant("CreateGrantOutput", out.GrantArn, out.Status)
-}
-
-var createGrant = transport.Operation{Name: "CreateGrant", Auth: transport.Signed, Repeatable: true}
+var createGrant = transport.Operation[CreateGrantInput, CreateGrantOutput]{Name: "CreateGrant", Idempotent: true}
 
 // CreateGrant gives a license to a principal, which has to accept it.
 //
@@ -206,53 +176,42 @@ var createGrant = transport.Operation{Name: "CreateGrant", Auth: transport.Signe
 // ResourceLimitExceededException, ServerInternalException and
 // ValidationException.
 func (c *Client) CreateGrant(ctx context.Context, in *CreateGrantInput) (*CreateGrantOutput, error) {
-	return transport.Call[CreateGrantOutput](ctx, c.transport, &createGrant, in)
+	return createGrant.Call(ctx, c.transport, in)
 }
 
-// CreateGrantVersionInput is the input of CreateGrantVersion.
+// CreateGrantVersionInput is the input of [Client.CreateGrantVersion].
 type CreateGrantVersionInput struct {
 	// AllowedOperations are what the grant permits, 1 to 8; nil leaves them.
-	AllowedOperations []AllowedOperation `json:",omitempty"`
+	AllowedOperations []AllowedOperation `json:",omitzero"`
 
-	// ClientToken makes the call idempotent. At most 2048 characters, none of
-	// them white space. Required; NewClientToken makes one.
-	ClientToken string
-
-	// GrantArn is the grant. At most 2048 characters, an ARN. Required.
-	GrantArn string
+	ClientToken string // makes the call idempotent: at most 2048 characters, no white space; see [NewClientToken]. Required.
+	GrantArn    string // ARN of the grant. Required.
 
 	// GrantName is the grant's name; empty leaves it.
-	GrantName string `json:",omitempty"`
+	GrantName string `json:",omitzero"`
 
-	// Options of the grant.
-	Options *Options `json:",omitempty"`
-
-	// SourceVersion is the grant's current version.
-	SourceVersion string `json:",omitempty"`
-
-	// Status of the grant: GrantStatusActive activates it.
-	Status GrantStatus `json:",omitempty"`
+	Options       *GrantOptions `json:",omitzero"` // of the grant
+	SourceVersion string        `json:",omitzero"` // the grant's current version
+	Status        GrantStatus   `json:",omitzero"` // of the grant: GrantStatusActive activates it
 
 	// StatusReason says why. At most 400 characters.
-	StatusReason string `json:",omitempty"`
+	StatusReason string `json:",omitzero"`
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *CreateGrantVersionInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	allowed(&c, "AllowedOperations", in.AllowedOperations)
-	clientToken(&c, in.ClientToken)
-	c.Required("GrantArn", in.GrantArn != "")
-	c.ARN("GrantArn", in.GrantArn)
+	c.RequiredClientToken(in.ClientToken, 2048)
+	c.RequiredARN("GrantArn", in.GrantArn)
 	c.Nested("Options", in.Options.validate())
 	constraint.Enum(&c, "Status", in.Status, grantStatuses)
 	c.MaxLength("StatusReason", in.StatusReason, 400)
 	return c.Err("CreateGrantVersionInput")
 }
 
-// CreateGrantVersionOutput is the output of CreateGrantVersion.
+// CreateGrantVersionOutput is the output of [Client.CreateGrantVersion].
 type CreateGrantVersionOutput struct {
 	GrantArn string
 	Status   GrantStatus
@@ -261,13 +220,7 @@ type CreateGrantVersionOutput struct {
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *CreateGrantVersionOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	return checkGrant("CreateGrantVersionOutput", out.GrantArn, out.Status)
-}
-
-var createGrantVersion = transport.Operation{Name: "CreateGrantVersion", Auth: transport.Signed, Repeatable: true}
+var createGrantVersion = transport.Operation[CreateGrantVersionInput, CreateGrantVersionOutput]{Name: "CreateGrantVersion", Idempotent: true}
 
 // CreateGrantVersion changes a grant by giving it a new version; with the
 // status ACTIVE, the grantee activates what it accepted.
@@ -277,26 +230,23 @@ var createGrantVersion = transport.Operation{Name: "CreateGrantVersion", Auth: t
 // ResourceLimitExceededException, ServerInternalException and
 // ValidationException.
 func (c *Client) CreateGrantVersion(ctx context.Context, in *CreateGrantVersionInput) (*CreateGrantVersionOutput, error) {
-	return transport.Call[CreateGrantVersionOutput](ctx, c.transport, &createGrantVersion, in)
+	return createGrantVersion.Call(ctx, c.transport, in)
 }
 
-// AcceptGrantInput is the input of AcceptGrant.
+// AcceptGrantInput is the input of [Client.AcceptGrant].
 type AcceptGrantInput struct {
-	// GrantArn is the grant. At most 2048 characters, an ARN. Required.
-	GrantArn string
+	GrantArn string // ARN of the grant. Required.
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *AcceptGrantInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("GrantArn", in.GrantArn != "")
-	c.ARN("GrantArn", in.GrantArn)
+	c.RequiredARN("GrantArn", in.GrantArn)
 	return c.Err("AcceptGrantInput")
 }
 
-// AcceptGrantOutput is the output of AcceptGrant.
+// AcceptGrantOutput is the output of [Client.AcceptGrant].
 type AcceptGrantOutput struct {
 	GrantArn string
 	Status   GrantStatus
@@ -305,39 +255,30 @@ type AcceptGrantOutput struct {
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *AcceptGrantOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	return checkGrant("AcceptGrantOutput", out.GrantArn, out.Status)
-}
-
-var acceptGrant = transport.Operation{Name: "AcceptGrant", Auth: transport.Signed, Repeatable: true}
+var acceptGrant = transport.Operation[AcceptGrantInput, AcceptGrantOutput]{Name: "AcceptGrant", Idempotent: true}
 
 // AcceptGrant accepts a grant. It is then DISABLED, until CreateGrantVersion
 // activates it.
 //
-// Its exceptions are those of CreateGrant.
+// Its exceptions are those of [Client.CreateGrant].
 func (c *Client) AcceptGrant(ctx context.Context, in *AcceptGrantInput) (*AcceptGrantOutput, error) {
-	return transport.Call[AcceptGrantOutput](ctx, c.transport, &acceptGrant, in)
+	return acceptGrant.Call(ctx, c.transport, in)
 }
 
-// RejectGrantInput is the input of RejectGrant.
+// RejectGrantInput is the input of [Client.RejectGrant].
 type RejectGrantInput struct {
-	// GrantArn is the grant. At most 2048 characters, an ARN. Required.
-	GrantArn string
+	GrantArn string // ARN of the grant. Required.
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *RejectGrantInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("GrantArn", in.GrantArn != "")
-	c.ARN("GrantArn", in.GrantArn)
+	c.RequiredARN("GrantArn", in.GrantArn)
 	return c.Err("RejectGrantInput")
 }
 
-// RejectGrantOutput is the output of RejectGrant.
+// RejectGrantOutput is the output of [Client.RejectGrant].
 type RejectGrantOutput struct {
 	GrantArn string
 	Status   GrantStatus
@@ -346,46 +287,36 @@ type RejectGrantOutput struct {
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *RejectGrantOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	return checkGrant("RejectGrantOutput", out.GrantArn, out.Status)
-}
-
-var rejectGrant = transport.Operation{Name: "RejectGrant", Auth: transport.Signed, Repeatable: true}
+var rejectGrant = transport.Operation[RejectGrantInput, RejectGrantOutput]{Name: "RejectGrant", Idempotent: true}
 
 // RejectGrant rejects a grant.
 //
-// Its exceptions are those of CreateGrant.
+// Its exceptions are those of [Client.CreateGrant].
 func (c *Client) RejectGrant(ctx context.Context, in *RejectGrantInput) (*RejectGrantOutput, error) {
-	return transport.Call[RejectGrantOutput](ctx, c.transport, &rejectGrant, in)
+	return rejectGrant.Call(ctx, c.transport, in)
 }
 
-// DeleteGrantInput is the input of DeleteGrant.
+// DeleteGrantInput is the input of [Client.DeleteGrant].
 type DeleteGrantInput struct {
-	// GrantArn is the grant. At most 2048 characters, an ARN. Required.
-	GrantArn string
+	GrantArn string // ARN of the grant. Required.
 
 	// StatusReason says why. At most 400 characters.
-	StatusReason string `json:",omitempty"`
+	StatusReason string `json:",omitzero"`
 
-	// Version is the grant's current version. Required.
-	Version string
+	Version string // the grant's current version. Required.
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *DeleteGrantInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("GrantArn", in.GrantArn != "")
-	c.ARN("GrantArn", in.GrantArn)
+	c.RequiredARN("GrantArn", in.GrantArn)
 	c.MaxLength("StatusReason", in.StatusReason, 400)
-	c.Required("Version", in.Version != "")
+	c.RequiredString("Version", in.Version)
 	return c.Err("DeleteGrantInput")
 }
 
-// DeleteGrantOutput is the output of DeleteGrant.
+// DeleteGrantOutput is the output of [Client.DeleteGrant].
 type DeleteGrantOutput struct {
 	GrantArn string
 	Status   GrantStatus
@@ -394,223 +325,133 @@ type DeleteGrantOutput struct {
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *DeleteGrantOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	return checkGrant("DeleteGrantOutput", out.GrantArn, out.Status)
-}
-
-var deleteGrant = transport.Operation{Name: "DeleteGrant", Auth: transport.Signed, Repeatable: true}
+var deleteGrant = transport.Operation[DeleteGrantInput, DeleteGrantOutput]{Name: "DeleteGrant", Idempotent: true}
 
 // DeleteGrant deletes a grant.
 //
-// Its exceptions are those of CreateGrant.
+// Its exceptions are those of [Client.CreateGrant].
 func (c *Client) DeleteGrant(ctx context.Context, in *DeleteGrantInput) (*DeleteGrantOutput, error) {
-	return transport.Call[DeleteGrantOutput](ctx, c.transport, &deleteGrant, in)
+	return deleteGrant.Call(ctx, c.transport, in)
 }
 
-// checkGrant is what the documentation promises of an operation that changes
-// a grant.
-func checkGrant(typeName, arn string, status GrantStatus) error {
-	var c constraint.Checker
-	c.ARN("GrantArn", arn)
-	constraint.Enum(&c, "Status", status, grantStatuses)
-	return c.Err(typeName)
-}
-
-// GetGrantInput is the input of GetGrant.
+// GetGrantInput is the input of [Client.GetGrant].
 type GetGrantInput struct {
-	// GrantArn is the grant. At most 2048 characters, an ARN. Required.
-	GrantArn string
+	GrantArn string // ARN of the grant. Required.
 
 	// Version of the grant; empty means the current one.
-	Version string `json:",omitempty"`
+	Version string `json:",omitzero"`
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *GetGrantInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("GrantArn", in.GrantArn != "")
-	c.ARN("GrantArn", in.GrantArn)
+	c.RequiredARN("GrantArn", in.GrantArn)
 	return c.Err("GetGrantInput")
 }
 
-// GetGrantOutput is the output of GetGrant.
+// GetGrantOutput is the output of [Client.GetGrant].
 type GetGrantOutput struct {
-	Grant *Grant
+	Grant *Grant `wire:"required"`
 
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *GetGrantOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	c.Nested("Grant", out.Grant.validate())
-	return c.Err("GetGrantOutput")
-}
-
-var getGrant = transport.Operation{
-	Name: "GetGrant", Auth: transport.Signed, Repeatable: true,
-	Missing: func(out any) string {
-		if out.(*GetGrantOutput).Grant == nil {
-			return "Grant"
-		}
-		return ""
-	},
-}
+var getGrant = transport.Operation[GetGrantInput, GetGrantOutput]{Name: "GetGrant", Idempotent: true}
 
 // GetGrant describes a grant.
 //
-// Its exceptions are those of CreateGrant.
+// Its exceptions are those of [Client.CreateGrant].
 func (c *Client) GetGrant(ctx context.Context, in *GetGrantInput) (*GetGrantOutput, error) {
-	return transport.Call[GetGrantOutput](ctx, c.transport, &getGrant, in)
+	return getGrant.Call(ctx, c.transport, in)
 }
 
-// ListDistributedGrantsInput is the input of ListDistributedGrants.
+// ListDistributedGrantsInput is the input of [Client.ListDistributedGrants].
 type ListDistributedGrantsInput struct {
 	// Filters limits the list; the documented names are LicenseArn,
 	// GrantStatus, GranteePrincipalARN, ProductSKU and LicenseIssuerName.
-	Filters []Filter `json:",omitempty"`
+	Filters []Filter `json:",omitzero"`
 
-	// GrantArns limits the list to these grants, each at most 2048 characters,
-	// an ARN.
-	GrantArns []string `json:",omitempty"`
-
-	// MaxResults is the most grants of a page, 1 to 100. Zero leaves it to the
-	// service.
-	MaxResults int32 `json:",omitempty"`
-
-	// NextToken continues a list where the last page ended.
-	NextToken string `json:",omitempty"`
+	GrantArns  []string `json:",omitzero"` // limits the list to these grants, by ARN
+	MaxResults int32    `json:",omitzero"` // the most grants of a page, 1 to 100; zero leaves it to the service
+	NextToken  string   `json:",omitzero"` // continues a list where the last page ended
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *ListDistributedGrantsInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	arns(&c, "GrantArns", in.GrantArns)
-	pageSize(&c, in.MaxResults)
+	c.ARNs("GrantArns", in.GrantArns)
+	c.PageSize("MaxResults", in.MaxResults)
 	return c.Err("ListDistributedGrantsInput")
 }
 
-// ListDistributedGrantsOutput is the output of ListDistributedGrants.
+// ListDistributedGrantsOutput is the output of [Client.ListDistributedGrants].
 type ListDistributedGrantsOutput struct {
-	// Grants is one page of the list.
-	Grants []Grant
-
-	// NextToken is the NextToken of the input for the next page, or empty on
-	// the last one.
-	NextToken string
+	Grants    []Grant // one page of the list
+	NextToken string  // of the input for the next page; empty on the last one
 
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *ListDistributedGrantsOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	grants(&c, out.Grants)
-	return c.Err("ListDistributedGrantsOutput")
-}
-
-var listDistributedGrants = transport.Operation{Name: "ListDistributedGrants", Auth: transport.Signed, Repeatable: true}
+var listDistributedGrants = transport.Operation[ListDistributedGrantsInput, ListDistributedGrantsOutput]{Name: "ListDistributedGrants", Idempotent: true}
 
 // ListDistributedGrants returns a page of the grants that the account made.
-// DistributedGrants walks all pages.
+// [Client.DistributedGrants] iterates over all pages.
 //
-// Its exceptions are those of CreateGrant.
+// Its exceptions are those of [Client.CreateGrant].
 func (c *Client) ListDistributedGrants(ctx context.Context, in *ListDistributedGrantsInput) (*ListDistributedGrantsOutput, error) {
-	return transport.Call[ListDistributedGrantsOutput](ctx, c.transport, &listDistributedGrants, in)
+	return listDistributedGrants.Call(ctx, c.transport, in)
 }
 
-// DistributedGrants iterates over what ListDistributedGrants lists, as Tokens does over
-// tokens.
+// DistributedGrants iterates over what [Client.ListDistributedGrants] lists, as [Client.Tokens] does.
 func (c *Client) DistributedGrants(ctx context.Context, in *ListDistributedGrantsInput) iter.Seq2[Grant, error] {
-	return transport.Pages(in, func(in *ListDistributedGrantsInput) *string { return &in.NextToken }, func(page *ListDistributedGrantsInput) ([]Grant, string, error) {
-		out, err := c.ListDistributedGrants(ctx, page)
-		if err != nil {
-			return nil, "", err
-		}
-		return out.Grants, out.NextToken, nil
+	return transport.Pages(ctx, c.ListDistributedGrants, in, func(in *ListDistributedGrantsInput, out *ListDistributedGrantsOutput) ([]Grant, *string, string) {
+		return out.Grants, &in.NextToken, out.NextToken
 	})
 }
 
-// ListReceivedGrantsInput is the input of ListReceivedGrants.
+// ListReceivedGrantsInput is the input of [Client.ListReceivedGrants].
 type ListReceivedGrantsInput struct {
 	// Filters limits the list; the documented names are ProductSKU,
 	// LicenseIssuerName, LicenseArn and GrantStatus.
-	Filters []Filter `json:",omitempty"`
+	Filters []Filter `json:",omitzero"`
 
-	// GrantArns limits the list to these grants, each at most 2048 characters,
-	// an ARN.
-	GrantArns []string `json:",omitempty"`
-
-	// MaxResults is the most grants of a page, 1 to 100. Zero leaves it to the
-	// service.
-	MaxResults int32 `json:",omitempty"`
-
-	// NextToken continues a list where the last page ended.
-	NextToken string `json:",omitempty"`
+	GrantArns  []string `json:",omitzero"` // limits the list to these grants, by ARN
+	MaxResults int32    `json:",omitzero"` // the most grants of a page, 1 to 100; zero leaves it to the service
+	NextToken  string   `json:",omitzero"` // continues a list where the last page ended
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *ListReceivedGrantsInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	arns(&c, "GrantArns", in.GrantArns)
-	pageSize(&c, in.MaxResults)
+	c.ARNs("GrantArns", in.GrantArns)
+	c.PageSize("MaxResults", in.MaxResults)
 	return c.Err("ListReceivedGrantsInput")
 }
 
-// ListReceivedGrantsOutput is the output of ListReceivedGrants.
+// ListReceivedGrantsOutput is the output of [Client.ListReceivedGrants].
 type ListReceivedGrantsOutput struct {
-	// Grants is one page of the list.
-	Grants []Grant
-
-	// NextToken is the NextToken of the input for the next page, or empty on
-	// the last one.
-	NextToken string
+	Grants    []Grant // one page of the list
+	NextToken string  // of the input for the next page; empty on the last one
 
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *ListReceivedGrantsOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	grants(&c, out.Grants)
-	return c.Err("ListReceivedGrantsOutput")
-}
-
-var listReceivedGrants = transport.Operation{Name: "ListReceivedGrants", Auth: transport.Signed, Repeatable: true}
+var listReceivedGrants = transport.Operation[ListReceivedGrantsInput, ListReceivedGrantsOutput]{Name: "ListReceivedGrants", Idempotent: true}
 
 // ListReceivedGrants returns a page of the grants that the account got.
-// ReceivedGrants walks all pages.
+// [Client.ReceivedGrants] iterates over all pages.
 //
-// Its exceptions are those of CreateGrant.
+// Its exceptions are those of [Client.CreateGrant].
 func (c *Client) ListReceivedGrants(ctx context.Context, in *ListReceivedGrantsInput) (*ListReceivedGrantsOutput, error) {
-	return transport.Call[ListReceivedGrantsOutput](ctx, c.transport, &listReceivedGrants, in)
+	return listReceivedGrants.Call(ctx, c.transport, in)
 }
 
-// ReceivedGrants iterates over what ListReceivedGrants lists, as Tokens does over
-// tokens.
+// ReceivedGrants iterates over what [Client.ListReceivedGrants] lists, as [Client.Tokens] does.
 func (c *Client) ReceivedGrants(ctx context.Context, in *ListReceivedGrantsInput) iter.Seq2[Grant, error] {
-	return transport.Pages(in, func(in *ListReceivedGrantsInput) *string { return &in.NextToken }, func(page *ListReceivedGrantsInput) ([]Grant, string, error) {
-		out, err := c.ListReceivedGrants(ctx, page)
-		if err != nil {
-			return nil, "", err
-		}
-		return out.Grants, out.NextToken, nil
+	return transport.Pages(ctx, c.ListReceivedGrants, in, func(in *ListReceivedGrantsInput, out *ListReceivedGrantsOutput) ([]Grant, *string, string) {
+		return out.Grants, &in.NextToken, out.NextToken
 	})
-}
-
-func grants(c *constraint.Checker, list []Grant) {
-	for i := range list {
-		c.Nested("Grants", list[i].validate(), i)
-	}
 }

@@ -1,9 +1,11 @@
 package licensemanager
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
+	"github.com/seed-25f54b62/awstokens/internal/timestamp"
 )
 
 // LicenseStatus is the state of a license.
@@ -30,6 +32,9 @@ var licenseStatuses = []LicenseStatus{
 	LicenseStatusDeleted,
 }
 
+// Values returns the documented values.
+func (LicenseStatus) Values() []LicenseStatus { return slices.Clone(licenseStatuses) }
+
 // LicenseDeletionStatus is how far a deletion has come.
 type LicenseDeletionStatus string
 
@@ -40,6 +45,11 @@ const (
 )
 
 var licenseDeletionStatuses = []LicenseDeletionStatus{LicenseDeletionStatusPendingDelete, LicenseDeletionStatusDeleted}
+
+// Values returns the documented values.
+func (LicenseDeletionStatus) Values() []LicenseDeletionStatus {
+	return slices.Clone(licenseDeletionStatuses)
+}
 
 // RenewType is how often a license renews itself.
 type RenewType string
@@ -52,6 +62,9 @@ const (
 )
 
 var renewTypes = []RenewType{RenewTypeNone, RenewTypeWeekly, RenewTypeMonthly}
+
+// Values returns the documented values.
+func (RenewType) Values() []RenewType { return slices.Clone(renewTypes) }
 
 // ReceivedStatus is the state of a license that was granted to the account.
 type ReceivedStatus string
@@ -78,6 +91,9 @@ var receivedStatuses = []ReceivedStatus{
 	ReceivedStatusDisabled,
 	ReceivedStatusWorkflowCompleted,
 }
+
+// Values returns the documented values.
+func (ReceivedStatus) Values() []ReceivedStatus { return slices.Clone(receivedStatuses) }
 
 // EntitlementUnit is what an entitlement is measured in.
 type EntitlementUnit string
@@ -144,14 +160,13 @@ var entitlementUnits = []EntitlementUnit{
 	EntitlementUnitCountSecond,
 }
 
+// Values returns the documented values.
+func (EntitlementUnit) Values() []EntitlementUnit { return slices.Clone(entitlementUnits) }
+
 // DatetimeRange is a period.
 type DatetimeRange struct {
-	// Begin is a date of the form 2006-01-02T15:04:05Z, at most 50 characters.
-	// Required.
-	Begin string
-
-	// End is a date of the same form, or empty for no end.
-	End string `json:",omitempty"`
+	Begin string // a date of the form 2006-01-02T15:04:05Z, at most 50 characters. Required.
+	End   string `json:",omitzero"` // a date of the same form, or empty for no end
 }
 
 // Period is the DatetimeRange from begin to end, which may be zero for no end.
@@ -164,7 +179,7 @@ func Period(begin, end time.Time) DatetimeRange {
 }
 
 // Begins returns Begin as a time. A date without a zone is meant as UTC.
-func (r DatetimeRange) Begins() (time.Time, error) { return parseTime(r.Begin) }
+func (r DatetimeRange) Begins() (time.Time, error) { return timestamp.Parse(r.Begin) }
 
 // Ends returns End as a time, or the zero time for no end. A date without a
 // zone is meant as UTC.
@@ -172,12 +187,12 @@ func (r DatetimeRange) Ends() (time.Time, error) {
 	if r.End == "" {
 		return time.Time{}, nil
 	}
-	return parseTime(r.End)
+	return timestamp.Parse(r.End)
 }
 
 func (r *DatetimeRange) validate() error {
 	var c constraint.Checker
-	c.Required("Begin", r.Begin != "")
+	c.RequiredString("Begin", r.Begin)
 	c.Timestamp("Begin", r.Begin)
 	c.Timestamp("End", r.End)
 	return c.Err("DatetimeRange")
@@ -185,30 +200,21 @@ func (r *DatetimeRange) validate() error {
 
 // Entitlement is what a license entitles to.
 type Entitlement struct {
-	// AllowCheckIn says whether a checkout may be given back early.
-	AllowCheckIn *bool `json:",omitempty"`
+	AllowCheckIn *bool `json:",omitzero"` // says whether a checkout may be given back early
 
 	// MaxCount is the most of the entitlement; for units other than None.
-	MaxCount *int64 `json:",omitempty"`
+	MaxCount *int64 `json:",omitzero"`
 
-	// Name of the entitlement. Required.
-	Name string
-
-	// Overage says whether more than MaxCount may be used.
-	Overage *bool `json:",omitempty"`
-
-	// Unit of the entitlement. Required.
-	Unit EntitlementUnit
-
-	// Value is for the unit None only.
-	Value string `json:",omitempty"`
+	Name    string          // of the entitlement. Required.
+	Overage *bool           `json:",omitzero"` // says whether more than MaxCount may be used
+	Unit    EntitlementUnit // of the entitlement. Required.
+	Value   string          `json:",omitzero"` // for the unit None only
 }
 
 func (e *Entitlement) validate() error {
 	var c constraint.Checker
-	c.Required("Name", e.Name != "")
-	c.Required("Unit", e.Unit != "")
-	constraint.Enum(&c, "Unit", e.Unit, entitlementUnits)
+	c.RequiredString("Name", e.Name)
+	constraint.RequiredEnum(&c, "Unit", e.Unit, entitlementUnits)
 	return c.Err("Entitlement")
 }
 
@@ -220,27 +226,20 @@ func entitlements(c *constraint.Checker, list []Entitlement) {
 
 // ConsumptionConfiguration is how a license is consumed.
 type ConsumptionConfiguration struct {
-	BorrowConfiguration      *BorrowConfiguration      `json:",omitempty"` // for checkouts for offline use
-	ProvisionalConfiguration *ProvisionalConfiguration `json:",omitempty"` // for seats with a time to live
-	RenewType                RenewType                 `json:",omitempty"`
+	BorrowConfiguration      *BorrowConfiguration      `json:",omitzero"` // for checkouts for offline use
+	ProvisionalConfiguration *ProvisionalConfiguration `json:",omitzero"` // for seats with a time to live
+	RenewType                RenewType                 `json:",omitzero"`
 }
 
 // ProvisionalConfiguration is about provisional checkouts.
 type ProvisionalConfiguration struct {
-	// MaxTimeToLiveInMinutes is the life of a seat and of each extension, in
-	// minutes. Required.
-	MaxTimeToLiveInMinutes int32
+	MaxTimeToLiveInMinutes int32 // the life of a seat and of each extension, in minutes. Required.
 }
 
 // BorrowConfiguration is about checkouts for offline use.
 type BorrowConfiguration struct {
-	// AllowEarlyCheckIn says whether a borrowed seat may be given back before
-	// its end.
-	AllowEarlyCheckIn bool
-
-	// MaxTimeToLiveInMinutes is the life of a borrowed license, in minutes.
-	// Required.
-	MaxTimeToLiveInMinutes int32
+	AllowEarlyCheckIn      bool  // says whether a borrowed seat may be given back before its end
+	MaxTimeToLiveInMinutes int32 // the life of a borrowed license, in minutes. Required.
 }
 
 func (p *ProvisionalConfiguration) validate() error {
@@ -271,99 +270,62 @@ func (cc *ConsumptionConfiguration) validate() error {
 
 // Issuer is who issues a license.
 type Issuer struct {
-	// Name of the issuer. Required.
-	Name string
+	Name string // of the issuer. Required.
 
 	// SignKey is the AWS KMS key that signs borrowed licenses: an asymmetric
 	// RSA key, by ARN.
-	SignKey string `json:",omitempty"`
+	SignKey string `json:",omitzero"`
 }
 
 func (i *Issuer) validate() error {
 	var c constraint.Checker
-	c.Required("Name", i.Name != "")
+	c.RequiredString("Name", i.Name)
 	return c.Err("Issuer")
 }
 
 // IssuerDetails is who issued a license.
 type IssuerDetails struct {
-	KeyFingerprint string `json:",omitempty"` // for CheckoutLicense
-	Name           string `json:",omitempty"`
-	SignKey        string `json:",omitempty"`
+	KeyFingerprint string `json:",omitzero"` // for CheckoutLicense
+	Name           string `json:",omitzero"`
+	SignKey        string `json:",omitzero"`
 }
 
 // Tag is a tag of a resource.
 type Tag struct {
-	Key   string `json:",omitempty"`
-	Value string `json:",omitempty"`
+	Key   string `json:",omitzero"`
+	Value string `json:",omitzero"`
 }
 
 // License is a license.
 type License struct {
-	Beneficiary              string                    `json:",omitempty"`
-	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitempty"`
-	CreateTime               string                    `json:",omitempty"` // as the service wrote it; Created is the parsed time
-	Entitlements             []Entitlement             `json:",omitempty"`
-	HomeRegion               string                    `json:",omitempty"` // where the license is checked out
-	Issuer                   *IssuerDetails            `json:",omitempty"`
-	LicenseArn               string                    `json:",omitempty"`
-	LicenseMetadata          []Metadata                `json:",omitempty"`
-	LicenseName              string                    `json:",omitempty"`
-	ProductName              string                    `json:",omitempty"`
-	ProductSKU               string                    `json:",omitempty"`
-	Status                   LicenseStatus             `json:",omitempty"`
-	Validity                 *DatetimeRange            `json:",omitempty"` // of the license, not of a seat
-	Version                  string                    `json:",omitempty"`
+	Beneficiary              string                    `json:",omitzero"`
+	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitzero"`
+	CreateTime               string                    `json:",omitzero"` // as the service wrote it; Created is the parsed time
+	Entitlements             []Entitlement             `json:",omitzero"`
+	HomeRegion               string                    `json:",omitzero"` // where the license is checked out
+	Issuer                   *IssuerDetails            `json:",omitzero"`
+	LicenseArn               string                    `json:",omitzero"`
+	LicenseMetadata          []Metadata                `json:",omitzero"`
+	LicenseName              string                    `json:",omitzero"`
+	ProductName              string                    `json:",omitzero"`
+	ProductSKU               string                    `json:",omitzero"`
+	Status                   LicenseStatus             `json:",omitzero"`
+	Validity                 *DatetimeRange            `json:",omitzero"` // of the license, not of a seat
+	Version                  string                    `json:",omitzero"`
 }
 
 // Created returns CreateTime as a time. A date without a zone is meant as UTC.
-func (l License) Created() (time.Time, error) { return parseTime(l.CreateTime) }
-
-func (l *License) check(c *constraint.Checker) {
-	c.Nested("ConsumptionConfiguration", l.ConsumptionConfiguration.validate())
-	c.Timestamp("CreateTime", l.CreateTime)
-	entitlements(c, l.Entitlements)
-	c.ARN("LicenseArn", l.LicenseArn)
-	constraint.Enum(c, "Status", l.Status, licenseStatuses)
-	if l.Validity != nil {
-		c.Nested("Validity", l.Validity.validate())
-	}
-}
-
-func (l *License) validate() error {
-	var c constraint.Checker
-	if l != nil {
-		l.check(&c)
-	}
-	return c.Err("License")
-}
+func (l License) Created() (time.Time, error) { return timestamp.Parse(l.CreateTime) }
 
 // GrantedLicense is a license that was granted to the account.
 type GrantedLicense struct {
 	License
-	ReceivedMetadata *ReceivedMetadata `json:",omitempty"`
-}
-
-func (l *GrantedLicense) validate() error {
-	var c constraint.Checker
-	l.check(&c)
-	if l.ReceivedMetadata != nil {
-		c.Nested("ReceivedMetadata", l.ReceivedMetadata.validate())
-	}
-	return c.Err("GrantedLicense")
+	ReceivedMetadata *ReceivedMetadata `json:",omitzero"`
 }
 
 // ReceivedMetadata says on which terms a license was granted.
 type ReceivedMetadata struct {
-	AllowedOperations    []AllowedOperation `json:",omitempty"` // 1 to 8
-	ReceivedStatus       ReceivedStatus     `json:",omitempty"`
-	ReceivedStatusReason string             `json:",omitempty"` // at most 400 characters
-}
-
-func (m *ReceivedMetadata) validate() error {
-	var c constraint.Checker
-	allowed(&c, "AllowedOperations", m.AllowedOperations)
-	constraint.Enum(&c, "ReceivedStatus", m.ReceivedStatus, receivedStatuses)
-	c.MaxLength("ReceivedStatusReason", m.ReceivedStatusReason, 400)
-	return c.Err("ReceivedMetadata")
+	AllowedOperations    []AllowedOperation `json:",omitzero"` // 1 to 8
+	ReceivedStatus       ReceivedStatus     `json:",omitzero"`
+	ReceivedStatusReason string             `json:",omitzero"` // at most 400 characters
 }

@@ -7,61 +7,40 @@ import (
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
+	"github.com/seed-25f54b62/awstokens/internal/timestamp"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
 
-// CreateLicenseInput is the input of CreateLicense.
+// CreateLicenseInput is the input of [Client.CreateLicense].
 type CreateLicenseInput struct {
-	// Beneficiary is who the license is for. Required.
-	Beneficiary string
-
-	// ClientToken makes the call idempotent. At most 2048 characters, none of
-	// them white space. Required; NewClientToken makes one.
-	ClientToken string
+	Beneficiary string // who the license is for. Required.
+	ClientToken string // makes the call idempotent: at most 2048 characters, no white space; see [NewClientToken]. Required.
 
 	// ConsumptionConfiguration is how the license is consumed. Required.
-	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitempty"`
+	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitzero"`
 
-	// Entitlements are what the license entitles to. Required.
-	Entitlements []Entitlement `json:",omitempty"`
-
-	// HomeRegion is the Region in which the license is checked out. Required.
-	HomeRegion string
-
-	// Issuer is who issues the license. Required.
-	Issuer *Issuer `json:",omitempty"`
-
-	// LicenseMetadata is information about the license.
-	LicenseMetadata []Metadata `json:",omitempty"`
-
-	// LicenseName is the license's name. Required.
-	LicenseName string
-
-	// ProductName is the product's name. Required.
-	ProductName string
-
-	// ProductSKU is the product's. Required.
-	ProductSKU string
-
-	// Tags of the license.
-	Tags []Tag `json:",omitempty"`
-
-	// Validity is the period of the license. Required.
-	Validity *DatetimeRange `json:",omitempty"`
+	Entitlements    []Entitlement  `json:",omitzero"` // what the license entitles to. Required.
+	HomeRegion      string         // the Region in which the license is checked out. Required.
+	Issuer          *Issuer        `json:",omitzero"` // who issues the license. Required.
+	LicenseMetadata []Metadata     `json:",omitzero"` // information about the license
+	LicenseName     string         // the license's name. Required.
+	ProductName     string         // the product's name. Required.
+	ProductSKU      string         // identifies the product. Required.
+	Tags            []Tag          `json:",omitzero"` // of the license
+	Validity        *DatetimeRange `json:",omitzero"` // the period of the license. Required.
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *CreateLicenseInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("Beneficiary", in.Beneficiary != "")
-	clientToken(&c, in.ClientToken)
+	c.RequiredString("Beneficiary", in.Beneficiary)
+	c.RequiredClientToken(in.ClientToken, 2048)
 	terms(&c, in.ConsumptionConfiguration, in.Entitlements, in.Issuer, in.Validity)
-	c.Required("HomeRegion", in.HomeRegion != "")
-	c.Required("LicenseName", in.LicenseName != "")
-	c.Required("ProductName", in.ProductName != "")
-	c.Required("ProductSKU", in.ProductSKU != "")
+	c.RequiredString("HomeRegion", in.HomeRegion)
+	c.RequiredString("LicenseName", in.LicenseName)
+	c.RequiredString("ProductName", in.ProductName)
+	c.RequiredString("ProductSKU", in.ProductSKU)
 	return c.Err("CreateLicenseInput")
 }
 
@@ -70,7 +49,7 @@ func (in *CreateLicenseInput) Validate() error {
 func terms(c *constraint.Checker, consumption *ConsumptionConfiguration, list []Entitlement, issuer *Issuer, validity *DatetimeRange) {
 	c.Required("ConsumptionConfiguration", consumption != nil)
 	c.Nested("ConsumptionConfiguration", consumption.validate())
-	c.Required("Entitlements", len(list) > 0)
+	c.Required("Entitlements", list != nil)
 	entitlements(c, list)
 	c.Required("Issuer", issuer != nil)
 	if issuer != nil {
@@ -82,7 +61,7 @@ func terms(c *constraint.Checker, consumption *ConsumptionConfiguration, list []
 	}
 }
 
-// CreateLicenseOutput is the output of CreateLicense.
+// CreateLicenseOutput is the output of [Client.CreateLicense].
 type CreateLicenseOutput struct {
 	LicenseArn string
 	Status     LicenseStatus
@@ -91,16 +70,7 @@ type CreateLicenseOutput struct {
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *CreateLicenseOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	c.ARN("LicenseArn", out.LicenseArn)
-	constraint.Enum(&c, "Status", out.Status, licenseStatuses)
-	return c.Err("CreateLicenseOutput")
-}
-
-var createLicense = transport.Operation{Name: "CreateLicense", Auth: transport.Signed, Repeatable: true}
+var createLicense = transport.Operation[CreateLicenseInput, CreateLicenseOutput]{Name: "CreateLicense", Idempotent: true}
 
 // CreateLicense issues a license.
 //
@@ -108,70 +78,44 @@ var createLicense = transport.Operation{Name: "CreateLicense", Auth: transport.S
 // InvalidParameterValueException, RateLimitExceededException,
 // RedirectException, ServerInternalException and ValidationException.
 func (c *Client) CreateLicense(ctx context.Context, in *CreateLicenseInput) (*CreateLicenseOutput, error) {
-	return transport.Call[CreateLicenseOutput](ctx, c.transport, &createLicense, in)
+	return createLicense.Call(ctx, c.transport, in)
 }
 
-// CreateLicenseVersionInput is the input of CreateLicenseVersion.
+// CreateLicenseVersionInput is the input of [Client.CreateLicenseVersion].
 type CreateLicenseVersionInput struct {
-	// ClientToken makes the call idempotent. At most 2048 characters, none of
-	// them white space. Required; NewClientToken makes one.
-	ClientToken string
+	ClientToken string // makes the call idempotent: at most 2048 characters, no white space; see [NewClientToken]. Required.
 
 	// ConsumptionConfiguration is how the license is consumed. Required.
-	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitempty"`
+	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitzero"`
 
-	// Entitlements are what the license entitles to. Required.
-	Entitlements []Entitlement `json:",omitempty"`
-
-	// HomeRegion is the Region in which the license is checked out. Required.
-	HomeRegion string
-
-	// Issuer is who issues the license. Required.
-	Issuer *Issuer `json:",omitempty"`
-
-	// LicenseArn is the license. At most 2048 characters, an ARN. Required.
-	LicenseArn string
-
-	// LicenseMetadata is information about the license.
-	LicenseMetadata []Metadata `json:",omitempty"`
-
-	// LicenseName is the license's name. Required.
-	LicenseName string
-
-	// ProductName is the product's name. Required.
-	ProductName string
-
-	// ResetUsage says whether the usage so far is forgotten.
-	ResetUsage bool `json:",omitempty"`
-
-	// SourceVersion is the version that the new one is made from.
-	SourceVersion string `json:",omitempty"`
-
-	// Status of the license. Required.
-	Status LicenseStatus
-
-	// Validity is the period of the license. Required.
-	Validity *DatetimeRange `json:",omitempty"`
+	Entitlements    []Entitlement  `json:",omitzero"` // what the license entitles to. Required.
+	HomeRegion      string         // the Region in which the license is checked out. Required.
+	Issuer          *Issuer        `json:",omitzero"` // who issues the license. Required.
+	LicenseArn      string         // ARN of the license. Required.
+	LicenseMetadata []Metadata     `json:",omitzero"` // information about the license
+	LicenseName     string         // the license's name. Required.
+	ProductName     string         // the product's name. Required.
+	ResetUsage      bool           `json:",omitzero"` // says whether the usage so far is forgotten
+	SourceVersion   string         `json:",omitzero"` // the version that the new one is made from
+	Status          LicenseStatus  // of the license. Required.
+	Validity        *DatetimeRange `json:",omitzero"` // the period of the license. Required.
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *CreateLicenseVersionInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	clientToken(&c, in.ClientToken)
+	c.RequiredClientToken(in.ClientToken, 2048)
 	terms(&c, in.ConsumptionConfiguration, in.Entitlements, in.Issuer, in.Validity)
-	c.Required("HomeRegion", in.HomeRegion != "")
-	c.Required("LicenseArn", in.LicenseArn != "")
-	c.ARN("LicenseArn", in.LicenseArn)
-	c.Required("LicenseName", in.LicenseName != "")
-	c.Required("ProductName", in.ProductName != "")
-	c.Required("Status", in.Status != "")
-	constraint.Enum(&c, "Status", in.Status, licenseStatuses)
+	c.RequiredString("HomeRegion", in.HomeRegion)
+	c.RequiredARN("LicenseArn", in.LicenseArn)
+	c.RequiredString("LicenseName", in.LicenseName)
+	c.RequiredString("ProductName", in.ProductName)
+	constraint.RequiredEnum(&c, "Status", in.Status, licenseStatuses)
 	return c.Err("CreateLicenseVersionInput")
 }
 
-// CreateLicenseVersionOutput is the output of CreateLicenseVersion.
+// CreateLicenseVersionOutput is the output of [Client.CreateLicenseVersion].
 type CreateLicenseVersionOutput struct {
 	LicenseArn string
 	Status     LicenseStatus
@@ -180,16 +124,7 @@ type CreateLicenseVersionOutput struct {
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *CreateLicenseVersionOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	c.ARN("LicenseArn", out.LicenseArn)
-	constraint.Enum(&c, "Status", out.Status, licenseStatuses)
-	return c.Err("CreateLicenseVersionOutput")
-}
-
-var createLicenseVersion = transport.Operation{Name: "CreateLicenseVersion", Auth: transport.Signed, Repeatable: true}
+var createLicenseVersion = transport.Operation[CreateLicenseVersionInput, CreateLicenseVersionOutput]{Name: "CreateLicenseVersion", Idempotent: true}
 
 // CreateLicenseVersion changes a license by giving it a new version.
 //
@@ -197,30 +132,25 @@ var createLicenseVersion = transport.Operation{Name: "CreateLicenseVersion", Aut
 // ConflictException, RateLimitExceededException, RedirectException,
 // ResourceNotFoundException, ServerInternalException and ValidationException.
 func (c *Client) CreateLicenseVersion(ctx context.Context, in *CreateLicenseVersionInput) (*CreateLicenseVersionOutput, error) {
-	return transport.Call[CreateLicenseVersionOutput](ctx, c.transport, &createLicenseVersion, in)
+	return createLicenseVersion.Call(ctx, c.transport, in)
 }
 
-// DeleteLicenseInput is the input of DeleteLicense.
+// DeleteLicenseInput is the input of [Client.DeleteLicense].
 type DeleteLicenseInput struct {
-	// LicenseArn is the license. At most 2048 characters, an ARN. Required.
-	LicenseArn string
-
-	// SourceVersion is the license's current version. Required.
-	SourceVersion string
+	LicenseArn    string // ARN of the license. Required.
+	SourceVersion string // the license's current version. Required.
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *DeleteLicenseInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("LicenseArn", in.LicenseArn != "")
-	c.ARN("LicenseArn", in.LicenseArn)
-	c.Required("SourceVersion", in.SourceVersion != "")
+	c.RequiredARN("LicenseArn", in.LicenseArn)
+	c.RequiredString("SourceVersion", in.SourceVersion)
 	return c.Err("DeleteLicenseInput")
 }
 
-// DeleteLicenseOutput is the output of DeleteLicense.
+// DeleteLicenseOutput is the output of [Client.DeleteLicense].
 type DeleteLicenseOutput struct {
 	DeletionDate string // as the service wrote it; Deleted is the parsed time
 	Status       LicenseDeletionStatus
@@ -230,18 +160,9 @@ type DeleteLicenseOutput struct {
 
 // Deleted returns DeletionDate as a time. A date without a zone is meant as
 // UTC.
-func (out DeleteLicenseOutput) Deleted() (time.Time, error) { return parseTime(out.DeletionDate) }
+func (out DeleteLicenseOutput) Deleted() (time.Time, error) { return timestamp.Parse(out.DeletionDate) }
 
-// Validate checks what the documentation promises of the output.
-func (out *DeleteLicenseOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	c.Timestamp("DeletionDate", out.DeletionDate)
-	constraint.Enum(&c, "Status", out.Status, licenseDeletionStatuses)
-	return c.Err("DeleteLicenseOutput")
-}
-
-var deleteLicense = transport.Operation{Name: "DeleteLicense", Auth: transport.Signed, Repeatable: true}
+var deleteLicense = transport.Operation[DeleteLicenseInput, DeleteLicenseOutput]{Name: "DeleteLicense", Idempotent: true}
 
 // DeleteLicense deletes a license.
 //
@@ -250,52 +171,33 @@ var deleteLicense = transport.Operation{Name: "DeleteLicense", Auth: transport.S
 // RateLimitExceededException, RedirectException, ServerInternalException and
 // ValidationException.
 func (c *Client) DeleteLicense(ctx context.Context, in *DeleteLicenseInput) (*DeleteLicenseOutput, error) {
-	return transport.Call[DeleteLicenseOutput](ctx, c.transport, &deleteLicense, in)
+	return deleteLicense.Call(ctx, c.transport, in)
 }
 
-// GetLicenseInput is the input of GetLicense.
+// GetLicenseInput is the input of [Client.GetLicense].
 type GetLicenseInput struct {
-	// LicenseArn is the license. At most 2048 characters, an ARN. Required.
-	LicenseArn string
+	LicenseArn string // ARN of the license. Required.
 
 	// Version of the license; empty means the current one.
-	Version string `json:",omitempty"`
+	Version string `json:",omitzero"`
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *GetLicenseInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("LicenseArn", in.LicenseArn != "")
-	c.ARN("LicenseArn", in.LicenseArn)
+	c.RequiredARN("LicenseArn", in.LicenseArn)
 	return c.Err("GetLicenseInput")
 }
 
-// GetLicenseOutput is the output of GetLicense.
+// GetLicenseOutput is the output of [Client.GetLicense].
 type GetLicenseOutput struct {
-	License *License
+	License *License `wire:"required"`
 
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *GetLicenseOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	c.Nested("License", out.License.validate())
-	return c.Err("GetLicenseOutput")
-}
-
-var getLicense = transport.Operation{
-	Name: "GetLicense", Auth: transport.Signed, Repeatable: true,
-	Missing: func(out any) string {
-		if out.(*GetLicenseOutput).License == nil {
-			return "License"
-		}
-		return ""
-	},
-}
+var getLicense = transport.Operation[GetLicenseInput, GetLicenseOutput]{Name: "GetLicense", Idempotent: true}
 
 // GetLicense describes a license.
 //
@@ -303,81 +205,43 @@ var getLicense = transport.Operation{
 // InvalidParameterValueException, RateLimitExceededException,
 // ServerInternalException and ValidationException.
 func (c *Client) GetLicense(ctx context.Context, in *GetLicenseInput) (*GetLicenseOutput, error) {
-	return transport.Call[GetLicenseOutput](ctx, c.transport, &getLicense, in)
+	return getLicense.Call(ctx, c.transport, in)
 }
 
-// GetLicenseUsageInput is the input of GetLicenseUsage.
+// GetLicenseUsageInput is the input of [Client.GetLicenseUsage].
 type GetLicenseUsageInput struct {
-	// LicenseArn is the license. At most 2048 characters, an ARN. Required.
-	LicenseArn string
+	LicenseArn string // ARN of the license. Required.
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *GetLicenseUsageInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("LicenseArn", in.LicenseArn != "")
-	c.ARN("LicenseArn", in.LicenseArn)
+	c.RequiredARN("LicenseArn", in.LicenseArn)
 	return c.Err("GetLicenseUsageInput")
 }
 
 // LicenseUsage is how much of a license is used.
 type LicenseUsage struct {
-	EntitlementUsages []EntitlementUsage `json:",omitempty"`
+	EntitlementUsages []EntitlementUsage `json:",omitzero"`
 }
 
 // EntitlementUsage is how much of an entitlement is used.
 type EntitlementUsage struct {
-	ConsumedValue string          // how many are used, as a decimal text
-	MaxCount      string          `json:",omitempty"` // how many there are, as a decimal text
+	ConsumedValue string          // how many are used, in decimal
+	MaxCount      string          `json:",omitzero"` // how many there are, in decimal
 	Name          string          // of the entitlement
 	Unit          EntitlementUnit // of the entitlement
 }
 
-func (u *EntitlementUsage) validate() error {
-	var c constraint.Checker
-	c.Required("ConsumedValue", u.ConsumedValue != "")
-	c.Required("Name", u.Name != "")
-	c.Required("Unit", u.Unit != "")
-	constraint.Enum(&c, "Unit", u.Unit, entitlementUnits)
-	return c.Err("EntitlementUsage")
-}
-
-func (u *LicenseUsage) validate() error {
-	var c constraint.Checker
-	if u != nil {
-		for i := range u.EntitlementUsages {
-			c.Nested("EntitlementUsages", u.EntitlementUsages[i].validate(), i)
-		}
-	}
-	return c.Err("LicenseUsage")
-}
-
-// GetLicenseUsageOutput is the output of GetLicenseUsage.
+// GetLicenseUsageOutput is the output of [Client.GetLicenseUsage].
 type GetLicenseUsageOutput struct {
-	LicenseUsage *LicenseUsage
+	LicenseUsage *LicenseUsage `wire:"required"`
 
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *GetLicenseUsageOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	c.Nested("LicenseUsage", out.LicenseUsage.validate())
-	return c.Err("GetLicenseUsageOutput")
-}
-
-var getLicenseUsage = transport.Operation{
-	Name: "GetLicenseUsage", Auth: transport.Signed, Repeatable: true,
-	Missing: func(out any) string {
-		if out.(*GetLicenseUsageOutput).LicenseUsage == nil {
-			return "LicenseUsage"
-		}
-		return ""
-	},
-}
+var getLicenseUsage = transport.Operation[GetLicenseUsageInput, GetLicenseUsageOutput]{Name: "GetLicenseUsage", Idempotent: true}
 
 // GetLicenseUsage says how much of a license is used.
 //
@@ -385,202 +249,131 @@ var getLicenseUsage = transport.Operation{
 // InvalidParameterValueException, RateLimitExceededException,
 // ServerInternalException and ValidationException.
 func (c *Client) GetLicenseUsage(ctx context.Context, in *GetLicenseUsageInput) (*GetLicenseUsageOutput, error) {
-	return transport.Call[GetLicenseUsageOutput](ctx, c.transport, &getLicenseUsage, in)
+	return getLicenseUsage.Call(ctx, c.transport, in)
 }
 
-// ListLicensesInput is the input of ListLicenses.
+// ListLicensesInput is the input of [Client.ListLicenses].
 type ListLicensesInput struct {
 	// Filters limits the list; the documented names are Beneficiary,
 	// ProductSKU, Fingerprint and Status.
-	Filters []Filter `json:",omitempty"`
+	Filters []Filter `json:",omitzero"`
 
-	// LicenseArns limits the list to these licenses, each at most 2048
-	// characters, an ARN.
-	LicenseArns []string `json:",omitempty"`
-
-	// MaxResults is the most licenses of a page, 1 to 100. Zero leaves it to
-	// the service.
-	MaxResults int32 `json:",omitempty"`
-
-	// NextToken continues a list where the last page ended.
-	NextToken string `json:",omitempty"`
+	LicenseArns []string `json:",omitzero"` // limits the list to these licenses, by ARN
+	MaxResults  int32    `json:",omitzero"` // the most licenses of a page, 1 to 100; zero leaves it to the service
+	NextToken   string   `json:",omitzero"` // continues a list where the last page ended
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *ListLicensesInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	arns(&c, "LicenseArns", in.LicenseArns)
-	pageSize(&c, in.MaxResults)
+	c.ARNs("LicenseArns", in.LicenseArns)
+	c.PageSize("MaxResults", in.MaxResults)
 	return c.Err("ListLicensesInput")
 }
 
-// ListLicensesOutput is the output of ListLicenses.
+// ListLicensesOutput is the output of [Client.ListLicenses].
 type ListLicensesOutput struct {
-	// Licenses is one page of the list.
-	Licenses []License
-
-	// NextToken is the NextToken of the input for the next page, or empty on
-	// the last one.
-	NextToken string
+	Licenses  []License // one page of the list
+	NextToken string    // of the input for the next page; empty on the last one
 
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *ListLicensesOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	licenses(&c, out.Licenses)
-	return c.Err("ListLicensesOutput")
-}
-
-var listLicenses = transport.Operation{Name: "ListLicenses", Auth: transport.Signed, Repeatable: true}
+var listLicenses = transport.Operation[ListLicensesInput, ListLicensesOutput]{Name: "ListLicenses", Idempotent: true}
 
 // ListLicenses returns a page of the licenses that the account issued.
-// Licenses walks all pages.
+// [Client.Licenses] iterates over all pages.
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
 // InvalidParameterValueException, RateLimitExceededException,
 // ServerInternalException and ValidationException.
 func (c *Client) ListLicenses(ctx context.Context, in *ListLicensesInput) (*ListLicensesOutput, error) {
-	return transport.Call[ListLicensesOutput](ctx, c.transport, &listLicenses, in)
+	return listLicenses.Call(ctx, c.transport, in)
 }
 
-// Licenses iterates over what ListLicenses lists, as Tokens does over tokens.
+// Licenses iterates over what [Client.ListLicenses] lists, as [Client.Tokens] does.
 func (c *Client) Licenses(ctx context.Context, in *ListLicensesInput) iter.Seq2[License, error] {
-	return transport.Pages(in, func(in *ListLicensesInput) *string { return &in.NextToken }, func(page *ListLicensesInput) ([]License, string, error) {
-		out, err := c.ListLicenses(ctx, page)
-		if err != nil {
-			return nil, "", err
-		}
-		return out.Licenses, out.NextToken, nil
+	return transport.Pages(ctx, c.ListLicenses, in, func(in *ListLicensesInput, out *ListLicensesOutput) ([]License, *string, string) {
+		return out.Licenses, &in.NextToken, out.NextToken
 	})
 }
 
-// ListLicenseVersionsInput is the input of ListLicenseVersions.
+// ListLicenseVersionsInput is the input of [Client.ListLicenseVersions].
 type ListLicenseVersionsInput struct {
-	// LicenseArn is the license. At most 2048 characters, an ARN. Required.
-	LicenseArn string
-
-	// MaxResults is the most versions of a page, 1 to 100. Zero leaves it to
-	// the service.
-	MaxResults int32 `json:",omitempty"`
-
-	// NextToken continues a list where the last page ended.
-	NextToken string `json:",omitempty"`
+	LicenseArn string // ARN of the license. Required.
+	MaxResults int32  `json:",omitzero"` // the most versions of a page, 1 to 100; zero leaves it to the service
+	NextToken  string `json:",omitzero"` // continues a list where the last page ended
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *ListLicenseVersionsInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("LicenseArn", in.LicenseArn != "")
-	c.ARN("LicenseArn", in.LicenseArn)
-	pageSize(&c, in.MaxResults)
+	c.RequiredARN("LicenseArn", in.LicenseArn)
+	c.PageSize("MaxResults", in.MaxResults)
 	return c.Err("ListLicenseVersionsInput")
 }
 
-// ListLicenseVersionsOutput is the output of ListLicenseVersions.
+// ListLicenseVersionsOutput is the output of [Client.ListLicenseVersions].
 type ListLicenseVersionsOutput struct {
-	// Licenses is one page of the license's versions.
-	Licenses []License
-
-	// NextToken is the NextToken of the input for the next page, or empty on
-	// the last one.
-	NextToken string
+	Licenses  []License // one page of the license's versions
+	NextToken string    // of the input for the next page; empty on the last one
 
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *ListLicenseVersionsOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	licenses(&c, out.Licenses)
-	return c.Err("ListLicenseVersionsOutput")
-}
-
-var listLicenseVersions = transport.Operation{Name: "ListLicenseVersions", Auth: transport.Signed, Repeatable: true}
+var listLicenseVersions = transport.Operation[ListLicenseVersionsInput, ListLicenseVersionsOutput]{Name: "ListLicenseVersions", Idempotent: true}
 
 // ListLicenseVersions returns a page of the versions of a license.
-// LicenseVersions walks all pages.
+// [Client.LicenseVersions] iterates over all pages.
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
 // InvalidParameterValueException, RateLimitExceededException and
 // ServerInternalException.
 func (c *Client) ListLicenseVersions(ctx context.Context, in *ListLicenseVersionsInput) (*ListLicenseVersionsOutput, error) {
-	return transport.Call[ListLicenseVersionsOutput](ctx, c.transport, &listLicenseVersions, in)
+	return listLicenseVersions.Call(ctx, c.transport, in)
 }
 
-// LicenseVersions iterates over what ListLicenseVersions lists, as Tokens does
-// over tokens.
+// LicenseVersions iterates over what [Client.ListLicenseVersions] lists, as [Client.Tokens] does.
 func (c *Client) LicenseVersions(ctx context.Context, in *ListLicenseVersionsInput) iter.Seq2[License, error] {
-	return transport.Pages(in, func(in *ListLicenseVersionsInput) *string { return &in.NextToken }, func(page *ListLicenseVersionsInput) ([]License, string, error) {
-		out, err := c.ListLicenseVersions(ctx, page)
-		if err != nil {
-			return nil, "", err
-		}
-		return out.Licenses, out.NextToken, nil
+	return transport.Pages(ctx, c.ListLicenseVersions, in, func(in *ListLicenseVersionsInput, out *ListLicenseVersionsOutput) ([]License, *string, string) {
+		return out.Licenses, &in.NextToken, out.NextToken
 	})
 }
 
-// ListReceivedLicensesInput is the input of ListReceivedLicenses.
+// ListReceivedLicensesInput is the input of [Client.ListReceivedLicenses].
 type ListReceivedLicensesInput struct {
 	// Filters limits the list; the documented names are ProductSKU, Status,
 	// Fingerprint, IssuerName and Beneficiary.
-	Filters []Filter `json:",omitempty"`
+	Filters []Filter `json:",omitzero"`
 
-	// LicenseArns limits the list to these licenses, each at most 2048
-	// characters, an ARN.
-	LicenseArns []string `json:",omitempty"`
-
-	// MaxResults is the most licenses of a page, 1 to 100. Zero leaves it to
-	// the service.
-	MaxResults int32 `json:",omitempty"`
-
-	// NextToken continues a list where the last page ended.
-	NextToken string `json:",omitempty"`
+	LicenseArns []string `json:",omitzero"` // limits the list to these licenses, by ARN
+	MaxResults  int32    `json:",omitzero"` // the most licenses of a page, 1 to 100; zero leaves it to the service
+	NextToken   string   `json:",omitzero"` // continues a list where the last page ended
 }
 
-// Validate checks the input against the API's documented limits. It reports
-// all violations in one smithy.InvalidParamsError.
+// Validate checks the documented limits.
 func (in *ListReceivedLicensesInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	arns(&c, "LicenseArns", in.LicenseArns)
-	pageSize(&c, in.MaxResults)
+	c.ARNs("LicenseArns", in.LicenseArns)
+	c.PageSize("MaxResults", in.MaxResults)
 	return c.Err("ListReceivedLicensesInput")
 }
 
-// ListReceivedLicensesOutput is the output of ListReceivedLicenses.
+// ListReceivedLicensesOutput is the output of [Client.ListReceivedLicenses].
 type ListReceivedLicensesOutput struct {
-	// Licenses is one page of the list.
-	Licenses []GrantedLicense
-
-	// NextToken is the NextToken of the input for the next page, or empty on
-	// the last one.
-	NextToken string
+	Licenses  []GrantedLicense // one page of the list
+	NextToken string           // of the input for the next page; empty on the last one
 
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output.
-func (out *ListReceivedLicensesOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	for i := range out.Licenses {
-		c.Nested("Licenses", out.Licenses[i].validate(), i)
-	}
-	return c.Err("ListReceivedLicensesOutput")
-}
-
-var listReceivedLicenses = transport.Operation{Name: "ListReceivedLicenses", Auth: transport.Signed, Repeatable: true}
+var listReceivedLicenses = transport.Operation[ListReceivedLicensesInput, ListReceivedLicensesOutput]{Name: "ListReceivedLicenses", Idempotent: true}
 
 // ListReceivedLicenses returns a page of the licenses that were granted to the
-// account. ReceivedLicenses walks all pages. An account that has never set up
+// account. [Client.ReceivedLicenses] iterates over all pages. An account that has never set up
 // License Manager gets an error whose message has "Service role not found".
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
@@ -588,33 +381,13 @@ var listReceivedLicenses = transport.Operation{Name: "ListReceivedLicenses", Aut
 // ResourceLimitExceededException, ServerInternalException and
 // ValidationException.
 func (c *Client) ListReceivedLicenses(ctx context.Context, in *ListReceivedLicensesInput) (*ListReceivedLicensesOutput, error) {
-	return transport.Call[ListReceivedLicensesOutput](ctx, c.transport, &listReceivedLicenses, in)
+	return listReceivedLicenses.Call(ctx, c.transport, in)
 }
 
-// ReceivedLicenses iterates over what ListReceivedLicenses lists, as Tokens
-// does over tokens.
+// ReceivedLicenses iterates over what [Client.ListReceivedLicenses] lists, as
+// [Client.Tokens] does.
 func (c *Client) ReceivedLicenses(ctx context.Context, in *ListReceivedLicensesInput) iter.Seq2[GrantedLicense, error] {
-	return transport.Pages(in, func(in *ListReceivedLicensesInput) *string { return &in.NextToken }, func(page *ListReceivedLicensesInput) ([]GrantedLicense, string, error) {
-		out, err := c.ListReceivedLicenses(ctx, page)
-		if err != nil {
-			return nil, "", err
-		}
-		return out.Licenses, out.NextToken, nil
+	return transport.Pages(ctx, c.ListReceivedLicenses, in, func(in *ListReceivedLicensesInput, out *ListReceivedLicensesOutput) ([]GrantedLicense, *string, string) {
+		return out.Licenses, &in.NextToken, out.NextToken
 	})
-}
-
-func arns(c *constraint.Checker, member string, list []string) {
-	for i, arn := range list {
-		c.ARN(member, arn, i)
-	}
-}
-
-func pageSize(c *constraint.Checker, maxResults int32) {
-	c.Range("MaxResults", int64(maxResults), 1, 100)
-}
-
-func licenses(c *constraint.Checker, list []License) {
-	for i := range list {
-		c.Nested("Licenses", list[i].validate(), i)
-	}
 }

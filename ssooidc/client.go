@@ -3,20 +3,21 @@ package ssooidc
 import (
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/endpoint"
-	"github.com/seed-25f54b62/awstokens/internal/restjson"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
+	"github.com/seed-25f54b62/awstokens/internal/wire"
 )
 
 // Client calls IAM Identity Center OIDC. It is immutable and safe for
 // concurrent use.
 type Client struct{ transport *transport.Client }
 
-var protocol = &restjson.Protocol{Exception: newException, OAuth: codeByBody}
+var protocol = &wire.RESTJSON{Exception: newException, CodeByBody: codeByBody}
 
 // New returns a client. Region is that of the Identity Center instance. It
-// fails if the configuration has no Region and no custom endpoint, if FIPS or
-// dual-stack are asked of a custom endpoint, or if the endpoint is not a URL
-// or not secure (ErrInsecureEndpoint). Credentials are needed for
+// returns an error if the configuration has neither a Region nor a custom
+// endpoint, if ServiceEndpoints has an unknown key, if FIPS or dual-stack is set
+// beside a custom endpoint, or if the endpoint is not a URL or not secure
+// ([awstokens.ErrInsecureEndpoint]). Credentials are needed for
 // CreateTokenWithIAM only.
 func New(cfg awstokens.Config) (*Client, error) {
 	t, err := transport.New(cfg, endpoint.OIDC, protocol)
@@ -26,9 +27,8 @@ func New(cfg awstokens.Config) (*Client, error) {
 	return &Client{t}, nil
 }
 
-// With returns a client whose configuration is that of c with a change, and
-// leaves c as it is. The two share what was not changed, such as the retry
-// budget and the connections.
+// With returns a client with a changed configuration and leaves c as it is. The
+// two share what was not changed, such as the retry budget and the connections.
 func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
 	t, err := c.transport.With(change)
 	if err != nil {

@@ -2,65 +2,56 @@ package ssooidc
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
-	"github.com/seed-25f54b62/awstokens/internal/redact"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
 
-// StartDeviceAuthorizationInput is the input of StartDeviceAuthorization.
+// StartDeviceAuthorizationInput is the input of [Client.StartDeviceAuthorization].
 type StartDeviceAuthorizationInput struct {
-	// ClientId is the client's ID of RegisterClient. Required.
+	// ClientId is the client's ID from RegisterClient. Required.
 	ClientId string `json:"clientId"`
 
-	// ClientSecret is the client's secret of RegisterClient. Required.
+	// ClientSecret is the client's secret from RegisterClient. Required.
 	ClientSecret awstokens.Secret `json:"clientSecret"`
 
 	// StartUrl is the URL of the AWS access portal. Required.
 	StartUrl string `json:"startUrl"`
 }
 
-// Validate checks that the required members are there. The API documents no
+// Validate checks that the required members are present. The API documents no
 // limits.
 func (in *StartDeviceAuthorizationInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("ClientId", in.ClientId != "")
-	c.Required("ClientSecret", in.ClientSecret != "")
-	c.Required("StartUrl", in.StartUrl != "")
+	c.RequiredString("ClientId", in.ClientId)
+	c.RequiredSecret("ClientSecret", in.ClientSecret)
+	c.RequiredString("StartUrl", in.StartUrl)
 	return c.Err("StartDeviceAuthorizationInput")
 }
 
-// LogValue hides the client secret from slog.
-func (in StartDeviceAuthorizationInput) LogValue() slog.Value { return redact.LogValue(in) }
-
-// Format hides the client secret from fmt.
-func (in StartDeviceAuthorizationInput) Format(f fmt.State, _ rune) { redact.Format(f, in) }
-
-// StartDeviceAuthorizationOutput is the output of StartDeviceAuthorization.
+// StartDeviceAuthorizationOutput is the output of [Client.StartDeviceAuthorization].
 type StartDeviceAuthorizationOutput struct {
 	// DeviceCode is what CreateToken polls with.
-	DeviceCode awstokens.Secret `json:"deviceCode"`
+	DeviceCode awstokens.Secret `json:"deviceCode" wire:"required"`
 
-	// UserCode is what the user compares or types. Whoever sees it can approve
-	// the device in the user's place.
-	UserCode awstokens.Secret `json:"userCode"`
+	// UserCode is what the user compares or types. It is secret, because
+	// whoever has it can approve the device in the user's place.
+	UserCode awstokens.Secret `json:"userCode" wire:"required"`
 
 	// VerificationUri is where the user types the code.
-	VerificationUri string `json:"verificationUri"`
+	VerificationUri string `json:"verificationUri" wire:"required"`
 
 	// VerificationUriComplete is the same with the code in it.
 	VerificationUriComplete awstokens.Secret `json:"verificationUriComplete"`
 
-	// ExpiresIn is the life of both codes in seconds.
+	// ExpiresIn is how many seconds both codes are valid.
 	ExpiresIn int32 `json:"expiresIn"`
 
-	// Interval is how many seconds to wait between two polls. PollInterval
-	// knows what its absence means.
+	// Interval is how many seconds to wait between two polls, or 0 if the
+	// service did not say. See PollInterval.
 	Interval int32 `json:"interval"`
 
 	awstokens.Result
@@ -70,7 +61,7 @@ type StartDeviceAuthorizationOutput struct {
 const defaultInterval = 5 * time.Second
 
 // PollInterval returns Interval as a duration, or the 5 seconds of RFC 8628
-// section 3.2 where the service gave none.
+// section 3.2 if the service sent none.
 func (out StartDeviceAuthorizationOutput) PollInterval() time.Duration {
 	if out.Interval <= 0 {
 		return defaultInterval
@@ -78,39 +69,16 @@ func (out StartDeviceAuthorizationOutput) PollInterval() time.Duration {
 	return time.Duration(out.Interval) * time.Second
 }
 
-// Validate checks what the documentation promises of the output: the codes and
-// where to take them.
-func (out *StartDeviceAuthorizationOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	c.Required("DeviceCode", out.DeviceCode != "")
-	c.Required("UserCode", out.UserCode != "")
-	c.Required("VerificationUri", out.VerificationUri != "")
-	return c.Err("StartDeviceAuthorizationOutput")
-}
+// If the response is lost, a code stays behind that nobody shows and that
+// expires. So the operation counts as idempotent.
+var startDeviceAuthorization = transport.Operation[StartDeviceAuthorizationInput, StartDeviceAuthorizationOutput]{Name: "StartDeviceAuthorization", Auth: transport.Unsigned, Path: "/device_authorization", Idempotent: true}
 
-// LogValue hides the codes from slog.
-func (out StartDeviceAuthorizationOutput) LogValue() slog.Value { return redact.LogValue(out) }
-
-// Format hides the codes from fmt.
-func (out StartDeviceAuthorizationOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
-
-// A lost answer leaves a code that nobody shows and that expires by itself, so
-// starting again does no harm.
-var startDeviceAuthorization = transport.Operation{
-	Name: "StartDeviceAuthorization", Auth: transport.Unsigned, Path: "/device_authorization", Repeatable: true,
-	Missing: func(out any) string {
-		o := out.(*StartDeviceAuthorizationOutput)
-		return firstEmpty("deviceCode", o.DeviceCode.Reveal(), "userCode", o.UserCode.Reveal(), "verificationUri", o.VerificationUri)
-	},
-}
-
-// StartDeviceAuthorization begins the device flow of RFC 8628: show the user
-// the URI and the code, then poll CreateToken with the device code. It is not
-// signed.
+// StartDeviceAuthorization starts the device flow of RFC 8628: show the user
+// the URI and the code, then poll [Client.CreateToken] with the device code. It
+// is not signed.
 //
 // Its exceptions are InternalServerException, InvalidClientException,
 // InvalidRequestException, SlowDownException and UnauthorizedClientException.
 func (c *Client) StartDeviceAuthorization(ctx context.Context, in *StartDeviceAuthorizationInput) (*StartDeviceAuthorizationOutput, error) {
-	return transport.Call[StartDeviceAuthorizationOutput](ctx, c.transport, &startDeviceAuthorization, in)
+	return startDeviceAuthorization.Call(ctx, c.transport, in)
 }

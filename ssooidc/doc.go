@@ -1,13 +1,14 @@
 // Package ssooidc is a client for IAM Identity Center OIDC, the service that
-// `aws sso login` talks to: it registers clients, authorizes devices, and
-// gives out tokens.
+// `aws sso login` calls: it registers clients, authorizes devices, and issues
+// tokens.
 //
-// # The story
+// # Overview
 //
-// A program registers itself once (RegisterClient) and keeps what it gets for
-// 90 days. To log a user in on a machine without a browser, it starts a device
-// authorization (StartDeviceAuthorization), shows the URL and the code, and
-// polls CreateToken with the device code until the user has approved:
+// A program registers itself once with [Client.RegisterClient] and keeps the
+// result for 90 days. To log a user in on a machine without a browser, it
+// starts a device authorization with [Client.StartDeviceAuthorization], shows
+// the URL and the code, and polls [Client.CreateToken] with the device code
+// until the user has approved:
 //
 //	for {
 //		time.Sleep(interval)
@@ -24,28 +25,28 @@
 //		return token, err
 //	}
 //
-// With a browser at hand, the authorization code grant with PKCE does the
-// same. The refresh token of either gets the next access token; when a
-// response has no new refresh token, the old one stays good.
+// With a browser, the authorization code grant with PKCE does the same. The
+// refresh token of either gets the next access token; if a response has no
+// refresh token, the one that was sent stays valid. Package login does all of
+// this.
 //
-// CreateTokenWithIAM is for applications of trusted identity propagation. It
-// is signed, and takes a JWT of a trusted issuer or another application's
-// token as well.
+// [Client.CreateTokenWithIAM] is for applications of trusted identity
+// propagation. It is signed, and also takes a JWT of a trusted issuer or the
+// token of another application.
 //
-// # Rules
+// # Constraints
 //
-// Every input has a Validate method that knows which members each grant type
-// needs, and a call runs it before it sends anything. Members of another grant
-// are no error, and a grant type that this package does not know is left to
-// the service.
+// Every input has a Validate method, which a call runs before it sends
+// anything. It checks that the grant type is one that the operation documents,
+// and that the members that the grant needs are present. Members of another
+// grant are no error.
 //
 // # Errors
 //
-// Each published exception is a type, found with errors.As in the error of a
-// call. It has the OAuth error, the description and the reason that the
-// service gave. An answer without the header that names its exception is
-// understood by its OAuth error. Package awstokens tells what else an error
-// can be.
+// Each published exception is a type, to be found with errors.As in the error
+// of a call. It has the OAuth error, the description and the reason that the
+// service sent. If no header names the exception, the OAuth error does. Package
+// awstokens describes the other errors of a call.
 //
 // # Tests
 //

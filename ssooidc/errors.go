@@ -6,8 +6,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// OAuthException is what all exceptions of IAM Identity Center OIDC have in
-// common.
+// OAuthException has the members that all exceptions of IAM Identity Center OIDC
+// have in common.
 type OAuthException struct {
 	// OAuthError is the error code of RFC 6749 section 5.2 and RFC 8628
 	// section 3.5, such as invalid_grant.
@@ -16,11 +16,11 @@ type OAuthException struct {
 	// Description is the service's explanation.
 	Description string `json:"error_description"`
 
-	// Reason says more of some errors, such as KMS_DisabledException.
+	// Reason is the cause of some errors, such as KMS_DisabledException.
 	Reason string `json:"reason"`
 
-	// Message is the explanation of an error that is not OAuth's, such as a
-	// denial by an IAM policy.
+	// Message is the explanation of an error outside OAuth, such as a denial by
+	// an IAM policy.
 	Message string `json:"message"`
 }
 
@@ -34,7 +34,7 @@ func (e *OAuthException) ErrorMessage() string {
 	return e.OAuthError
 }
 
-// ErrorFault says that the caller is at fault.
+// ErrorFault returns [smithy.FaultClient].
 func (e *OAuthException) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
 
 func (e *OAuthException) text(code string) string {
@@ -53,7 +53,7 @@ type AccessDeniedException struct{ OAuthException }
 func (*AccessDeniedException) ErrorCode() string { return "AccessDeniedException" }
 func (e *AccessDeniedException) Error() string   { return e.text(e.ErrorCode()) }
 
-// AuthorizationPendingException: the user has not approved the device yet. Ask
+// AuthorizationPendingException: the user has not approved the device yet. Poll
 // again after the interval.
 type AuthorizationPendingException struct{ OAuthException }
 
@@ -75,10 +75,10 @@ type InternalServerException struct{ OAuthException }
 func (*InternalServerException) ErrorCode() string { return "InternalServerException" }
 func (e *InternalServerException) Error() string   { return e.text(e.ErrorCode()) }
 
-// ErrorFault says that the service is at fault.
+// ErrorFault returns [smithy.FaultServer].
 func (*InternalServerException) ErrorFault() smithy.ErrorFault { return smithy.FaultServer }
 
-// RetryableError says that the call may be repeated.
+// RetryableError reports that the call can be retried.
 func (*InternalServerException) RetryableError() bool { return true }
 
 // InvalidClientException: the client ID or secret is wrong, or the
@@ -104,7 +104,7 @@ type InvalidGrantException struct{ OAuthException }
 func (*InvalidGrantException) ErrorCode() string { return "InvalidGrantException" }
 func (e *InvalidGrantException) Error() string   { return e.text(e.ErrorCode()) }
 
-// InvalidRedirectUriException: a redirect URI of a registration cannot be.
+// InvalidRedirectUriException: a redirect URI of a registration is not allowed.
 type InvalidRedirectUriException struct{ OAuthException }
 
 // ErrorCode returns the exception's code, which is its type's name.
@@ -123,8 +123,8 @@ func (e *InvalidRequestException) Error() string   { return e.text(e.ErrorCode()
 type InvalidRequestRegionException struct {
 	OAuthException
 
-	// Endpoint and Region are where the instance is, as far as the service
-	// says it.
+	// Endpoint and Region are where the instance is, or empty if the service
+	// did not say.
 	Endpoint string `json:"endpoint"`
 	Region   string `json:"region"`
 }
@@ -146,16 +146,17 @@ type InvalidScopeException struct{ OAuthException }
 func (*InvalidScopeException) ErrorCode() string { return "InvalidScopeException" }
 func (e *InvalidScopeException) Error() string   { return e.text(e.ErrorCode()) }
 
-// SlowDownException: requests come too fast. A device poll adds 5 seconds to
-// its interval, as RFC 8628 section 3.5 has it, which is why a call that gets
-// this error is not retried by itself.
+// SlowDownException: requests come too fast. A device poll adds 5 seconds to its
+// interval, by RFC 8628 section 3.5. For this reason a call does not retry after
+// this error.
 type SlowDownException struct{ OAuthException }
 
 // ErrorCode returns the exception's code, which is its type's name.
 func (*SlowDownException) ErrorCode() string { return "SlowDownException" }
 func (e *SlowDownException) Error() string   { return e.text(e.ErrorCode()) }
 
-// RetryableError says that only the caller knows when to ask again.
+// RetryableError reports that a call must not retry: only its caller knows the
+// interval.
 func (*SlowDownException) RetryableError() bool { return false }
 
 // UnauthorizedClientException: the client may not use this grant.
@@ -224,14 +225,18 @@ var oauthErrors = map[string]string{
 	"unsupported_grant_type":  "UnsupportedGrantTypeException",
 }
 
-// codeByBody returns the exception that the body of an error stands for, when
-// no header names one. A poller that did not know authorization_pending
+// codeByBody returns the exception that the body of an error stands for, if no
+// header names one. A poller that did not understand authorization_pending
 // without its header would give up on a user who is still typing.
 func codeByBody(body []byte) string {
-	var e InvalidRequestRegionException
-	_ = json.Unmarshal(body, &e)
-	if e.OAuthError == "invalid_request" && (e.Region != "" || e.Endpoint != "") {
-		return e.ErrorCode()
+	var members map[string]any // a struct would not tell error from Error
+	_ = json.Unmarshal(body, &members)
+	member := func(name string) string {
+		text, _ := members[name].(string)
+		return text
 	}
-	return oauthErrors[e.OAuthError]
+	if member("error") == "invalid_request" && member("region")+member("endpoint") != "" {
+		return "InvalidRequestRegionException"
+	}
+	return oauthErrors[member("error")]
 }

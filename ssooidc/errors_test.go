@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
@@ -15,9 +16,9 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-type answers func() *http.Response
+type responses func() *http.Response
 
-func (a answers) Do(*http.Request) (*http.Response, error) { return a(), nil }
+func (r responses) Do(*http.Request) (*http.Response, error) { return r(), nil }
 
 // oauthCodes are those of RFC 6749, RFC 7591 and RFC 8628 that the service has
 // an exception for, but for server_error.
@@ -26,14 +27,15 @@ var oauthCodes = []string{
 	"invalid_request", "invalid_scope", "slow_down", "unauthorized_client", "unsupported_grant_type",
 }
 
-// Whatever an error's body is, it becomes an exception with a code, that of
-// OAuth if there is no other, and does not give the request's secrets away.
+// FuzzErrorBody: whatever the body of an error is, it becomes an exception with
+// a code, that of OAuth if there is no other, on one line, and shows no secret
+// of the request.
 func FuzzErrorBody(f *testing.F) {
 	const secret = "fake-client-secret"
 	for _, body := range []string{
 		`{"error":"authorization_pending","error_description":"d"}`, `{"error":"server_error"}`, `{"error":"invalid_request","region":"eu-west-1","endpoint":"e","reason":"r"}`,
 		`{"error":"` + secret + `","error_description":"` + secret + `"}`, `{"error":"slow_down","Error":"access_denied"}`, `{"error":{},"error_description":[]}`, `{"__type":"SlowDownException"}`,
-		`{"error":"invalid_grant","error":"x"}`, `{"error":"slow_down"`, `["` + secret + `"]`, "null", "", "<html>" + secret,
+		`{"error":"invalid_grant","error":"x"}`, `{"error":"invalid_grant","error_description":"a\nforged line \u001b[2J\u202e"}`, `{"error":"slow_down"`, `["` + secret + `"]`, "null", "", "<html>" + secret,
 	} {
 		f.Add("", []byte(body))
 		f.Add("aws#ValidationException:http://internal.amazon.com/", []byte(body))
@@ -45,19 +47,20 @@ func FuzzErrorBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string, body []byte) {
 		client, err := ssooidc.New(awstokens.Config{
 			Region: "us-east-1",
-			HTTPClient: answers(func() *http.Response {
+			HTTPClient: responses(func() *http.Response {
 				return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{"X-Amzn-Errortype": {header}}, Body: io.NopCloser(strings.NewReader(string(body)))}
 			}),
 			Retryer: awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 }),
 		})
 		require.NoError(t, err)
 		_, err = client.CreateToken(t.Context(), &ssooidc.CreateTokenInput{
-			ClientId: "c-1", ClientSecret: secret, GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: "fake-device-code",
+			ClientId: "c-1", ClientSecret: awstokens.NewSecret(secret), GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: awstokens.NewSecret("fake-device-code"),
 		})
 		var api smithy.APIError
 		require.ErrorAs(t, err, &api)
 		require.NotEmpty(t, api.ErrorCode())
 		require.NotContains(t, err.Error()+api.ErrorCode()+api.ErrorMessage(), secret)
+		require.False(t, strings.ContainsFunc(err.Error()+api.ErrorMessage(), unicode.IsControl), "%q", err)
 
 		// authorization_pending stands for AuthorizationPendingException.
 		var found map[string]any

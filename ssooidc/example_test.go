@@ -74,7 +74,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("another:", renewed.AccessToken != token.AccessToken)
+	fmt.Println("another:", !renewed.AccessToken.Equal(token.AccessToken))
 	// Output:
 	// pending: authorization_pending
 	// token: [redacted] for 3600 seconds

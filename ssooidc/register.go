@@ -2,20 +2,17 @@ package ssooidc
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
-	"github.com/seed-25f54b62/awstokens/internal/redact"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
 
 // ClientTypePublic is the only client type that the service supports.
 const ClientTypePublic = "public"
 
-// RegisterClientInput is the input of RegisterClient.
+// RegisterClientInput is the input of [Client.RegisterClient].
 type RegisterClientInput struct {
 	// ClientName is the friendly name of the client. Required.
 	ClientName string `json:"clientName"`
@@ -23,42 +20,42 @@ type RegisterClientInput struct {
 	// ClientType is the type of the client: ClientTypePublic. Required.
 	ClientType string `json:"clientType"`
 
-	// Scopes are what the client may ask for in a token, such as
+	// Scopes are the scopes that the client may request in a token, such as
 	// sso:account:access.
-	Scopes []string `json:"scopes,omitempty"`
+	Scopes []string `json:"scopes,omitzero"`
 
-	// RedirectUris are where the authorization code may be sent.
-	RedirectUris []string `json:"redirectUris,omitempty"`
+	// RedirectUris are the URIs that an authorization code may be sent to.
+	RedirectUris []string `json:"redirectUris,omitzero"`
 
 	// GrantTypes are the grants that the client will use. Empty means the
 	// device code and its refresh token.
-	GrantTypes []GrantType `json:"grantTypes,omitempty"`
+	GrantTypes []GrantType `json:"grantTypes,omitzero"`
 
 	// IssuerUrl is the issuer of an Identity Center instance, or its start URL.
-	IssuerUrl string `json:"issuerUrl,omitempty"`
+	IssuerUrl string `json:"issuerUrl,omitzero"`
 
-	// EntitledApplicationArn is the Identity Center application for which
-	// the client may ask for tokens.
-	EntitledApplicationArn string `json:"entitledApplicationArn,omitempty"`
+	// EntitledApplicationArn is the Identity Center application that the client
+	// may request tokens for.
+	EntitledApplicationArn string `json:"entitledApplicationArn,omitzero"`
 }
 
-// Validate checks that the required members are there. The API documents no
+// Validate checks that the required members are present. The API documents no
 // limits.
 func (in *RegisterClientInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("ClientName", in.ClientName != "")
-	c.Required("ClientType", in.ClientType != "")
+	c.RequiredString("ClientName", in.ClientName)
+	c.RequiredString("ClientType", in.ClientType)
 	return c.Err("RegisterClientInput")
 }
 
-// RegisterClientOutput is the output of RegisterClient.
+// RegisterClientOutput is the output of [Client.RegisterClient].
 type RegisterClientOutput struct {
-	// ClientId names the client in the other operations.
-	ClientId string `json:"clientId"`
+	// ClientId identifies the client in the other operations.
+	ClientId string `json:"clientId" wire:"required"`
 
 	// ClientSecret authenticates the client. It is long and opaque.
-	ClientSecret awstokens.Secret `json:"clientSecret"`
+	ClientSecret awstokens.Secret `json:"clientSecret" wire:"required"`
 
 	// ClientIdIssuedAt and ClientSecretExpiresAt are Unix times in seconds. A
 	// registration lives 90 days.
@@ -72,53 +69,20 @@ type RegisterClientOutput struct {
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output: a client ID
-// and a secret.
-func (out *RegisterClientOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	c.Required("ClientId", out.ClientId != "")
-	c.Required("ClientSecret", out.ClientSecret != "")
-	return c.Err("RegisterClientOutput")
-}
-
 // Expires returns ClientSecretExpiresAt as a time.
 func (out RegisterClientOutput) Expires() time.Time { return time.Unix(out.ClientSecretExpiresAt, 0) }
 
-// LogValue hides the client secret from slog.
-func (out RegisterClientOutput) LogValue() slog.Value { return redact.LogValue(out) }
-
-// Format hides the client secret from fmt.
-func (out RegisterClientOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
-
-// A lost answer leaves a registration that nobody uses and that expires by
-// itself, so registering again does no harm.
-var registerClient = transport.Operation{
-	Name: "RegisterClient", Auth: transport.Unsigned, Path: "/client/register", Repeatable: true,
-	Missing: func(out any) string {
-		o := out.(*RegisterClientOutput)
-		return firstEmpty("clientId", o.ClientId, "clientSecret", o.ClientSecret.Reveal())
-	},
-}
+// If the response is lost, a registration stays behind that nobody uses and
+// that expires. So the operation counts as idempotent.
+var registerClient = transport.Operation[RegisterClientInput, RegisterClientOutput]{Name: "RegisterClient", Auth: transport.Unsigned, Path: "/client/register", Idempotent: true}
 
 // RegisterClient registers a client with IAM Identity Center. Keep the result
-// until it expires: one registration serves all logins of a machine. It is
-// not signed.
+// until it expires: one registration serves all logins of a machine. The
+// request is not signed.
 //
 // Its exceptions are InternalServerException, InvalidClientMetadataException,
 // InvalidRedirectUriException, InvalidRequestException, InvalidScopeException,
 // SlowDownException and UnsupportedGrantTypeException.
 func (c *Client) RegisterClient(ctx context.Context, in *RegisterClientInput) (*RegisterClientOutput, error) {
-	return transport.Call[RegisterClientOutput](ctx, c.transport, &registerClient, in)
-}
-
-// firstEmpty takes names and values in turn and returns the name of the first
-// empty value.
-func firstEmpty(namesAndValues ...string) string {
-	for i := 0; i < len(namesAndValues); i += 2 {
-		if namesAndValues[i+1] == "" {
-			return namesAndValues[i]
-		}
-	}
-	return ""
+	return registerClient.Call(ctx, c.transport, in)
 }

@@ -118,7 +118,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		{"AWS_REGION", o.Region},
 		{"AWS_DEFAULT_REGION", o.Region},
 		{"AWS_ACCESS_KEY_ID", key.AccessKeyID},
-		{"AWS_SECRET_ACCESS_KEY", key.SecretAccessKey},
+		{"AWS_SECRET_ACCESS_KEY", key.SecretAccessKey.Reveal()},
 		{"LICENSE_ARN", server.LicenseManager().LicenseARN()},
 		{"ROLE_ARN", server.LicenseManager().RoleARN()},
 		{"PRODUCT_SKU", server.LicenseManager().ProductSKU()},

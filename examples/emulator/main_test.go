@@ -54,7 +54,7 @@ func TestExportedVariablesReachTheServer(t *testing.T) {
 		RoleArns:    []string{env["ROLE_ARN"]},
 	})
 	require.NoError(t, err)
-	assert.NoError(t, out.Validate())
+	assert.False(t, out.Token.IsZero())
 	_, err = client.CheckoutLicense(t.Context(), &licensemanager.CheckoutLicenseInput{
 		CheckoutType:   licensemanager.CheckoutTypeProvisional,
 		ClientToken:    licensemanager.NewClientToken(),

@@ -1,17 +1,18 @@
-// Command issuetoken makes a refresh token for a license, as a seller's
-// operations do for a customer without an AWS account.
+// Command issuetoken mints a refresh token for a license, as a seller does for a
+// customer without an AWS account.
 //
 //	issuetoken -license arn:aws:license-manager::123456789012:license:l-... \
 //	    -role arn:aws:iam::123456789012:role/Consumer -days 90 -property customer=example \
 //	    -out license_token
 //
-// Region, credentials and endpoint come from the environment, with the
-// variables that the AWS CLI reads; flags override them. With -input-json it
-// takes the file that `aws license-manager create-token
-// --generate-cli-skeleton` begins.
+// Region, credentials and endpoint come from the environment variables that the
+// AWS CLI reads; flags override them. With -input-json, the input comes from a
+// file in the form that
 //
-// The service shows a token once: without -out it goes to standard output,
-// and everything else to standard error.
+//	aws license-manager create-token --generate-cli-skeleton
+//
+// prints. The service returns a token once: it is written to standard output, or
+// with -out to a file, and everything else to standard error.
 package main
 
 import (
@@ -21,9 +22,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
+	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/aws/smithy-go"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
@@ -47,12 +53,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	inputJSON := flags.String("input-json", "", "read the input from this `file`, in the form of the AWS CLI's skeleton; other flags override it")
 	license := flags.String("license", "", "`ARN` of the license")
 	roles := list(flags, "role", "`ARN` of an IAM role that the token embeds; may be repeated")
-	properties := list(flags, "property", "`text` that the token has in its amr claim; up to 3 times")
-	days := flags.Int("days", 0, "life of the token in `days`; 0 for the service's default of one year")
-	clientToken := flags.String("client-token", "", "idempotency `token`; repeat a failed command with the one it printed")
+	properties := list(flags, "property", "`string` that the token has in its amr claim; up to 3 times")
+	days := flags.Int("days", 0, "life of the token in `days`; by default, the service makes it one year")
+	clientToken := flags.String("client-token", "", "idempotency `token`; to retry a failed command, use the one that it printed")
 	region := flags.String("region", "", "the license's home `Region`")
 	endpoint := flags.String("endpoint", "", "`URL` of another endpoint")
-	out := flags.String("out", "", "write the token to this new `file`, for its owner only")
+	out := flags.String("out", "", "write the token to this new `file`, which only its owner can read")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -62,13 +68,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	if *inputJSON != "" {
 		text, err := os.ReadFile(*inputJSON)
+		if err == nil {
+			err = decode(text, &in)
+		}
 		if err != nil {
-			return err
+			return fmt.Errorf("-input-json: %w", err)
 		}
-		if err := json.Unmarshal(text, &in); err != nil {
-			return fmt.Errorf("%s: %w", *inputJSON, err)
-		}
-		dropPlaceholders(&in)
 	}
 	if *license != "" {
 		in.LicenseArn = *license
@@ -79,11 +84,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if in.ClientToken == "" {
 		in.ClientToken = licensemanager.NewClientToken()
 	}
-	if *days != 0 {
+	if *days < 0 || *days > math.MaxInt32 {
+		return fmt.Errorf("-days: %d is not a number of days", *days)
+	}
+	if *days > 0 {
 		d := int32(*days)
-		if int(d) != *days {
-			return fmt.Errorf("-days %d is too many", *days)
-		}
 		in.ExpirationInDays = &d
 	}
 	if len(*roles) > 0 {
@@ -95,17 +100,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	cfg, err := awstokens.ConfigFromEnv()
 	if err != nil {
-		return err
+		return explain(err)
 	}
 	if *region != "" {
 		cfg.Region = *region
 	}
+	if cfg.Region == "" {
+		return errors.New("no Region: use -region or set AWS_REGION")
+	}
 	if *endpoint != "" {
 		cfg.BaseEndpoint, cfg.ServiceEndpoints = *endpoint, nil
+		cfg.UseFIPS, cfg.UseDualStack = false, false // which are variants of AWS's own endpoints
 	}
 	client, err := licensemanager.New(cfg)
 	if err != nil {
-		return err
+		return explain(err)
+	}
+	if err := in.Validate(); err != nil {
+		return explain(err)
 	}
 
 	// The file comes first: a token that could not be kept would be lost.
@@ -124,15 +136,41 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if *out != "" {
 			err = errors.Join(err, os.Remove(*out))
 		}
-		return err
+		return explain(err)
 	}
-	fmt.Fprintf(stderr, "made %s %s (request ID %s)\n", token.TokenType, token.TokenId, token.RequestID)
+	fmt.Fprintf(stderr, "minted %s %s (request ID %s)\n", token.TokenType, token.TokenId, token.RequestID)
 	_, err = fmt.Fprintln(keep, token.Token.Reveal())
 	return err
 }
 
-// dropPlaceholders takes out what the skeleton has in place of values that
-// nobody filled in.
+// decode reads the AWS CLI's form of the input. A member that CreateToken does
+// not have is an error: a token whose limits were misspelled has none.
+func decode(text []byte, in *licensemanager.CreateTokenInput) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return err
+	}
+	var unknown []string
+	for name := range members {
+		if _, ok := flagOf[name]; !ok {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		return fmt.Errorf("CreateToken does not have %s", strings.Join(unknown, ", "))
+	}
+	err := json.Unmarshal(text, in)
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) {
+		return fmt.Errorf("%s cannot be a %s", mistyped.Field, mistyped.Value)
+	}
+	dropPlaceholders(in)
+	return err
+}
+
+// dropPlaceholders removes what the skeleton has in place of values that nobody
+// filled in.
 func dropPlaceholders(in *licensemanager.CreateTokenInput) {
 	isPlaceholder := func(list []string) bool { return len(list) == 1 && list[0] == "" }
 	if isPlaceholder(in.RoleArns) {
@@ -144,6 +182,59 @@ func dropPlaceholders(in *licensemanager.CreateTokenInput) {
 	if in.ExpirationInDays != nil && *in.ExpirationInDays == 0 {
 		in.ExpirationInDays = nil
 	}
+}
+
+// flagOf has the flags for the members of the input.
+var flagOf = map[string]string{
+	"ClientToken":      "-client-token",
+	"ExpirationInDays": "-days",
+	"LicenseArn":       "-license",
+	"RoleArns":         "-role",
+	"TokenProperties":  "-property",
+}
+
+// explain puts an error of the library into words for who uses the command, who
+// knows flags and environment variables, and no Go.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, awstokens.ErrNoCredentials):
+		return errors.New("no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+	case errors.Is(err, awstokens.ErrInsecureEndpoint):
+		return errors.New("the endpoint is not https and its host is not a loopback address")
+	}
+	var invalid smithy.InvalidParamsError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	var list []error
+	for _, err := range invalid.Errs() {
+		list = append(list, violation(err))
+	}
+	return errors.Join(list...)
+}
+
+// violation says of one flag what is wrong with its value.
+func violation(err error) error {
+	var broken smithy.InvalidParamError
+	errors.As(err, &broken)
+	_, member, _ := strings.Cut(broken.Field(), ".")
+	member, item, _ := strings.Cut(member, "[")
+	reason := "is required"
+	var rule *awstokens.ConstraintError
+	if errors.As(err, &rule) {
+		switch rule.Rule {
+		case awstokens.RuleMaxLength:
+			reason = fmt.Sprintf("has %d characters, and at most %d are allowed", rule.Actual, rule.Limit)
+		case awstokens.RuleMaxItems:
+			reason = fmt.Sprintf("is given %d times, and at most %d are allowed", rule.Actual, rule.Limit)
+		default:
+			reason = "does not match " + rule.Pattern
+		}
+	}
+	if n, err := strconv.Atoi(strings.TrimSuffix(item, "]")); err == nil {
+		return fmt.Errorf("%s, number %d, %s", flagOf[member], n+1, reason)
+	}
+	return fmt.Errorf("%s %s", flagOf[member], reason)
 }
 
 // list defines a flag that may be repeated.

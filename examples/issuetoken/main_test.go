@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
 // serve starts the service and points the environment at it.
@@ -21,7 +24,7 @@ func serve(t *testing.T) *awstokenstest.Server {
 	t.Setenv("AWS_ENDPOINT_URL", server.URL())
 	t.Setenv("AWS_REGION", server.Config().Region)
 	t.Setenv("AWS_ACCESS_KEY_ID", creds.AccessKeyID)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", creds.SecretAccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", creds.SecretAccessKey.Reveal())
 	return server
 }
 
@@ -91,18 +94,81 @@ func TestSkeletonOfTheCLI(t *testing.T) {
 	assert.Equal(t, 1, server.LicenseManager().Minted("from-the-flag"))
 }
 
-func TestBadArguments(t *testing.T) {
-	serve(t)
-	for _, args := range [][]string{
-		{"-license", "no ARN"},
-		{},
-		{"-input-json", "no such file"},
-		{"-days", "99999999999"},
-		{"-endpoint", "http://example.com"},
-		{"surplus"},
+// A misspelled member would mint a token without the limit that it stands for.
+func TestMisspelledInput(t *testing.T) {
+	server := serve(t)
+	file := filepath.Join(t.TempDir(), "input.json")
+	for input, want := range map[string]string{
+		`{"LicenseArn":"LICENSE","ExpirationInDay":7,"RoleArn":["ROLE"]}`: "CreateToken does not have ExpirationInDay, RoleArn",
+		`{"LicenseArn":"LICENSE","expirationInDays":7}`:                   "CreateToken does not have expirationInDays",
+		`{"LicenseArn":"LICENSE","ExpirationInDays":"7"}`:                 "ExpirationInDays cannot be a string",
+		`{"LicenseArn":"LICENSE","RoleArns":"ROLE"}`:                      "RoleArns cannot be a string",
+		`{"LicenseArn":"LICENSE"}{}`:                                      "after top-level value",
+		`["LICENSE"]`:                                                     "array",
+		``:                                                                "unexpected end",
 	} {
-		out, _, err := issue(args...)
-		assert.Error(t, err, args)
+		input = strings.NewReplacer("LICENSE", server.LicenseManager().LicenseARN(), "ROLE", server.LicenseManager().RoleARN()).Replace(input)
+		require.NoError(t, os.WriteFile(file, []byte(input), 0o600))
+		out, _, err := issue("-input-json", file)
+		assert.ErrorContains(t, err, want, input)
+		assert.NotContains(t, err.Error(), "licensemanager.")
 		assert.Empty(t, out)
 	}
+	assert.Zero(t, server.LicenseManager().Requests("CreateToken"))
+}
+
+func TestInvalidArguments(t *testing.T) {
+	server := serve(t)
+	license := server.LicenseManager().LicenseARN()
+	for _, test := range []struct {
+		args []string
+		want string
+		env  string // a variable that is not set
+	}{
+		{args: []string{"-license", "no ARN"}, want: "-license does not match ^arn:"},
+		{want: "-license is required"},
+		{args: []string{"-license", license, "-client-token", strings.Repeat("a", 61)}, want: "-client-token has 61 characters, and at most 60 are allowed"},
+		{args: []string{"-license", license, "-role", license, "-role", "b"}, want: "-role, number 2, does not match ^arn:"},
+		{args: []string{"-license", license, "-property", "1", "-property", "2", "-property", "3", "-property", "4"}, want: "-property is given 4 times, and at most 3 are allowed"},
+		{args: []string{"-input-json", "no such file"}, want: "no such file"},
+		{args: []string{"-days", "99999999999"}, want: "-days"},
+		{args: []string{"-days", "-1"}, want: "-days"},
+		{args: []string{"-endpoint", "http://example.com"}, want: "the endpoint is not https"},
+		{args: []string{"-license", license}, env: "AWS_REGION", want: "-region or set AWS_REGION"},
+		{args: []string{"-license", license}, env: "AWS_ACCESS_KEY_ID", want: "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"},
+		{args: []string{"surplus"}, want: `unexpected argument "surplus"`},
+		{args: []string{"-surplus"}, want: "-surplus"},
+	} {
+		t.Run(test.want, func(t *testing.T) {
+			if test.env != "" {
+				t.Setenv(test.env, "")
+			}
+			out, _, err := issue(test.args...)
+			require.ErrorContains(t, err, test.want)
+			assert.NotRegexp(t, `Config\.|Input\.|Options\.`, err.Error(), "no words of Go")
+			assert.Empty(t, out)
+		})
+	}
+	assert.Zero(t, server.LicenseManager().Requests("CreateToken"))
+
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	_, _, err := issue("-license", license)
+	assert.EqualError(t, err, "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+}
+
+func TestHelp(t *testing.T) {
+	_, help, err := issue("-h")
+	assert.ErrorIs(t, err, flag.ErrHelp)
+	for _, name := range flagOf {
+		assert.Contains(t, help, name)
+	}
+}
+
+// Every member of the input has a flag, so that -input-json knows it.
+func TestAllMembersHaveAFlag(t *testing.T) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[licensemanager.CreateTokenInput]()) {
+		assert.Contains(t, flagOf, field.Name)
+	}
+	assert.Len(t, flagOf, reflect.TypeFor[licensemanager.CreateTokenInput]().NumField())
 }

@@ -121,7 +121,7 @@ func memoryClient(ctx context.Context, server *awstokenstest.Server) (*licensema
 		return nil, err
 	}
 	cfg.Credentials, err = tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) {
-		o.RoleArn = server.LicenseManager().RoleARN()
+		o.RoleARN = server.LicenseManager().RoleARN()
 	})
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (a *app) keepLicensed(ctx context.Context) {
 			}
 			continue
 		}
-		a.log.Info("license taken", "arn", l.LicenseArn(), "expires", l.Expires())
+		a.log.Info("license taken", "arn", l.LicenseARN(), "expires", l.Expires())
 		select {
 		case <-l.Done():
 			a.set(nil, l.Err())
@@ -213,7 +213,7 @@ func (a *app) license() (lease.State, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.lease == nil {
-		return lease.Lost, a.why
+		return lease.StateLost, a.why
 	}
 	return a.lease.State(), a.lease.Err()
 }
@@ -229,9 +229,9 @@ func (a *app) handler() http.Handler {
 	})
 	mux.HandleFunc("GET /feature", func(w http.ResponseWriter, _ *http.Request) {
 		switch state, _ := a.license(); state {
-		case lease.Active:
+		case lease.StateActive:
 			fmt.Fprintln(w, "the licensed feature")
-		case lease.Degraded:
+		case lease.StateDegraded:
 			// The seat is still held; tell the customer, and do not stop.
 			w.Header().Set("Warning", `199 - "the license could not be renewed yet"`)
 			fmt.Fprintln(w, "the licensed feature")

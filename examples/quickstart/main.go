@@ -1,6 +1,6 @@
-// Command quickstart runs the whole token flow, with real requests and real
-// tokens, on the services in memory that come with this module. It needs no
-// AWS account, and says what it does in one line a step.
+// Command quickstart walks from a login to a license seat, with real requests
+// and real tokens, on services in memory. It needs no AWS account, and prints a
+// line for each step.
 //
 //	go run ./examples/quickstart
 package main
@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -15,23 +16,37 @@ import (
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
-	"github.com/seed-25f54b62/awstokens/internal/sts"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
 func main() {
-	if err := run(context.Background(), os.Stdout); err != nil {
+	switch err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer) error {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "quickstart walks from a login to a license seat, on services in memory. It has no flags.")
+	}
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+
 	step := 0
 	say := func(format string, args ...any) {
 		step++
-		fmt.Fprintf(out, "%d. "+format+"\n", append([]any{step}, args...)...)
+		fmt.Fprintf(stdout, "%d. "+format+"\n", append([]any{step}, args...)...)
 	}
 
 	// Against AWS, this would be awstokens.ConfigFromEnv.
@@ -56,7 +71,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	say("Registered client %s, secret %s, until %s.", client.ClientId, client.ClientSecret, client.Expires().UTC().Format("2006-01-02"))
+	say("Registered the client %s with the secret %s until %s.", client.ClientId, client.ClientSecret, client.Expires().UTC().Format("2006-01-02"))
 
 	device, err := oidc.StartDeviceAuthorization(ctx, &ssooidc.StartDeviceAuthorizationInput{
 		ClientId:     client.ClientId,
@@ -66,7 +81,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	say("A person would go to %s and type the code %s within %d s.", device.VerificationUri, device.UserCode, device.ExpiresIn)
+	say("A person would open %s and type the code %s within %d s.", device.VerificationUri, device.UserCode, device.ExpiresIn)
 
 	poll := &ssooidc.CreateTokenInput{
 		ClientId:     client.ClientId,
@@ -119,25 +134,22 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	say("Exchanged it, without a signature, for the access token %s.", access.AccessToken)
 
-	roles, err := sts.New(cfg)
-	if err != nil {
-		return err
-	}
-	creds, err := roles.AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
-		RoleArn:          server.LicenseManager().RoleARN(),
-		RoleSessionName:  "quickstart",
-		WebIdentityToken: access.AccessToken,
+	// Package tokencreds does this exchange by itself, and one more at AWS STS.
+	// It renews the credentials before they expire.
+	provider, err := tokencreds.New(cfg, tokencreds.Token(refresh.Token), func(o *tokencreds.Options) {
+		o.RoleARN = server.LicenseManager().RoleARN()
 	})
 	if err != nil {
 		return err
 	}
-	say("Assumed %s: access key %s, secret %s, until %s.", creds.AssumedRoleArn, creds.AccessKeyID, creds.SecretAccessKey, creds.Expiration.UTC().Format("15:04:05Z"))
+	creds, err := provider.Retrieve(ctx)
+	if err != nil {
+		return err
+	}
+	say("Assumed %s: access key %s, secret %s, until %s.", server.LicenseManager().RoleARN(), creds.AccessKeyID, creds.SecretAccessKey, creds.Expires.UTC().Format("15:04:05Z"))
 
-	// The product takes a seat. Packages tokencreds and lease do all of this
-	// from the refresh token on, and keep doing it.
-	product, err := customer.With(func(c *awstokens.Config) {
-		c.Credentials = awstokens.StaticCredentials(creds.AccessKeyID, creds.SecretAccessKey.Reveal(), creds.SessionToken.Reveal())
-	})
+	// The product takes a seat. Package lease does this, and keeps the seat.
+	product, err := customer.With(func(c *awstokens.Config) { c.Credentials = provider })
 	if err != nil {
 		return err
 	}

@@ -129,7 +129,7 @@ func show(ctx context.Context, session login.Session, cfg awstokens.Config, stor
 		return err
 	}
 	var firstAccount, firstRole string
-	access := awstokens.Secret(bearer.Value)
+	access := awstokens.NewSecret(bearer.Value)
 	for account, err := range client.Accounts(ctx, &portal.ListAccountsInput{AccessToken: access}) {
 		if err != nil {
 			return err

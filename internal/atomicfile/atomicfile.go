@@ -1,9 +1,13 @@
-// Package atomicfile replaces small files as a whole: whoever reads one, also
-// after a crash, finds the old content or the new.
+// Package atomicfile reads small files and replaces them as a whole: a reader
+// finds the old content or the new, also after a crash.
 package atomicfile
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,40 +15,146 @@ import (
 	"time"
 )
 
-// Write replaces the file, or makes it, so that only its owner may read it. It
-// makes the directory too if need be. The content goes to a temporary file
-// beside it first, whose name is the file's with a dot and a number, and which
-// stays behind only if the process is killed.
-func Write(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
+var (
+	// ErrNotRegular says that there is something else than a file at the path,
+	// such as a directory, a FIFO or a device.
+	ErrNotRegular = errors.New("not a regular file")
+
+	// ErrTooLong says that the file is longer than the caller permits.
+	ErrTooLong = errors.New("file too long")
+)
+
+// Read returns the content of a regular file of at most limit bytes. It opens
+// nothing else: a FIFO would block, and a device may have no end.
+func Read(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
 	}
-	// CreateTemp gives the mode 0600.
-	f, err := os.CreateTemp(dir, filepath.Base(path)+".*")
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = &fs.PathError{Op: "read", Path: path, Err: ErrTooLong}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// Write replaces the file, or creates it, so that only its owner may read it.
+// It creates the directory as well. If path is a symbolic link to a file, or to
+// nothing yet, it replaces what the link points to.
+//
+// The content is written to a temporary file beside the target first. Its name
+// is that of the target between a dot and a number, and it stays behind only if
+// the process is killed.
+func Write(path string, data []byte) error {
+	r, err := create(path)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+	defer r.Release()
+	return r.Write(data)
+}
+
+// Reservation is the temporary file of a later Write. It is not safe for
+// concurrent use.
+type Reservation struct{ temporary, target string }
+
+// Reserve makes sure that up to size bytes can be written to the file, and
+// returns an error if not. The space is taken until [Reservation.Write] or
+// [Reservation.Release]. What it holds is an empty JSON object, for programs
+// that read every file of a directory as JSON.
+func Reserve(path string, size int) (_ *Reservation, err error) {
+	r, err := create(path)
+	if err != nil {
+		return nil, err
+	}
+	filler := bytes.Repeat([]byte{' '}, max(size, 2))
+	filler[0], filler[len(filler)-1] = '{', '}'
+	if err := r.fill(filler); err != nil {
+		r.Release()
+		return nil, err
+	}
+	return r, nil
+}
+
+// create creates the temporary file.
+func create(path string) (*Reservation, error) {
+	target, err := follow(path)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(target)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	// CreateTemp gives the mode 0600.
+	file, err := os.CreateTemp(dir, prefix(target)+"*")
+	if err != nil {
+		return nil, err
+	}
+	return &Reservation{file.Name(), target}, file.Close()
+}
+
+// fill makes data the content of the temporary file.
+func (r *Reservation) fill(data []byte) error {
+	file, err := os.OpenFile(r.temporary, os.O_WRONLY, 0)
+	if err != nil {
 		return err
 	}
-	if err := rename(f.Name(), path); err != nil {
+	_, err = file.Write(data)
+	return errors.Join(err, file.Truncate(int64(len(data))), file.Sync(), file.Close())
+}
+
+// Write replaces the file as the function of that name does, in the space that
+// was reserved.
+func (r *Reservation) Write(data []byte) error {
+	if err := r.fill(data); err != nil {
 		return err
 	}
-	SyncDir(dir)
+	if err := rename(r.temporary, r.target); err != nil {
+		return err
+	}
+	SyncDir(filepath.Dir(r.target))
+	return nil
+}
+
+// Release gives the space back. After Write it does nothing.
+func (r *Reservation) Release() { _ = os.Remove(r.temporary) }
+
+// Remove removes the file, or what a symbolic link at the path points to, and
+// all temporary files that killed processes left behind. The content is then
+// nowhere any more. It is no error if there is no file.
+func Remove(path string) error {
+	target, err := follow(path)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(target); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	Clean(path, 0)
+	SyncDir(filepath.Dir(target))
 	return nil
 }
 
 // Clean removes the temporary files of a file that killed processes left
-// behind, as far as they have not been written to for some time.
+// behind, if they have not been written to for some time.
 func Clean(path string, idle time.Duration) {
-	dir, prefix := filepath.Dir(path), filepath.Base(path)+"."
+	target, err := follow(path)
+	if err != nil {
+		return
+	}
+	dir, prefix := filepath.Dir(target), prefix(target)
 	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {
 		number, ok := strings.CutPrefix(entry.Name(), prefix)
@@ -57,9 +167,47 @@ func Clean(path string, idle time.Duration) {
 	}
 }
 
-// SyncDir makes sure that the names in a directory outlast a crash. Not every
-// system can sync one, and the names are in place already, so that a failure
-// is no error.
+// prefix is what the names of a file's temporary files begin with.
+func prefix(path string) string { return "." + filepath.Base(path) + "." }
+
+// maxLinks is how many symbolic links follow follows, as many as Linux does.
+const maxLinks = 40
+
+// follow returns the path at the end of a chain of symbolic links: that of a
+// regular file or of nothing. A link that ends elsewhere is not followed, so
+// that no device is replaced.
+func follow(path string) (string, error) {
+	target := path
+	for range maxLinks {
+		info, err := os.Lstat(target)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return target, nil
+		case err != nil:
+			return "", err
+		case info.Mode().IsRegular():
+			return target, nil
+		case info.Mode()&fs.ModeSymlink == 0:
+			return path, nil
+		}
+		link, err := os.Readlink(target)
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(link) {
+			dir, err := filepath.EvalSymlinks(filepath.Dir(target)) // or Join would resolve a .. wrongly
+			if err != nil {
+				return "", err
+			}
+			link = filepath.Join(dir, link)
+		}
+		target = link
+	}
+	return "", fmt.Errorf("%s: more than %d symbolic links", path, maxLinks)
+}
+
+// SyncDir makes the names in a directory outlast a crash. Not every system can
+// do that, and the names are in place already, so a failure is no error.
 func SyncDir(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
@@ -67,11 +215,11 @@ func SyncDir(dir string) {
 	}
 }
 
-// rename is os.Rename. Windows refuses it for as long as anybody has the old
-// file open, which a reader has for a moment only.
+// rename is os.Rename. Windows refuses it while anybody has the old file open,
+// which a reader does for a moment only.
 func rename(from, to string) error {
 	err := os.Rename(from, to)
-	for again := 0; err != nil && runtime.GOOS == "windows" && again < 50; again++ {
+	for retries := 0; err != nil && runtime.GOOS == "windows" && retries < 50; retries++ {
 		time.Sleep(10 * time.Millisecond)
 		err = os.Rename(from, to)
 	}

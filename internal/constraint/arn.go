@@ -40,57 +40,81 @@ var arnClass = func() (class [256]uint8) {
 	return class
 }()
 
-// MatchStrictARN says whether s matches StrictARNPattern.
-func MatchStrictARN(s string) bool {
-	partition, rest, ok := cutPartition(s)
+// strictPartitions are those that StrictARNPattern lists.
+var strictPartitions = [...]string{"aws:", "aws-cn:", "aws-us-gov:", "aws-iso-b:", "aws-iso-c:", "aws-iso-d:"}
+
+// mismatchStrictARN returns the index at which s stops to match
+// StrictARNPattern, or -1 if it matches.
+func mismatchStrictARN(s string) int {
+	rest, ok := strings.CutPrefix(s, "arn:")
 	if !ok {
-		return false
+		return commonPrefix(s, "arn:")
 	}
-	switch partition {
-	case "aws", "aws-cn", "aws-us-gov", "aws-iso-b", "aws-iso-c", "aws-iso-d":
-		return matchTail(rest)
-	}
-	return false
-}
-
-// MatchARN says whether s matches ARNPattern.
-func MatchARN(s string) bool {
-	partition, rest, ok := cutPartition(s)
-	return ok && strings.HasPrefix(partition, "aws") &&
-		all(partition[len("aws"):], letter|dash) && matchTail(rest)
-}
-
-func cutPartition(s string) (partition, rest string, ok bool) {
-	s, ok = strings.CutPrefix(s, "arn:")
-	if !ok {
-		return "", "", false
-	}
-	return strings.Cut(s, ":")
-}
-
-// matchTail matches what follows the partition: service, region, account and
-// resource. No class before the resource holds a colon, so the first three
-// colons separate.
-func matchTail(s string) bool {
-	service, s, _ := strings.Cut(s, ":")
-	region, s, _ := strings.Cut(s, ":")
-	account, res, ok := strings.Cut(s, ":")
-	return ok &&
-		len(service) <= 63 && startsAlphanumeric(service) && all(service, letter|digit|name) &&
-		len(region) <= 63 && all(region, letter|digit|name) &&
-		len(account) <= 63 && all(account, letter|digit|name) &&
-		len(res) <= 1024 && startsAlphanumeric(res) && all(res, letter|digit|name|resource)
-}
-
-func startsAlphanumeric(s string) bool {
-	return s != "" && arnClass[s[0]]&(letter|digit) != 0
-}
-
-func all(s string, classes uint8) bool {
-	for i := range len(s) {
-		if arnClass[s[i]]&classes == 0 {
-			return false
+	furthest := 0
+	for _, partition := range strictPartitions {
+		n := commonPrefix(rest, partition)
+		if n == len(partition) {
+			return mismatchTail(s, len("arn:")+n)
 		}
+		furthest = max(furthest, n)
 	}
-	return true
+	return len("arn:") + furthest
+}
+
+// mismatchARN is mismatchStrictARN for ARNPattern.
+func mismatchARN(s string) int {
+	if !strings.HasPrefix(s, "arn:aws") {
+		return commonPrefix(s, "arn:aws")
+	}
+	i := span(s, len("arn:aws"), letter|dash, len(s))
+	if i == len(s) || s[i] != ':' {
+		return i
+	}
+	return mismatchTail(s, i+1)
+}
+
+// mismatchTail matches from i on what follows the partition: service, region,
+// account and resource. No class before the resource holds a colon.
+func mismatchTail(s string, i int) int {
+	for field := range 3 {
+		limit := 63
+		if field == 0 { // the service, which is not empty
+			if i == len(s) || !startsField(s[i]) {
+				return i
+			}
+			i, limit = i+1, 62
+		}
+		i = span(s, i, letter|digit|name, limit)
+		if i == len(s) || s[i] != ':' {
+			return i
+		}
+		i++
+	}
+	if i == len(s) || !startsField(s[i]) {
+		return i
+	}
+	if i = span(s, i+1, letter|digit|name|resource, 1023); i < len(s) {
+		return i
+	}
+	return -1
+}
+
+func startsField(b byte) bool { return arnClass[b]&(letter|digit) != 0 }
+
+// span returns the end of the run of bytes of some classes, at most limit long,
+// that begins at i.
+func span(s string, i int, classes uint8, limit int) int {
+	end := min(len(s), i+limit)
+	for i < end && arnClass[s[i]]&classes != 0 {
+		i++
+	}
+	return i
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }

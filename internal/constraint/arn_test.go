@@ -1,8 +1,10 @@
 package constraint
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"testing"
 
@@ -19,16 +21,83 @@ func compile(t testing.TB, pattern string) *regexp.Regexp {
 	return regexp.MustCompile(long.ReplaceAllString(pattern, `(?:$1{0,23}|$1{24}$1{0,999})`))
 }
 
+// begins returns an expression for what a string can begin with that matches a
+// pattern.
+func begins(t testing.TB, re *syntax.Regexp) string {
+	switch re.Op {
+	case syntax.OpBeginText, syntax.OpEndText:
+		return ""
+	case syntax.OpLiteral:
+		expression := ""
+		for i := len(re.Rune) - 1; i >= 0; i-- {
+			expression = "(?:" + regexp.QuoteMeta(string(re.Rune[i])) + expression + ")?"
+		}
+		return expression
+	case syntax.OpCharClass:
+		return re.String() + "?"
+	case syntax.OpCapture, syntax.OpQuest:
+		return begins(t, re.Sub[0])
+	case syntax.OpStar:
+		return re.String() // of single characters
+	case syntax.OpRepeat:
+		return fmt.Sprintf("%s{0,%d}", re.Sub[0], re.Max) // of single characters
+	case syntax.OpAlternate, syntax.OpConcat:
+		before, alternatives := "", []string{}
+		for _, sub := range re.Sub {
+			alternatives = append(alternatives, before+begins(t, sub))
+			if re.Op == syntax.OpConcat {
+				before += "(?:" + sub.String() + ")"
+			}
+		}
+		return "(?:" + strings.Join(alternatives, "|") + ")"
+	}
+	require.Fail(t, "not in any documented pattern", "%v", re.Op)
+	return ""
+}
+
 // An oracle is a documented pattern beside the function that stands for it.
 type oracle struct {
 	pattern *regexp.Regexp
 	match   func(string) bool
 }
 
-func arnOracles(t testing.TB) map[string]oracle {
-	return map[string]oracle{
-		"strict": {compile(t, StrictARNPattern), MatchStrictARN},
-		"any":    {compile(t, ARNPattern), MatchARN},
+// A position is an oracle that tells where a string stops to match.
+type position struct {
+	oracle
+	begins   *regexp.Regexp
+	mismatch func(string) int
+}
+
+func newPosition(t testing.TB, pattern string, mismatch func(string) int) position {
+	compiled := compile(t, pattern)
+	parsed, err := syntax.Parse(compiled.String(), syntax.Perl)
+	require.NoError(t, err)
+	return position{
+		oracle{compiled, func(s string) bool { return mismatch(s) < 0 }},
+		regexp.MustCompile("^(?:" + begins(t, parsed) + ")$"),
+		mismatch,
+	}
+}
+
+// check compares with the pattern: what is before the mismatch can begin a
+// match, and what has one more byte cannot.
+func (p position) check(t testing.TB, s string) {
+	i := p.mismatch(s)
+	switch {
+	case (i < 0) != p.pattern.MatchString(s):
+		t.Errorf("%q: %d, and the pattern says %t", s, i, p.pattern.MatchString(s))
+	case i < 0:
+	case i > len(s) || !p.begins.MatchString(s[:i]):
+		t.Errorf("%q stops to match before %d", s, i)
+	case i < len(s) && p.begins.MatchString(s[:i+1]):
+		t.Errorf("%q does not stop to match at %d", s, i)
+	}
+}
+
+func arnOracles(t testing.TB) map[string]position {
+	return map[string]position{
+		"strict": newPosition(t, StrictARNPattern, mismatchStrictARN),
+		"any":    newPosition(t, ARNPattern, mismatchARN),
 	}
 }
 
@@ -53,28 +122,65 @@ func FuzzARN(f *testing.F) {
 	}
 	oracles := arnOracles(f)
 	f.Fuzz(func(t *testing.T, s string) {
-		for name, o := range oracles {
-			if got, want := o.match(s), o.pattern.MatchString(s); got != want {
-				t.Errorf("%s: %q: %t, and the pattern says %t", name, s, got, want)
-			}
+		for _, o := range oracles {
+			o.check(t, s)
 		}
 	})
 }
 
-// TestARNAgreesWithPattern compares on many generated texts: valid ARNs of all
-// lengths at the limits, and the same with something wrong in one place.
+// TestARNAgreesWithPattern compares on many generated strings: valid ARNs of
+// all lengths at the limits, and the same with something wrong in one place.
 func TestARNAgreesWithPattern(t *testing.T) {
 	for name, o := range arnOracles(t) {
-		r := rand.New(rand.NewPCG(1, 2)) // the same texts in every run
-		agree(t, name, o, 100_000, func() string { return generateARN(r) })
+		r := rand.New(rand.NewPCG(1, 2)) // the same strings in every run
+		agree(t, name, o.oracle, 100_000, func() string { return generateARN(r) })
+		positions := 5_000
+		if underRace {
+			positions /= 20
+		}
+		for range positions {
+			s := generateARN(r)
+			if len(s) < 200 { // long ones take the pattern long
+				o.check(t, s)
+			}
+		}
+		for _, s := range seedARNs {
+			o.check(t, s)
+		}
 	}
 }
+
+// TestWhereAnARNStopsToMatch spells some out.
+func TestWhereAnARNStopsToMatch(t *testing.T) {
+	for s, at := range map[string][2]int{ // the strict pattern, the other
+		someARN:                            {-1, -1},
+		"":                                 {0, 0},
+		"arn:aws:s3":                       {10, 10}, // the end, where something is missing
+		"arn:azure:s:::r":                  {5, 5},
+		"arn:aws-iso:s:::r":                {11, -1},
+		"arn:aws-us-gob:s:::r":             {13, -1},
+		"arn:aws-:s:::r":                   {8, -1},
+		"arn:aws1:s:::r":                   {7, 7},
+		" arn:aws:s:::r":                   {0, 0},
+		"arn:aws:iam::123 456:role/x":      {16, 16},
+		"arn:aws:iam::123456:":             {20, 20},
+		"arn:aws:iam::123456:role x":       {24, 24},
+		"arn:aws:iam::123456:rolé":         {23, 23},
+		"arn:aws:iam:123456:role/x":        {25, 25}, // a field is missing, and the rest is the account
+		"arn:aws:s:::" + long("x", 1025):   {12 + 1024, 12 + 1024},
+		"arn:aws:" + long("s", 64) + ":::": {8 + 63, 8 + 63},
+	} {
+		assert.Equal(t, at, [2]int{mismatchStrictARN(s), mismatchARN(s)}, "%.60q", s)
+	}
+}
+
+func long(s string, n int) string { return strings.Repeat(s, n) }
 
 // underRace says that the race detector is on, which finds nothing in this
 // package and makes a regular expression fifty times slower.
 var underRace bool
 
-// agree compares a function with its pattern on n texts, and makes sure that
+// agree compares a function with its pattern on n strings, and makes sure that
 // they were worth it.
 func agree(t *testing.T, name string, o oracle, n int, generate func() string) {
 	if underRace {
@@ -91,8 +197,8 @@ func agree(t *testing.T, name string, o oracle, n int, generate func() string) {
 			matches++
 		}
 	}
-	assert.Greater(t, matches, n/5, "%s: too few texts match", name)
-	assert.Less(t, matches, n*4/5, "%s: too few texts do not match", name)
+	assert.Greater(t, matches, n/5, "%s: too few strings match", name)
+	assert.Less(t, matches, n*4/5, "%s: too few strings do not match", name)
 }
 
 const (
@@ -133,7 +239,7 @@ func generateARN(r *rand.Rand) string {
 	}
 	partitions := []string{"", "-cn", "-us-gov", "-iso-b", "-iso-c", "-iso-d", "", "-cn", "-us-gov", "-iso", "-iso-e", "-eusc", "-", "X", "-CN", "1", "_", "-cn-"}
 	resource := r.IntN(20)
-	if r.IntN(24) == 0 { // long texts take the pattern long
+	if r.IntN(24) == 0 { // long strings take the pattern long
 		resource = []int{0, 1, 1000, 1001, 1022, 1023, 1024, 1025, 2048}[r.IntN(9)]
 	}
 	s := "arn:aws" + partitions[r.IntN(len(partitions))] +
@@ -147,7 +253,7 @@ func generateARN(r *rand.Rand) string {
 	return mutate(r, s)
 }
 
-// mutate changes a text in one place.
+// mutate changes a string in one place.
 func mutate(r *rand.Rand, s string) string {
 	strange := strangeChars[r.IntN(len(strangeChars))]
 	at := r.IntN(len(s) + 1)

@@ -5,17 +5,17 @@
 //
 //	in = constraint.OrEmpty(in)
 //	var c constraint.Checker
-//	c.Required("LicenseArn", in.LicenseArn != "")
-//	c.StrictARN("LicenseArn", in.LicenseArn)
-//	return c.Err("CreateTokenInput")
+//	c.RequiredARN("LicenseArn", in.LicenseArn)
+//	c.PageSize("MaxResults", in.MaxResults)
+//	return c.Err("ListLicenseVersionsInput")
 //
-// A check of one item of a list takes the item's index as its last argument.
-// A check of a value that is absent (an empty string, a nil list) passes:
-// whether it may be absent is Required's business. Nothing is allocated until
-// a check fails.
+// A check of one item of a list takes the item's index as its last argument. A
+// check of an absent value (an empty string, a nil list) passes, unless its
+// name begins with Required. Nothing is allocated until a check fails.
 package constraint
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,14 +56,22 @@ func OrEmpty[T any](v *T) *T {
 	return v
 }
 
-// Required reports a member that must be there and is not.
+// Required reports a member that must be present and is not.
 func (c *Checker) Required(member string, present bool) {
 	if !present {
 		c.add(smithy.NewErrParamRequired(member))
 	}
 }
 
-// MaxLength reports a text of more than limit Unicode characters.
+// RequiredString reports an empty string.
+func (c *Checker) RequiredString(member, value string) { c.Required(member, value != "") }
+
+// RequiredSecret reports an empty secret.
+func (c *Checker) RequiredSecret(member string, value awstokens.Secret) {
+	c.Required(member, !value.IsZero())
+}
+
+// MaxLength reports a string of more than limit Unicode characters.
 func (c *Checker) MaxLength(member, value string, limit int, index ...int) {
 	// A character has at least one byte: most values need no counting.
 	if len(value) <= limit {
@@ -74,7 +82,7 @@ func (c *Checker) MaxLength(member, value string, limit int, index ...int) {
 	}
 }
 
-// MinLength reports a text of fewer than limit Unicode characters. Absent text
+// MinLength reports a string of fewer than limit Unicode characters. An absent one
 // passes.
 func (c *Checker) MinLength(member, value string, limit int) {
 	if n := utf8.RuneCountInString(value); n > 0 && n < limit {
@@ -82,7 +90,7 @@ func (c *Checker) MinLength(member, value string, limit int) {
 	}
 }
 
-// Chars reports a text with a byte that is not allowed by the pattern, which
+// Chars reports a string with a byte that is not allowed by the pattern, which
 // must be a class of ASCII characters.
 func (c *Checker) Chars(member, value, pattern string, allowed func(byte) bool) {
 	for i := range len(value) {
@@ -93,35 +101,93 @@ func (c *Checker) Chars(member, value, pattern string, allowed func(byte) bool) 
 	}
 }
 
+const whiteSpace = " \t\n\v\f\r"
+
 // NoSpace is the documented pattern \S+, read as a rule for the whole value:
-// it reports a text that holds white space, which is space, \t, \n, \v, \f
+// it reports a string that holds white space, which is space, \t, \n, \v, \f
 // and \r, and an empty item of a list.
 func (c *Checker) NoSpace(member, value string, index ...int) {
-	if value == "" && !absent(value, index) || strings.ContainsAny(value, " \t\n\v\f\r") {
+	if value == "" && !absent(value, index) || strings.ContainsAny(value, whiteSpace) {
 		c.add(&awstokens.ConstraintError{Member: at(member, index), Rule: awstokens.RulePattern, Pattern: `\S+`})
 	}
 }
 
-// StrictARN reports a text that does not match StrictARNPattern or is longer
+// SecretLength is MinLength and MaxLength for a secret. An absent one passes.
+func (c *Checker) SecretLength(member string, secret awstokens.Secret, low, high int) {
+	var buffer [4096]byte // enough for most, so that nothing is allocated
+	n := utf8.RuneCount(secret.AppendReveal(buffer[:0]))
+	switch {
+	case n > 0 && n < low:
+		c.add(&awstokens.ConstraintError{Member: member, Rule: awstokens.RuleMinLength, Limit: int64(low), Actual: int64(n)})
+	case n > high:
+		c.add(&awstokens.ConstraintError{Member: member, Rule: awstokens.RuleMaxLength, Limit: int64(high), Actual: int64(n)})
+	}
+}
+
+// RequiredToken is the shape TokenString: it reports a secret that is empty, is
+// longer than 4096 characters, or holds white space.
+func (c *Checker) RequiredToken(member string, token awstokens.Secret) {
+	const limit = 4096
+	c.RequiredSecret(member, token)
+	var buffer [limit]byte
+	text := token.AppendReveal(buffer[:0])
+	if n := utf8.RuneCount(text); n > limit {
+		c.add(&awstokens.ConstraintError{Member: member, Rule: awstokens.RuleMaxLength, Limit: limit, Actual: int64(n)})
+	}
+	if bytes.ContainsAny(text, whiteSpace) {
+		c.add(&awstokens.ConstraintError{Member: member, Rule: awstokens.RulePattern, Pattern: `\S+`})
+	}
+}
+
+// RequiredClientToken reports a ClientToken that is empty, is longer than limit
+// characters, or holds white space.
+func (c *Checker) RequiredClientToken(value string, limit int) {
+	c.RequiredString("ClientToken", value)
+	c.MaxLength("ClientToken", value, limit)
+	c.NoSpace("ClientToken", value)
+}
+
+// RequiredStrictARN is StrictARN, and reports an empty value as well.
+func (c *Checker) RequiredStrictARN(member, value string) {
+	c.RequiredString(member, value)
+	c.StrictARN(member, value)
+}
+
+// StrictARN reports a string that does not match StrictARNPattern or is longer
 // than 2048 characters, as documented for CreateToken.
 func (c *Checker) StrictARN(member, value string, index ...int) {
-	if !absent(value, index) && !MatchStrictARN(value) {
-		c.add(&awstokens.ConstraintError{Member: at(member, index), Rule: awstokens.RulePattern, Pattern: StrictARNPattern,
-			Hint: "Config.DisableValidation sends it all the same"})
-	}
-	c.MaxLength(member, value, maxARNLength, index...)
+	c.arn(member, value, StrictARNPattern, mismatchStrictARN, "Config.DisableValidation sends it all the same", index)
 }
 
-// ARN reports a text that does not match ARNPattern or is longer than 2048
+// RequiredARN is ARN, and reports an empty value as well.
+func (c *Checker) RequiredARN(member, value string) {
+	c.RequiredString(member, value)
+	c.ARN(member, value)
+}
+
+// ARN reports a string that does not match ARNPattern or is longer than 2048
 // characters.
 func (c *Checker) ARN(member, value string, index ...int) {
-	if !absent(value, index) && !MatchARN(value) {
-		c.add(&awstokens.ConstraintError{Member: at(member, index), Rule: awstokens.RulePattern, Pattern: ARNPattern})
+	c.arn(member, value, ARNPattern, mismatchARN, "", index)
+}
+
+// ARNs is ARN for every item of a list.
+func (c *Checker) ARNs(member string, values []string) {
+	for i, value := range values {
+		c.ARN(member, value, i)
+	}
+}
+
+func (c *Checker) arn(member, value, pattern string, mismatch func(string) int, hint string, index []int) {
+	if !absent(value, index) {
+		if i := mismatch(value); i >= 0 {
+			c.add(&awstokens.ConstraintError{Member: at(member, index), Rule: awstokens.RulePattern, Pattern: pattern, Actual: int64(i) + 1, Hint: hint})
+		}
 	}
 	c.MaxLength(member, value, maxARNLength, index...)
 }
 
-// Timestamp reports a text that does not match TimestampPattern or is longer
+// Timestamp reports a string that does not match TimestampPattern or is longer
 // than 50 characters.
 func (c *Checker) Timestamp(member, value string) {
 	if value != "" && !MatchTimestamp(value) {
@@ -137,6 +203,14 @@ func (c *Checker) MaxItems(member string, items, limit int) {
 	}
 }
 
+// MinItems reports a list of fewer than limit items. A nil list is absent, and
+// passes; an empty one is present.
+func MinItems[T any](c *Checker, member string, list []T, limit int) {
+	if list != nil && len(list) < limit {
+		c.add(&awstokens.ConstraintError{Member: member, Rule: awstokens.RuleMinItems, Limit: int64(limit), Actual: int64(len(list))})
+	}
+}
+
 // Range reports a number outside low to high. Zero is absent.
 func (c *Checker) Range(member string, value, low, high int64) {
 	switch {
@@ -148,7 +222,16 @@ func (c *Checker) Range(member string, value, low, high int64) {
 	}
 }
 
-// Enum reports a text that is none of the documented values.
+// PageSize reports a MaxResults outside 1 to 100. Zero is absent.
+func (c *Checker) PageSize(member string, value int32) { c.Range(member, int64(value), 1, 100) }
+
+// RequiredEnum is Enum, and reports an empty value as well.
+func RequiredEnum[T ~string](c *Checker, member string, value T, documented []T) {
+	c.RequiredString(member, string(value))
+	Enum(c, member, value, documented)
+}
+
+// Enum reports a string that is none of the documented values.
 func Enum[T ~string](c *Checker, member string, value T, documented []T, index ...int) {
 	if absent(string(value), index) || slices.Contains(documented, value) {
 		return

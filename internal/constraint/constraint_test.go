@@ -59,6 +59,47 @@ func TestChecks(t *testing.T) {
 		"required, there":  {func(c *Checker) { c.Required("M", true) }, nil},
 		"required, absent": {func(c *Checker) { c.Required("M", false) }, &violation{Field: "In.M", Rule: "required"}},
 
+		"required string":          {func(c *Checker) { c.RequiredString("M", "a") }, nil},
+		"required string, absent":  {func(c *Checker) { c.RequiredString("M", "") }, &violation{Field: "In.M", Rule: "required"}},
+		"required secret":          {func(c *Checker) { c.RequiredSecret("M", awstokens.NewSecret("a")) }, nil},
+		"required secret, absent":  {func(c *Checker) { c.RequiredSecret("M", awstokens.Secret{}) }, &violation{Field: "In.M", Rule: "required"}},
+		"required ARN":             {func(c *Checker) { c.RequiredARN("M", someARN) }, nil},
+		"required ARN, absent":     {func(c *Checker) { c.RequiredARN("M", "") }, &violation{Field: "In.M", Rule: "required"}},
+		"required ARN, other":      {func(c *Checker) { c.RequiredARN("M", "arn:x") }, &violation{"In.M", awstokens.RulePattern, 0, 5, ARNPattern}},
+		"strict required ARN":      {func(c *Checker) { c.RequiredStrictARN("M", someARN) }, nil},
+		"strict required, absent":  {func(c *Checker) { c.RequiredStrictARN("M", "") }, &violation{Field: "In.M", Rule: "required"}},
+		"strict required, other":   {func(c *Checker) { c.RequiredStrictARN("M", "arn:aws-iso:s:::r") }, &violation{"In.M", awstokens.RulePattern, 0, 12, StrictARNPattern}},
+		"required enum":            {func(c *Checker) { RequiredEnum(c, "M", "RED", colors) }, nil},
+		"required enum, absent":    {func(c *Checker) { RequiredEnum(c, "M", "", colors) }, &violation{Field: "In.M", Rule: "required"}},
+		"required enum, other":     {func(c *Checker) { RequiredEnum(c, "M", "BLUE", colors) }, &violation{"In.M", awstokens.RuleEnum, 0, 0, "RED|GREEN"}},
+		"client token":             {func(c *Checker) { c.RequiredClientToken("a-1", 3) }, nil},
+		"client token, absent":     {func(c *Checker) { c.RequiredClientToken("", 3) }, &violation{Field: "In.ClientToken", Rule: "required"}},
+		"client token, too long":   {func(c *Checker) { c.RequiredClientToken("a-1b", 3) }, &violation{"In.ClientToken", awstokens.RuleMaxLength, 3, 4, ""}},
+		"client token, with space": {func(c *Checker) { c.RequiredClientToken("a 1", 3) }, &violation{"In.ClientToken", awstokens.RulePattern, 0, 0, `\S+`}},
+
+		"token":             {func(c *Checker) { c.RequiredToken("M", awstokens.NewSecret("fake")) }, nil},
+		"token, absent":     {func(c *Checker) { c.RequiredToken("M", awstokens.Secret{}) }, &violation{Field: "In.M", Rule: "required"}},
+		"token of 4096":     {func(c *Checker) { c.RequiredToken("M", awstokens.NewSecret(long("🔑", 4096))) }, nil},
+		"token of 4097":     {func(c *Checker) { c.RequiredToken("M", awstokens.NewSecret(long("x", 4097))) }, &violation{"In.M", awstokens.RuleMaxLength, 4096, 4097, ""}},
+		"token with spaces": {func(c *Checker) { c.RequiredToken("M", awstokens.NewSecret("fake\ntoken")) }, &violation{"In.M", awstokens.RulePattern, 0, 0, `\S+`}},
+
+		"secret of 2":         {func(c *Checker) { c.SecretLength("M", awstokens.NewSecret("🔑🔑"), 2, 3) }, nil},
+		"secret of 3":         {func(c *Checker) { c.SecretLength("M", awstokens.NewSecret("🔑🔑🔑"), 2, 3) }, nil},
+		"secret too short":    {func(c *Checker) { c.SecretLength("M", awstokens.NewSecret("🔑"), 2, 3) }, &violation{"In.M", awstokens.RuleMinLength, 2, 1, ""}},
+		"secret too long":     {func(c *Checker) { c.SecretLength("M", awstokens.NewSecret("🔑🔑🔑🔑"), 2, 3) }, &violation{"In.M", awstokens.RuleMaxLength, 3, 4, ""}},
+		"secret of 20001":     {func(c *Checker) { c.SecretLength("M", awstokens.NewSecret(long("x", 20001)), 4, 20000) }, &violation{"In.M", awstokens.RuleMaxLength, 20000, 20001, ""}},
+		"length of no secret": {func(c *Checker) { c.SecretLength("M", awstokens.Secret{}, 2, 3) }, nil},
+
+		"ARNs":           {func(c *Checker) { c.ARNs("M", []string{someARN, someARN}) }, nil},
+		"ARNs, none":     {func(c *Checker) { c.ARNs("M", []string{}) }, nil},
+		"ARNs, one bad":  {func(c *Checker) { c.ARNs("M", []string{someARN, "arn:aws:s"}) }, &violation{"In.M[1]", awstokens.RulePattern, 0, 10, ARNPattern}},
+		"ARNs, an empty": {func(c *Checker) { c.ARNs("M", []string{someARN, ""}) }, &violation{"In.M[1]", awstokens.RulePattern, 0, 1, ARNPattern}},
+
+		"page size":            {func(c *Checker) { c.PageSize("M", 100) }, nil},
+		"page size, absent":    {func(c *Checker) { c.PageSize("M", 0) }, nil},
+		"page size, too large": {func(c *Checker) { c.PageSize("M", 101) }, &violation{"In.M", awstokens.RuleMaxValue, 100, 101, ""}},
+		"page size, negative":  {func(c *Checker) { c.PageSize("M", -1) }, &violation{"In.M", awstokens.RuleMinValue, 1, -1, ""}},
+
 		"length met":                {func(c *Checker) { c.MaxLength("M", "abc", 3) }, nil},
 		"length exceeded":           {func(c *Checker) { c.MaxLength("M", "abcd", 3) }, &violation{"In.M", awstokens.RuleMaxLength, 3, 4, ""}},
 		"length met, 4 bytes":       {func(c *Checker) { c.MaxLength("M", "🔑🔑🔑", 3) }, nil},
@@ -69,12 +110,12 @@ func TestChecks(t *testing.T) {
 		"length of an item's item":  {func(c *Checker) { c.MaxLength("M", "ab", 1, 2, 3) }, &violation{"In.M[2][3]", awstokens.RuleMaxLength, 1, 2, ""}},
 		"length of an absent value": {func(c *Checker) { c.MaxLength("M", "", 0) }, nil},
 
-		"minimum met":            {func(c *Checker) { c.MinLength("M", "🔑🔑", 2) }, nil},
-		"minimum not reached":    {func(c *Checker) { c.MinLength("M", "🔑", 2) }, &violation{"In.M", awstokens.RuleMinLength, 2, 1, ""}},
-		"minimum of absent text": {func(c *Checker) { c.MinLength("M", "", 2) }, nil},
+		"minimum met":         {func(c *Checker) { c.MinLength("M", "🔑🔑", 2) }, nil},
+		"minimum not reached": {func(c *Checker) { c.MinLength("M", "🔑", 2) }, &violation{"In.M", awstokens.RuleMinLength, 2, 1, ""}},
+		"minimum, absent":     {func(c *Checker) { c.MinLength("M", "", 2) }, nil},
 
 		"characters":                {func(c *Checker) { c.Chars("M", "019", "[0-9]*", isDigit) }, nil},
-		"characters of absent text": {func(c *Checker) { c.Chars("M", "", "[0-9]*", isDigit) }, nil},
+		"characters, absent":        {func(c *Checker) { c.Chars("M", "", "[0-9]*", isDigit) }, nil},
 		"another character":         {func(c *Checker) { c.Chars("M", "0 x", "[0-9]*", isDigit) }, &violation{"In.M", awstokens.RulePattern, 0, 0, "[0-9]*"}},
 		"a digit of another script": {func(c *Checker) { c.Chars("M", "1٣", "[0-9]*", isDigit) }, &violation{"In.M", awstokens.RulePattern, 0, 0, "[0-9]*"}},
 
@@ -85,13 +126,13 @@ func TestChecks(t *testing.T) {
 
 		"strict ARN":                {func(c *Checker) { c.StrictARN("M", someARN) }, nil},
 		"strict ARN, absent":        {func(c *Checker) { c.StrictARN("M", "") }, nil},
-		"strict ARN, other":         {func(c *Checker) { c.StrictARN("M", "arn:aws-iso:s:::r") }, &violation{"In.M", awstokens.RulePattern, 0, 0, StrictARNPattern}},
-		"strict ARN, an item":       {func(c *Checker) { c.StrictARN("M", "r", 7) }, &violation{"In.M[7]", awstokens.RulePattern, 0, 0, StrictARNPattern}},
-		"strict ARN, an empty item": {func(c *Checker) { c.StrictARN("M", "", 0) }, &violation{"In.M[0]", awstokens.RulePattern, 0, 0, StrictARNPattern}},
+		"strict ARN, other":         {func(c *Checker) { c.StrictARN("M", "arn:aws-iso:s:::r") }, &violation{"In.M", awstokens.RulePattern, 0, 12, StrictARNPattern}},
+		"strict ARN, an item":       {func(c *Checker) { c.StrictARN("M", "r", 7) }, &violation{"In.M[7]", awstokens.RulePattern, 0, 1, StrictARNPattern}},
+		"strict ARN, an empty item": {func(c *Checker) { c.StrictARN("M", "", 0) }, &violation{"In.M[0]", awstokens.RulePattern, 0, 1, StrictARNPattern}},
 		"ARN":                       {func(c *Checker) { c.ARN("M", "arn:aws-iso:s:::r") }, nil},
 		"ARN, absent":               {func(c *Checker) { c.ARN("M", "") }, nil},
-		"ARN, other":                {func(c *Checker) { c.ARN("M", "arn:azure:s:::r", 0) }, &violation{"In.M[0]", awstokens.RulePattern, 0, 0, ARNPattern}},
-		"ARN, an empty item":        {func(c *Checker) { c.ARN("M", "", 0) }, &violation{"In.M[0]", awstokens.RulePattern, 0, 0, ARNPattern}},
+		"ARN, other":                {func(c *Checker) { c.ARN("M", "arn:azure:s:::r", 0) }, &violation{"In.M[0]", awstokens.RulePattern, 0, 6, ARNPattern}},
+		"ARN, an empty item":        {func(c *Checker) { c.ARN("M", "", 0) }, &violation{"In.M[0]", awstokens.RulePattern, 0, 1, ARNPattern}},
 		"ARN of 2048":               {func(c *Checker) { c.ARN("M", "arn:aws"+strings.Repeat("x", 2048-13)+":s:::r") }, nil},
 		"ARN of 2049":               {func(c *Checker) { c.ARN("M", "arn:aws"+strings.Repeat("x", 2049-13)+":s:::r") }, &violation{"In.M", awstokens.RuleMaxLength, 2048, 2049, ""}},
 
@@ -183,6 +224,8 @@ func everythingWrong() error {
 	c.NoSpace("M", secret)
 	c.StrictARN("M", secret)
 	c.ARN("M", secret)
+	c.RequiredToken("M", awstokens.NewSecret(secret))
+	c.SecretLength("M", awstokens.NewSecret(secret), 1, 2)
 	c.Timestamp("M", secret)
 	Enum(&c, "M", color(secret), colors)
 	c.Nested("Inner", inner.Err("InnerType"))
@@ -200,11 +243,11 @@ func TestErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var byValue smithy.InvalidParamsError
 			require.True(t, errors.As(err, &byValue))
-			assert.Equal(t, 10, byValue.Len())
+			assert.Equal(t, 12, byValue.Len())
 			assert.Equal(t, "In", byValue.Context)
 			var byPointer *smithy.InvalidParamsError
 			require.True(t, errors.As(err, &byPointer))
-			assert.Equal(t, 10, byPointer.Len())
+			assert.Equal(t, 12, byPointer.Len())
 
 			var first *awstokens.ConstraintError
 			require.True(t, errors.As(err, &first))
@@ -236,11 +279,20 @@ func TestNoValueInAnyText(t *testing.T) {
 // TestValidCostsNothing: no allocation until a check fails.
 func TestValidCostsNothing(t *testing.T) {
 	items := []string{someARN, someARN}
-	manyBytes := strings.Repeat("🔑", 50)
+	manyBytes, token := strings.Repeat("🔑", 50), awstokens.NewSecret(strings.Repeat("x", 4096))
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		var inner, c Checker
 		inner.Required("R", true)
-		c.Required("R", true)
+		c.RequiredString("R", manyBytes)
+		c.RequiredARN("M", someARN)
+		c.RequiredStrictARN("M", someARN)
+		c.ARNs("M", items)
+		c.RequiredSecret("M", token)
+		c.RequiredToken("M", token)
+		c.SecretLength("M", token, 4, 20000)
+		c.RequiredClientToken(someARN, 2048)
+		c.PageSize("M", 100)
+		RequiredEnum(&c, "M", "RED", colors)
 		c.MaxLength("M", manyBytes, 60)
 		c.MinLength("M", manyBytes, 50)
 		c.Chars("M", "0123", "[0-9]*", isDigit)

@@ -30,9 +30,9 @@ func FuzzTimestamp(f *testing.F) {
 	})
 }
 
-// TestTimestampAgreesWithPattern compares on many generated texts.
+// TestTimestampAgreesWithPattern compares on many generated strings.
 func TestTimestampAgreesWithPattern(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4)) // the same texts in every run
+	r := rand.New(rand.NewPCG(3, 4)) // the same strings in every run
 	agree(t, "timestamp", timestampOracle, 120_000, func() string { return generateTimestamp(r) })
 }
 

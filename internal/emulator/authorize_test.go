@@ -83,11 +83,10 @@ func TestAuthorizePageApproved(t *testing.T) {
 	assert.Contains(t, got.header.Get("Content-Security-Policy"), "form-action 'self' http://127.0.0.1:43210")
 
 	query := sentBack(t, w.browse(t, http.MethodPost, page, "decision=approve"))
-	out, err := w.token(t, client, ssooidc.GrantTypeAuthorizationCode, func(in *ssooidc.CreateTokenInput) {
-		in.Code, in.RedirectUri, in.CodeVerifier = awstokens.Secret(query.Get("code")), redirectWithPort, verifier
+	_, err := w.token(t, client, ssooidc.GrantTypeAuthorizationCode, func(in *ssooidc.CreateTokenInput) {
+		in.Code, in.RedirectUri, in.CodeVerifier = awstokens.NewSecret(query.Get("code")), redirectWithPort, awstokens.NewSecret(verifier)
 	})
 	require.NoError(t, err)
-	assert.NoError(t, out.Validate())
 }
 
 func TestAuthorizePageReadsBothScopeParameters(t *testing.T) {

@@ -204,7 +204,7 @@ func noSuchCheckout() *failure {
 // extendLicenseConsumption gives a provisional checkout a new full period. A
 // license that is suspended, or usable no more for another reason, denies it.
 func (l *licenseManager) extendLicenseConsumption(r *request, in *licensemanager.ExtendLicenseConsumptionInput) (any, *failure) {
-	c, refusal := l.findCheckout(r, in.LicenseConsumptionToken, licensemanager.AllowedOperationExtendConsumptionLicense)
+	c, refusal := l.findCheckout(r, in.LicenseConsumptionToken.Reveal(), licensemanager.AllowedOperationExtendConsumptionLicense)
 	if refusal != nil {
 		return nil, refusal
 	}
@@ -231,7 +231,7 @@ func (l *licenseManager) extendLicenseConsumption(r *request, in *licensemanager
 // AllowEarlyCheckIn. That an absent AllowCheckIn permits it is the emulator's
 // choice.
 func (l *licenseManager) checkInLicense(r *request, in *licensemanager.CheckInLicenseInput) (any, *failure) {
-	c, refusal := l.findCheckout(r, in.LicenseConsumptionToken, licensemanager.AllowedOperationCheckInLicense)
+	c, refusal := l.findCheckout(r, in.LicenseConsumptionToken.Reveal(), licensemanager.AllowedOperationCheckInLicense)
 	switch {
 	case refusal != nil:
 		return nil, refusal

@@ -20,7 +20,6 @@ func (w *world) startDevice(t *testing.T, client *ssooidc.RegisterClientOutput) 
 		ClientId: client.ClientId, ClientSecret: client.ClientSecret, StartUrl: "https://example.awsapps.com/start",
 	})
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 	return out
 }
 
@@ -44,9 +43,8 @@ func TestDeviceAuthorization(t *testing.T) {
 	refused(t, err, "AuthorizationPendingException")
 	require.NoError(t, w.ApproveDevice(device.UserCode.Reveal()))
 	assert.Error(t, w.DenyDevice(device.UserCode.Reveal()), "it no longer waits")
-	out, err := w.poll(t, client, device)
+	_, err = w.poll(t, client, device)
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 	_, err = w.poll(t, client, device)
 	refused(t, err, "InvalidGrantException")
 }

@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/aws-http-auth/credentials"
+
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/aws-http-auth/sigv4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -64,7 +65,9 @@ func clients(t *testing.T, cfg awstokens.Config) (*licensemanager.Client, *ssooi
 	t.Helper()
 	lm, err := licensemanager.New(cfg)
 	require.NoError(t, err)
-	oidc, err := ssooidc.New(cfg)
+	unchecked := cfg
+	unchecked.DisableValidation = true // it is the server that is tested
+	oidc, err := ssooidc.New(unchecked)
 	require.NoError(t, err)
 	tokens, err := sts.New(cfg)
 	require.NoError(t, err)
@@ -106,7 +109,7 @@ func (w *world) sign(t *testing.T, req *http.Request, service string, change ...
 	require.NoError(t, err)
 	hash := sha256.Sum256(text)
 	in := &sigv4.SignRequestInput{
-		Request: req, PayloadHash: hash[:], Credentials: key, Service: service, Region: w.cfg.Region, Time: w.Now(),
+		Request: req, PayloadHash: hash[:], Credentials: authKey(key), Service: service, Region: w.cfg.Region, Time: w.Now(),
 	}
 	for _, f := range change {
 		f(in)
@@ -166,6 +169,11 @@ func withKey(id, secret, session string) func(*awstokens.Config) {
 	return func(c *awstokens.Config) { c.Credentials = awstokens.StaticCredentials(id, secret, session) }
 }
 
-func withCredentials(c credentials.Credentials) func(*awstokens.Config) {
-	return withKey(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
+func withCredentials(c awstokens.Credentials) func(*awstokens.Config) {
+	return withKey(c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())
+}
+
+// authKey is a key as aws-http-auth wants it.
+func authKey(key awstokens.Credentials) credentials.Credentials {
+	return credentials.Credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey.Reveal(), SessionToken: key.SessionToken.Reveal()}
 }

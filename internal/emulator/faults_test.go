@@ -49,7 +49,7 @@ func TestEachServiceFailsInItsOwnWords(t *testing.T) {
 			return err
 		}, "SlowDownException", "InternalServerException"},
 		emulator.STS: {func() error {
-			_, err := w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity("fake-token"))
+			_, err := w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity(awstokens.NewSecret("fake-token")))
 			return err
 		},
 			"Throttling", "InternalFailure"},
@@ -73,15 +73,15 @@ func TestScriptedErrorsHaveTheirMembers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{
-		Code: "RedirectException", Message: "elsewhere", Members: map[string]string{"Location": "https://elsewhere.example.com"},
+		Code: awstokens.NewSecret("RedirectException").Reveal(), Message: "elsewhere", Members: map[string]string{"Location": "https://elsewhere.example.com"},
 	})
 	_, err := w.lm.ListTokens(t.Context(), nil)
 	var redirect *licensemanager.RedirectException
 	require.ErrorAs(t, err, &redirect)
 	assert.Equal(t, "https://elsewhere.example.com", redirect.Location)
 
-	w.inject(t, emulator.When{Service: emulator.STS, Operation: "AssumeRoleWithWebIdentity", Next: 1}, emulator.Fault{Code: "IDPCommunicationError"})
-	_, err = w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity("fake-token"))
+	w.inject(t, emulator.When{Service: emulator.STS, Operation: "AssumeRoleWithWebIdentity", Next: 1}, emulator.Fault{Code: awstokens.NewSecret("IDPCommunicationError").Reveal()})
+	_, err = w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity(awstokens.NewSecret("fake-token")))
 	refused(t, err, "IDPCommunicationError")
 	assert.Equal(t, 400, status(err))
 }
@@ -234,7 +234,7 @@ func TestOneNameInTwoServices(t *testing.T) {
 	w.inject(t, emulator.When{Service: emulator.IdentityCenter, Operation: "CreateToken", OneIn: 1}, emulator.Fault{Throttle: true})
 	w.createToken(t, w.tokenInput("t-1"))
 	_, err := w.oidc.CreateToken(t.Context(), &ssooidc.CreateTokenInput{
-		ClientId: "fake", ClientSecret: "fake", GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: "fake",
+		ClientId: "fake", ClientSecret: awstokens.NewSecret("fake"), GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: awstokens.NewSecret("fake"),
 	})
 	refused(t, err, "SlowDownException")
 	assert.Equal(t, 1, w.Requests(emulator.LicenseManager, "CreateToken"))

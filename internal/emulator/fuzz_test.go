@@ -75,7 +75,7 @@ func FuzzAssertion(f *testing.F) {
 		assertion := header + "." + claims + "." + signature
 		redeem := func() error {
 			_, err := client.CreateTokenWithIAM(t.Context(), &ssooidc.CreateTokenWithIAMInput{
-				ClientId: application, GrantType: ssooidc.GrantTypeJWTBearer, Assertion: awstokens.Secret(assertion),
+				ClientId: application, GrantType: ssooidc.GrantTypeJWTBearer, Assertion: awstokens.NewSecret(assertion),
 			})
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
@@ -34,7 +35,6 @@ func (w *world) grant(t *testing.T, arn string, change ...func(*licensemanager.C
 	t.Helper()
 	out, err := w.lm.CreateGrant(t.Context(), grantInput(arn, change...))
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 	return out.GrantArn
 }
 
@@ -43,9 +43,8 @@ func (w *world) activate(t *testing.T, arn string, change ...func(*licensemanage
 	t.Helper()
 	grant := w.grant(t, arn, change...)
 	grantee := w.as(t, otherAccount)
-	accepted, err := grantee.AcceptGrant(t.Context(), &licensemanager.AcceptGrantInput{GrantArn: grant})
+	_, err := grantee.AcceptGrant(t.Context(), &licensemanager.AcceptGrantInput{GrantArn: grant})
 	require.NoError(t, err)
-	require.NoError(t, accepted.Validate())
 	_, err = grantee.CreateGrantVersion(t.Context(), grantVersion(grant, licensemanager.GrantStatusActive))
 	require.NoError(t, err)
 	return grant
@@ -59,7 +58,6 @@ func (w *world) getGrant(t *testing.T, arn string) *licensemanager.Grant {
 	t.Helper()
 	out, err := w.lm.GetGrant(t.Context(), &licensemanager.GetGrantInput{GrantArn: arn})
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 	return out.Grant
 }
 
@@ -76,7 +74,7 @@ func TestGrantLifecycle(t *testing.T) {
 		if err != nil {
 			return "", err
 		}
-		return out.LicenseConsumptionToken, nil
+		return out.LicenseConsumptionToken.Reveal(), nil
 	}
 	denied := func() {
 		t.Helper()
@@ -116,18 +114,17 @@ func TestGrantLifecycle(t *testing.T) {
 
 	activate := grantVersion(created.GrantArn, licensemanager.GrantStatusActive)
 	activate.SourceVersion = "1"
-	activate.Options = &licensemanager.Options{ActivationOverrideBehavior: licensemanager.ActivationOverrideBehaviorDistributedGrantsOnly}
+	activate.Options = &licensemanager.GrantOptions{ActivationOverrideBehavior: licensemanager.ActivationOverrideBehaviorDistributedGrantsOnly}
 	for range 2 {
 		active, err := grantee.CreateGrantVersion(ctx, activate)
 		require.NoError(t, err)
-		require.NoError(t, active.Validate())
 		assert.Equal(t, licensemanager.GrantStatusActive, active.Status)
 		assert.Equal(t, "2", active.Version)
 	}
 	assert.Equal(t, activate.Options, w.getGrant(t, created.GrantArn).Options)
 	seat, err := checkout()
 	require.NoError(t, err)
-	_, err = grantee.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: seat})
+	_, err = grantee.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: awstokens.NewSecret(seat)})
 	refused(t, err, "AccessDeniedException")
 	refused(t, checkIn(t, w.lm, seat), "ResourceNotFoundException") // it is another account's
 	require.NoError(t, checkIn(t, grantee, seat))
@@ -145,7 +142,7 @@ func TestGrantLifecycle(t *testing.T) {
 	assert.Equal(t, "Another name", w.getGrant(t, created.GrantArn).GrantName)
 	denied()
 	refused(t, checkIn(t, grantee, seat), "AccessDeniedException")
-	_, err = grantee.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: seat})
+	_, err = grantee.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: awstokens.NewSecret(seat)})
 	require.NoError(t, err)
 	_, err = grantee.CheckoutBorrowLicense(ctx, borrowInput(arn))
 	require.NoError(t, err)
@@ -166,7 +163,6 @@ func TestGrantLifecycle(t *testing.T) {
 	refused(t, err, "AccessDeniedException")
 	deleted, err := w.lm.DeleteGrant(ctx, remove)
 	require.NoError(t, err)
-	require.NoError(t, deleted.Validate())
 	assert.Equal(t, licensemanager.GrantStatusDeleted, deleted.Status)
 	_, err = w.lm.DeleteGrant(ctx, remove)
 	refused(t, err, "InvalidParameterValueException")
@@ -191,7 +187,7 @@ func TestGrantToOneself(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.lm.CreateGrantVersion(t.Context(), grantVersion(grant, licensemanager.GrantStatusActive))
 	require.NoError(t, err)
-	require.NoError(t, checkIn(t, w.lm, w.checkout(t, noBeneficiary).LicenseConsumptionToken))
+	require.NoError(t, checkIn(t, w.lm, w.checkout(t, noBeneficiary).LicenseConsumptionToken.Reveal()))
 }
 
 func TestRejectedGrant(t *testing.T) {
@@ -201,7 +197,6 @@ func TestRejectedGrant(t *testing.T) {
 	for range 2 {
 		out, err := grantee.RejectGrant(t.Context(), &licensemanager.RejectGrantInput{GrantArn: grant})
 		require.NoError(t, err)
-		require.NoError(t, out.Validate())
 		assert.Equal(t, licensemanager.GrantStatusRejected, out.Status)
 	}
 	_, err := grantee.AcceptGrant(t.Context(), &licensemanager.AcceptGrantInput{GrantArn: grant})

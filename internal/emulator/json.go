@@ -27,6 +27,9 @@ func jsonHandler[I any, PI interface {
 			return nil, fail(undecodable, "%s", err)
 		}
 		if err := in.Validate(); err != nil {
+			if isAboutGrantType(err) {
+				return nil, fail("UnsupportedGrantTypeException", "%s", describe(err))
+			}
 			return nil, fail(invalid, "%s", describe(err))
 		}
 		return handle(r, in)
@@ -75,6 +78,13 @@ func fields(t reflect.Type) iter.Seq[string] {
 			}
 		}
 	}
+}
+
+// isAboutGrantType reports whether OIDC, which has an error of its own for it,
+// does not know a grant type.
+func isAboutGrantType(err error) bool {
+	var c *awstokens.ConstraintError
+	return errors.As(err, &c) && c.Member == "GrantType" && c.Rule == awstokens.RuleEnum
 }
 
 // describe returns what Validate found as a service words it.

@@ -29,7 +29,6 @@ func (w *world) createToken(t *testing.T, in *licensemanager.CreateTokenInput) *
 	t.Helper()
 	out, err := w.lm.CreateToken(t.Context(), in)
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 	return out
 }
 
@@ -37,7 +36,6 @@ func (w *world) accessToken(t *testing.T, refresh awstokens.Secret) awstokens.Se
 	t.Helper()
 	out, err := w.lm.GetAccessToken(t.Context(), &licensemanager.GetAccessTokenInput{Token: refresh})
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 	return out.AccessToken
 }
 
@@ -169,7 +167,7 @@ func TestGetAccessToken(t *testing.T) {
 
 	assert.NoError(t, get(created.Token, "tier=2"))
 	refused(t, get(created.Token, "tier=2", "tier=3"), "AccessDeniedException")
-	refused(t, get("garbage"), "ValidationException")
+	refused(t, get(awstokens.NewSecret("garbage")), "ValidationException")
 	refused(t, get(w.accessToken(t, created.Token)), "ValidationException")
 
 	other := newWorld(t)
@@ -225,7 +223,6 @@ func TestListTokens(t *testing.T) {
 
 	out, err := w.lm.ListTokens(t.Context(), &licensemanager.ListTokensInput{TokenIds: ids[1:2]})
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 	require.Len(t, out.Tokens, 1)
 	assert.Equal(t, licensemanager.TokenData{
 		ExpirationTime: "2027-01-02T03:04:05Z", LicenseArn: w.LicenseARN(), RoleArns: []string{w.RoleARN()}, Status: "DELETED",
@@ -271,7 +268,7 @@ func TestEmptyBodies(t *testing.T) {
 	w.license(t)
 	for operation, body := range map[string]string{
 		"DeleteToken":    `{"TokenId":"` + w.createToken(t, w.tokenInput("t-1")).TokenId + `"}`,
-		"CheckInLicense": `{"LicenseConsumptionToken":"` + w.checkout(t).LicenseConsumptionToken + `"}`,
+		"CheckInLicense": `{"LicenseConsumptionToken":"` + w.checkout(t).LicenseConsumptionToken.Reveal() + `"}`,
 	} {
 		req := w.target(t, operation, body)
 		w.sign(t, req, "license-manager")

@@ -116,7 +116,7 @@ func TestLicenseVersions(t *testing.T) {
 	refused(t, err, "ConflictException")
 
 	assert.Equal(t, map[string]string{"Seats": "2"}, w.usage(t, arn), "more than there are now")
-	_, err = w.extend(t, seat.LicenseConsumptionToken)
+	_, err = w.extend(t, seat.LicenseConsumptionToken.Reveal())
 	require.NoError(t, err)
 	w.notAllowed(t)
 
@@ -124,7 +124,7 @@ func TestLicenseVersions(t *testing.T) {
 	_, err = w.lm.CreateLicenseVersion(t.Context(), reset)
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"Seats": "0"}, w.usage(t, arn))
-	_, err = w.extend(t, seat.LicenseConsumptionToken)
+	_, err = w.extend(t, seat.LicenseConsumptionToken.Reveal())
 	refused(t, err, "ResourceNotFoundException")
 
 	var versions []string
@@ -173,10 +173,9 @@ func TestLicenseStatuses(t *testing.T) {
 	in.SourceVersion = "4"
 	out, err := w.lm.DeleteLicense(t.Context(), in)
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 	assert.Equal(t, licensemanager.LicenseDeletionStatusPendingDelete, out.Status)
 	assert.Equal(t, at(time.Hour+time.Minute), out.DeletionDate)
-	refused(t, checkIn(t, w.lm, seat.LicenseConsumptionToken), "ResourceNotFoundException")
+	refused(t, checkIn(t, w.lm, seat.LicenseConsumptionToken.Reveal()), "ResourceNotFoundException")
 	w.notAllowed(t)
 	w.Advance(time.Hour)
 	assert.Equal(t, licensemanager.LicenseStatusDeleted, w.getLicense(t, arn).Status)
@@ -260,7 +259,6 @@ func TestListLicenses(t *testing.T) {
 	}
 	page, err := w.lm.ListLicenses(t.Context(), &licensemanager.ListLicensesInput{MaxResults: 5})
 	require.NoError(t, err)
-	require.NoError(t, page.Validate())
 	assert.Empty(t, page.NextToken, "nothing follows a page that is just full")
 	for _, next := range []string{"?", "bm9uZQ"} {
 		_, err = w.lm.ListLicenses(t.Context(), &licensemanager.ListLicensesInput{NextToken: next})
@@ -303,7 +301,6 @@ func TestListReceivedLicenses(t *testing.T) {
 
 	page, err := grantee.ListReceivedLicenses(t.Context(), nil)
 	require.NoError(t, err)
-	require.NoError(t, page.Validate())
 	assert.Equal(t, grantInput("").AllowedOperations, page.Licenses[0].ReceivedMetadata.AllowedOperations)
 
 	w.Behave(func(b *emulator.Behavior) { b.NotOnboarded = true })

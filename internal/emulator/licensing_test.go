@@ -117,7 +117,6 @@ func (w *world) license(t *testing.T, change ...func(*licensemanager.CreateLicen
 	}
 	out, err := w.lm.CreateLicense(t.Context(), in)
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 	return out.LicenseArn
 }
 
@@ -147,9 +146,8 @@ func (w *world) version(t *testing.T, arn string, change ...func(*licensemanager
 // changeLicense gives a license a new version.
 func (w *world) changeLicense(t *testing.T, arn string, change ...func(*licensemanager.CreateLicenseVersionInput)) {
 	t.Helper()
-	out, err := w.lm.CreateLicenseVersion(t.Context(), w.version(t, arn, change...))
+	_, err := w.lm.CreateLicenseVersion(t.Context(), w.version(t, arn, change...))
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 }
 
 func withStatus(status licensemanager.LicenseStatus) func(*licensemanager.CreateLicenseVersionInput) {
@@ -160,7 +158,6 @@ func (w *world) getLicense(t *testing.T, arn string) *licensemanager.License {
 	t.Helper()
 	out, err := w.lm.GetLicense(t.Context(), &licensemanager.GetLicenseInput{LicenseArn: arn})
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 	return out.License
 }
 
@@ -169,7 +166,6 @@ func (w *world) usage(t *testing.T, arn string) map[string]string {
 	t.Helper()
 	out, err := w.lm.GetLicenseUsage(t.Context(), &licensemanager.GetLicenseUsageInput{LicenseArn: arn})
 	require.NoError(t, err)
-	require.NoError(t, out.Validate())
 	consumed := map[string]string{}
 	for _, usage := range out.LicenseUsage.EntitlementUsages {
 		consumed[usage.Name] = usage.ConsumedValue
@@ -210,7 +206,6 @@ func (w *world) checkout(t *testing.T, change ...func(*licensemanager.CheckoutLi
 	out, err := w.lm.CheckoutLicense(t.Context(), checkoutInput(change...))
 	require.NoError(t, err)
 	if out.Expiration != "" {
-		require.NoError(t, out.Validate())
 	}
 	return out
 }
@@ -226,12 +221,12 @@ func (w *world) notAllowed(t *testing.T, change ...func(*licensemanager.Checkout
 
 func (w *world) extend(t *testing.T, consumption string) (*licensemanager.ExtendLicenseConsumptionOutput, error) {
 	t.Helper()
-	return w.lm.ExtendLicenseConsumption(t.Context(), &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: consumption})
+	return w.lm.ExtendLicenseConsumption(t.Context(), &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: awstokens.NewSecret(consumption)})
 }
 
 func checkIn(t *testing.T, client *licensemanager.Client, consumption string) error {
 	t.Helper()
-	_, err := client.CheckInLicense(t.Context(), &licensemanager.CheckInLicenseInput{LicenseConsumptionToken: consumption})
+	_, err := client.CheckInLicense(t.Context(), &licensemanager.CheckInLicenseInput{LicenseConsumptionToken: awstokens.NewSecret(consumption)})
 	return err
 }
 

@@ -446,7 +446,7 @@ func (s *Server) UserJWT() awstokens.Secret {
 	if err != nil {
 		panic(err) // the key signs anything
 	}
-	return awstokens.Secret(text)
+	return awstokens.NewSecret(text)
 }
 
 func (c *identityCenter) checkSubject(now time.Time, in *ssooidc.CreateTokenWithIAMInput) ([]string, *failure) {

@@ -3,6 +3,8 @@ package emulator
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"time"
 )
 
@@ -22,10 +24,7 @@ type call struct {
 // parameters it is refused, by the only exception that all operations with a
 // ClientToken publish and that fits.
 func once[T any](l *licenseManager, r *request, clientToken string, in any, lives func(T) bool, do func() (T, *failure)) (T, *failure) {
-	input, err := json.Marshal(in) // which drops the difference between empty and absent
-	if err != nil {
-		panic(err) // it was made from JSON
-	}
+	input := inputText(in)
 	name := callName{r.account(), r.operation, clientToken}
 	window := cmp.Or(l.options.ClientTokenWindow, clientTokenWindow)
 	if r.operation == "CreateToken" {
@@ -34,7 +33,7 @@ func once[T any](l *licenseManager, r *request, clientToken string, in any, live
 	if earlier, ok := l.calls.get(r.now, name); ok && r.now.Before(earlier.at.Add(window)) {
 		made := earlier.made.(T)
 		switch {
-		case earlier.input != string(input):
+		case earlier.input != input:
 			var none T
 			return none, fail("ValidationException", "ClientToken was used with other parameters in the last %s.", window)
 		case lives == nil || lives(made):
@@ -43,7 +42,25 @@ func once[T any](l *licenseManager, r *request, clientToken string, in any, live
 	}
 	made, refusal := do()
 	if refusal == nil {
-		l.calls.put(r.now, name, call{r.now, string(input), made}, r.now.Add(window))
+		l.calls.put(r.now, name, call{r.now, input, made}, r.now.Add(window))
 	}
 	return made, refusal
+}
+
+// inputText is an input as text, without the difference between what is empty
+// and what is absent: whether a service sees one is not published.
+func inputText(in any) string {
+	text, err := json.Marshal(in)
+	var members map[string]any
+	if err == nil {
+		err = json.Unmarshal(text, &members)
+	}
+	if err != nil {
+		panic(err) // it was made from JSON
+	}
+	maps.DeleteFunc(members, func(_ string, member any) bool {
+		list, ok := member.([]any)
+		return member == nil || ok && len(list) == 0
+	})
+	return fmt.Sprint(members) // sorted by key
 }

@@ -92,7 +92,7 @@ func bound[I interface{ Validate() error }](p *accessPortal, read func(url.Value
 			}
 		}
 		token := r.Header.Get("X-Amz-Sso_bearer_token")
-		in := read(query, awstokens.Secret(token), int32(most))
+		in := read(query, awstokens.NewSecret(token), int32(most))
 		if err := in.Validate(); err != nil {
 			return nil, fail("InvalidRequestException", "%s", describe(err))
 		}
@@ -212,7 +212,7 @@ func (s *Server) SignIn() awstokens.Secret {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	response := s.identity.issue(s.clock.now(), "", []string{"sso:account:access"}, &login{})
-	return awstokens.Secret(response["accessToken"].(string))
+	return awstokens.NewSecret(response["accessToken"].(string))
 }
 
 // SetAccounts replaces the accounts and roles that are assigned to the user.

@@ -18,7 +18,7 @@ func (w *world) portal(t *testing.T, method, path string, token awstokens.Secret
 	t.Helper()
 	req, err := http.NewRequest(method, w.URL()+path, nil)
 	require.NoError(t, err)
-	if token != "" {
+	if !token.IsZero() {
 		req.Header.Set("x-amz-sso_bearer_token", token.Reveal())
 	}
 	return w.send(t, req)
@@ -57,8 +57,8 @@ func TestPortalRefusals(t *testing.T) {
 		status       int
 		code         string
 	}{
-		{"GET", credentialsPath, "", http.StatusBadRequest, "InvalidRequestException"},
-		{"GET", credentialsPath, "fake-token", http.StatusUnauthorized, "UnauthorizedException"},
+		{"GET", credentialsPath, awstokens.NewSecret(""), http.StatusBadRequest, "InvalidRequestException"},
+		{"GET", credentialsPath, awstokens.NewSecret("fake-token"), http.StatusUnauthorized, "UnauthorizedException"},
 		{"GET", "/federation/credentials?role_name=ReadOnlyAccess", token, http.StatusBadRequest, "InvalidRequestException"},
 		{"GET", "/federation/credentials?account_id=111122223333", token, http.StatusBadRequest, "InvalidRequestException"},
 		{"GET", "/federation/credentials?role_name=PowerUserAccess&account_id=111122223333", token, http.StatusForbidden, "ForbiddenException"},
@@ -68,7 +68,7 @@ func TestPortalRefusals(t *testing.T) {
 		{"GET", "/assignment/accounts?max_result=101", token, http.StatusBadRequest, "InvalidRequestException"},
 		{"GET", "/assignment/accounts?max_result=many", token, http.StatusBadRequest, "InvalidRequestException"},
 		{"GET", "/assignment/accounts?next_token=!", token, http.StatusBadRequest, "InvalidRequestException"},
-		{"POST", "/logout", "fake-token", http.StatusUnauthorized, "UnauthorizedException"},
+		{"POST", "/logout", awstokens.NewSecret("fake-token"), http.StatusUnauthorized, "UnauthorizedException"},
 	} {
 		got := w.portal(t, tt.method, tt.path, tt.token)
 		assert.Equal(t, tt.status, got.status, tt.path)

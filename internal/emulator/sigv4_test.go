@@ -166,7 +166,7 @@ func TestSignatureCoversWhatTheClientNames(t *testing.T) {
 	again := req.Clone(t.Context())
 	again.Header.Set("X-Amz-Note", "runs of spaces") // the canonical form, which this signer leaves to its caller
 	require.NoError(t, signer.SignRequest(&sigv4.SignRequestInput{
-		Request: again, PayloadHash: hash[:], Credentials: key, Service: "license-manager", Region: w.cfg.Region, Time: w.Now(),
+		Request: again, PayloadHash: hash[:], Credentials: authKey(key), Service: "license-manager", Region: w.cfg.Region, Time: w.Now(),
 	}))
 	for _, name := range []string{"Authorization", "X-Amz-Date"} {
 		req.Header.Set(name, again.Header.Get(name))

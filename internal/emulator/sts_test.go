@@ -72,9 +72,9 @@ func TestTemporaryCredentialsSign(t *testing.T) {
 	}
 
 	assert.NoError(t, list(withCredentials(key)))
-	refused(t, list(withKey(key.AccessKeyID, key.SecretAccessKey, "")), "UnrecognizedClientException")
-	refused(t, list(withKey(key.AccessKeyID, key.SecretAccessKey, "not-a-session")), "UnrecognizedClientException")
-	refused(t, list(withKey(key.AccessKeyID, "another-fake-secret", key.SessionToken)), "InvalidSignatureException")
+	refused(t, list(withKey(key.AccessKeyID, key.SecretAccessKey.Reveal(), "")), "UnrecognizedClientException")
+	refused(t, list(withKey(key.AccessKeyID, key.SecretAccessKey.Reveal(), "not-a-session")), "UnrecognizedClientException")
+	refused(t, list(withKey(key.AccessKeyID, "another-fake-secret", key.SessionToken.Reveal())), "InvalidSignatureException")
 
 	w.Advance(15*time.Minute - time.Second)
 	assert.NoError(t, list(withCredentials(key)))
@@ -159,7 +159,7 @@ func TestAssumeRoleTakesContexts(t *testing.T) {
 	in := &sts.AssumeRoleInput{RoleArn: w.RoleARN(), RoleSessionName: "session"}
 	for range 5 {
 		in.ProvidedContexts = append(in.ProvidedContexts, sts.ProvidedContext{
-			ProviderArn: "arn:aws:iam::aws:contextProvider/IdentityCenter", ContextAssertion: "fake-context",
+			ProviderArn: "arn:aws:iam::aws:contextProvider/IdentityCenter", ContextAssertion: awstokens.NewSecret("fake-context"),
 		})
 	}
 	_, err := w.sts.AssumeRole(t.Context(), in)
@@ -172,7 +172,7 @@ func TestAssumeRoleTakesContexts(t *testing.T) {
 	in.ProvidedContexts = append(in.ProvidedContexts, in.ProvidedContexts[0])
 	_, err = careless.AssumeRole(t.Context(), in)
 	refused(t, err, "ValidationError")
-	in.ProvidedContexts = []sts.ProvidedContext{{ProviderArn: "arn:aws:iam::aws:contextProvider/IdentityCenter", ContextAssertion: "x"}}
+	in.ProvidedContexts = []sts.ProvidedContext{{ProviderArn: "arn:aws:iam::aws:contextProvider/IdentityCenter", ContextAssertion: awstokens.NewSecret("x")}}
 	_, err = careless.AssumeRole(t.Context(), in)
 	refused(t, err, "ValidationError")
 }
@@ -197,7 +197,7 @@ func TestExpiredLongAgo(t *testing.T) {
 	role, err := w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity(access))
 	require.NoError(t, err)
 	keys := role.Credentials()
-	client, err := w.lm.With(withKey(keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken))
+	client, err := w.lm.With(withKey(keys.AccessKeyID, keys.SecretAccessKey.Reveal(), keys.SessionToken.Reveal()))
 	require.NoError(t, err)
 	_, err = client.ListTokens(t.Context(), nil)
 	require.NoError(t, err)
@@ -221,7 +221,7 @@ func TestExpiredLongAgo(t *testing.T) {
 			assert.NoError(t, err)
 		}
 	}
-	unknown, err := w.lm.With(withKey(keys.AccessKeyID, keys.SecretAccessKey, "emulated-session-99999999999-fake"))
+	unknown, err := w.lm.With(withKey(keys.AccessKeyID, keys.SecretAccessKey.Reveal(), "emulated-session-99999999999-fake"))
 	require.NoError(t, err)
 	_, err = unknown.ListTokens(t.Context(), nil)
 	refused(t, err, "UnrecognizedClientException")

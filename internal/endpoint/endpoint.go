@@ -1,5 +1,5 @@
-// Package endpoint knows the eight AWS partitions and finds the host of a
-// service in a Region, as the published endpoint rules do.
+// Package endpoint resolves the endpoint of a service in a Region, in all eight
+// AWS partitions, as the published endpoint rules do.
 package endpoint
 
 import (
@@ -34,7 +34,7 @@ var (
 type partition struct {
 	id              string
 	prefixes        []string // what its Regions start with, before word-number
-	listed          string   // the Region that only its listing tells
+	listed          string   // a Region that does not match the prefixes
 	suffix          string
 	dualStackSuffix string
 }
@@ -52,7 +52,7 @@ var partitions = []partition{
 	{"aws-us-gov", []string{"us-gov-"}, "aws-us-gov-global", "amazonaws.com", "api.aws"},
 }
 
-// partitionOf returns the partition of a Region. One that no rule knows
+// partitionOf returns the partition of a Region. A Region that matches none
 // belongs to the first, as published.
 func partitionOf(region string) *partition {
 	for i := range partitions {
@@ -84,6 +84,11 @@ func (p *partition) has(region string) bool {
 // endpoint of the configuration, or the one of its Region. The path, if there
 // is any, has no slash at its end.
 func Resolve(service Service, cfg awstokens.Config) (*url.URL, error) {
+	for id := range cfg.ServiceEndpoints {
+		if !isServiceID(id) {
+			return nil, fmt.Errorf("ServiceEndpoints has the key %q, which is not a service ID: %q, %q, %q or %q", id, LicenseManager.ID, OIDC.ID, Portal.ID, STS.ID)
+		}
+	}
 	custom := cfg.ServiceEndpoints[service.ID]
 	if custom == "" {
 		custom = cfg.BaseEndpoint
@@ -100,6 +105,10 @@ func Resolve(service Service, cfg awstokens.Config) (*url.URL, error) {
 	return &url.URL{Scheme: "https", Host: hostOf(service, cfg)}, nil
 }
 
+func isServiceID(id string) bool {
+	return id == LicenseManager.ID || id == OIDC.ID || id == Portal.ID || id == STS.ID
+}
+
 func hostOf(service Service, cfg awstokens.Config) string {
 	p := partitionOf(cfg.Region)
 	prefix, suffix := service.host, p.suffix
@@ -111,7 +120,7 @@ func hostOf(service Service, cfg awstokens.Config) string {
 	} else if cfg.UseFIPS && service.govFIPS && p.id == "aws-us-gov" {
 		prefix = service.host
 	}
-	return prefix + "." + cfg.Region + "." + suffix
+	return prefix + "." + strings.ToLower(cfg.Region) + "." + suffix
 }
 
 func parseCustom(custom string, cfg awstokens.Config) (*url.URL, error) {
@@ -123,7 +132,7 @@ func parseCustom(custom string, cfg awstokens.Config) (*url.URL, error) {
 	}
 	u, err := url.Parse(custom)
 	if err != nil {
-		// The parser's error repeats the text, which may hold a password.
+		// The parser's error quotes the endpoint, which may hold a password.
 		return nil, errors.New("the custom endpoint is not a URL")
 	}
 	switch {
@@ -134,6 +143,7 @@ func parseCustom(custom string, cfg awstokens.Config) (*url.URL, error) {
 	case u.Scheme == "http" && !cfg.AllowInsecureEndpoint && !isLoopback(u.Hostname()):
 		return nil, awstokens.ErrInsecureEndpoint
 	}
+	u.Host = strings.ToLower(u.Host)                   // in upper case, net/http sends a request for localhost to the proxy
 	escaped := strings.TrimRight(u.EscapedPath(), "/") // an escaped slash is part of a name
 	u.Path, _ = url.PathUnescape(escaped)
 	u.RawPath = ""

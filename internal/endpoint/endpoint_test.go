@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -145,7 +146,9 @@ func TestCustomEndpoint(t *testing.T) {
 		"https://[2001:db8::1]:8443/x":     "https://[2001:db8::1]:8443/x",
 		"HTTPS://example.test":             "https://example.test",
 		"http://localhost:4010/base":       "http://localhost:4010/base",
-		"http://LocalHost":                 "http://LocalHost",
+		"http://LocalHost":                 "http://localhost", // in another case, a proxy would get what is meant for this machine
+		"https://Example.Test/Path":        "https://example.test/Path",
+		"https://[2001:DB8::A]/Path":       "https://[2001:db8::a]/Path",
 		"http://127.0.0.1:4010":            "http://127.0.0.1:4010",
 		"http://127.255.255.254":           "http://127.255.255.254",
 		"http://[::1]:4010/x/":             "http://[::1]:4010/x",
@@ -162,7 +165,9 @@ func TestCustomEndpoint(t *testing.T) {
 	}
 }
 
-func TestServiceEndpointsBeatBaseEndpoint(t *testing.T) {
+// TestServiceEndpoints: each goes before BaseEndpoint, for its own service, and
+// a key that is none is refused, as a call would go to AWS otherwise.
+func TestServiceEndpoints(t *testing.T) {
 	cfg := awstokens.Config{
 		BaseEndpoint:     "https://base.example.test",
 		ServiceEndpoints: map[string]string{"SSO OIDC": "https://oidc.example.test", "STS": ""},
@@ -174,6 +179,14 @@ func TestServiceEndpointsBeatBaseEndpoint(t *testing.T) {
 		u, err := Resolve(test.service, cfg)
 		require.NoError(t, err)
 		assert.Equal(t, test.want, u.String())
+	}
+
+	for _, key := range []string{"license-manager", "License manager", "LICENSE_MANAGER", "SSO-OIDC", ""} {
+		wrong := cfg
+		wrong.ServiceEndpoints = map[string]string{"STS": "https://sts.example.test", key: "https://example.test"}
+		_, err := Resolve(LicenseManager, wrong)
+		assert.ErrorContains(t, err, strconv.Quote(key)+", which is not a service ID")
+		assert.ErrorContains(t, err, `"SSO OIDC"`, "it names those that there are")
 	}
 
 	cfg.BaseEndpoint, cfg.Region = "", "us-east-1"

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -29,6 +30,8 @@ type stub struct {
 	header http.Header
 	answer string
 
+	unvalidated bool // an input may break its rules
+
 	request *http.Request
 	body    []byte
 }
@@ -49,7 +52,7 @@ func (s *stub) Do(req *http.Request) (*http.Response, error) {
 // is there: credentials may be nil.
 func (s *stub) call(t *testing.T, op *operation, credentials awstokens.CredentialsProvider, in any) (any, error) {
 	client, err := op.new(awstokens.Config{
-		Region: region, HTTPClient: s, Credentials: credentials,
+		Region: region, HTTPClient: s, Credentials: credentials, DisableValidation: s.unvalidated,
 		Retryer: awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 }),
 	})
 	require.NoError(t, err)
@@ -60,55 +63,97 @@ func (s *stub) call(t *testing.T, op *operation, credentials awstokens.Credentia
 
 var someKeys = awstokens.StaticCredentials("AKIDEXAMPLE", "not-a-real-key", "")
 
-// TestCalls makes each call and looks at what goes out and what comes back.
+// TestCalls makes each call and looks at what goes out and what comes back:
+// with all members, with no more than the required ones, and with lists that
+// have no items, which are sent though some need one.
 func TestCalls(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *operation) {
 		facts := op.table.Operations[op.name]
-		answer := op.out.sample("")
-		s := &stub{status: 200, answer: string(encode(t, answer)), header: http.Header{"X-Amzn-Requestid": {"request-1"}}}
-		in, same := decode(t, op.in, op.in.sample("")), decode(t, op.in, op.in.sample(""))
-		out, err := s.call(t, op, someKeys, in)
-		require.NoError(t, err)
-		assert.Equal(t, same, in, "a call changes nothing in its input")
+		for name, value := range map[string]map[string]any{
+			"all members": op.in.sample("").(map[string]any), "required members": op.in.least(), "empty lists": emptyLists(op.in.sample("")).(map[string]any),
+		} {
+			t.Run(name, func(t *testing.T) {
+				answer := op.out.sample("")
+				s := &stub{
+					status: 200, answer: string(encode(t, answer)), header: http.Header{"X-Amzn-Requestid": {"request-1"}},
+					unvalidated: name == "empty lists",
+				}
+				in := op.in.new(value)
+				out, err := s.call(t, op, someKeys, in)
+				require.NoError(t, err)
+				assert.Equal(t, op.in.new(value), in, "a call changes nothing in its input")
 
-		assert.Equal(t, facts.Method, s.request.Method)
-		op.checkQuery(t, facts.URI, s.request.URL)
-		content := op.checkBody(t, s)
-		switch op.table.Protocol {
-		case "awsJson1_1":
-			assert.Equal(t, "application/x-amz-json-1.1", content)
-			assert.Equal(t, op.table.TargetPrefix+"."+op.name, s.request.Header.Get("X-Amz-Target"))
-		case "restJson1":
-			assert.Contains(t, []string{"application/json", ""}, content)
-			assert.Empty(t, s.request.Header.Get("X-Amz-Target"))
-		default:
-			assert.Fail(t, "unknown protocol", op.table.Protocol)
+				assert.Equal(t, facts.Method, s.request.Method)
+				op.checkQuery(t, facts.URI, s.request.URL, value)
+				content := op.checkBody(t, s, value)
+				switch op.table.Protocol {
+				case "awsJson1_1":
+					assert.Equal(t, "application/x-amz-json-1.1", content)
+					assert.Equal(t, op.table.TargetPrefix+"."+op.name, s.request.Header.Get("X-Amz-Target"))
+				case "restJson1":
+					assert.Contains(t, []string{"application/json", ""}, content)
+					assert.Empty(t, s.request.Header.Get("X-Amz-Target"))
+				default:
+					assert.Fail(t, "unknown protocol", op.table.Protocol)
+				}
+
+				assert.Equal(t, answer, op.out.read(reflect.ValueOf(out)))
+				result := out.(interface{ Metadata() *awstokens.Result }).Metadata()
+				assert.Equal(t, awstokens.Result{RequestID: "request-1", Attempts: 1}, *result)
+			})
 		}
-
-		assert.JSONEq(t, string(encode(t, answer)), string(encode(t, out)))
-		result := out.(interface{ Metadata() *awstokens.Result }).Metadata()
-		assert.Equal(t, awstokens.Result{RequestID: "request-1", Attempts: 1}, *result)
 	})
 }
 
+// least is the sample without what is optional.
+func (n *node) least() map[string]any {
+	value := map[string]any{}
+	sample := n.sample("").(map[string]any)
+	for name, member := range n.members {
+		switch {
+		case !n.requires(name, sample):
+		case member.Type == "structure":
+			value[name] = member.least()
+		default:
+			value[name] = sample[name]
+		}
+	}
+	return value
+}
+
+// emptyLists is the value without the items of its lists.
+func emptyLists(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, member := range value {
+			value[name] = emptyLists(member)
+		}
+	case []any:
+		return []any{}
+	}
+	return value
+}
+
 // checkQuery compares the URL with the operation's, and with the members of the
-// sample that travel there.
-func (op *operation) checkQuery(t *testing.T, uri string, sent *url.URL) {
+// input that travel there.
+func (op *operation) checkQuery(t *testing.T, uri string, sent *url.URL, value map[string]any) {
 	path, constant, _ := strings.Cut(uri, "?")
 	assert.Equal(t, path, sent.Path)
 	want, err := url.ParseQuery(constant)
 	require.NoError(t, err)
 	for member, name := range op.in.Query {
-		want.Set(name, fmt.Sprint(op.in.members[member].sample(member)))
+		if value[member] != nil {
+			want.Set(name, fmt.Sprint(value[member]))
+		}
 	}
 	assert.Equal(t, want, sent.Query())
 }
 
-// checkBody compares the headers and the body with the members of the sample
-// that travel there, and returns the type of the body. One that would have no
-// member is not sent, and has no type.
-func (op *operation) checkBody(t *testing.T, s *stub) (contentType string) {
-	body := op.in.sample("").(map[string]any)
+// checkBody compares the headers and the body with the members of the input
+// that travel there, and returns the type of the body. An operation that has no
+// member for it has no body, and no type.
+func (op *operation) checkBody(t *testing.T, s *stub, value map[string]any) (contentType string) {
+	body := maps.Clone(value)
 	for member, name := range op.in.Header {
 		assert.Equal(t, []string{body[member].(string)}, s.request.Header[http.CanonicalHeaderKey(name)])
 		delete(body, member)
@@ -117,7 +162,8 @@ func (op *operation) checkBody(t *testing.T, s *stub) (contentType string) {
 		delete(body, member)
 	}
 	contentType = s.request.Header.Get("Content-Type")
-	if len(body) == 0 {
+	if len(op.in.Header)+len(op.in.Query) == len(op.in.members) && op.table.Protocol == "restJson1" {
+		assert.Empty(t, body)
 		assert.Nil(t, s.request.Body)
 		assert.Zero(t, s.request.ContentLength)
 		assert.Empty(t, contentType)
@@ -132,7 +178,7 @@ func (op *operation) checkBody(t *testing.T, s *stub) (contentType string) {
 // only an optional signature depends on them.
 func TestAuth(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *operation) {
-		in := decode(t, op.in, op.in.sample(""))
+		in := op.in.new(op.in.sample(""))
 		for name, test := range map[string]struct {
 			credentials    awstokens.CredentialsProvider
 			sent, unsigned []string // the kinds of auth for which it is so
@@ -169,7 +215,7 @@ func TestEmptyBodies(t *testing.T) {
 				continue // whether that is enough depends on what is required
 			}
 			s := &stub{status: 200, answer: body}
-			_, err := s.call(t, op, someKeys, decode(t, op.in, op.in.sample("")))
+			_, err := s.call(t, op, someKeys, op.in.new(op.in.sample("")))
 			assert.Equal(t, len(op.out.members) > 0, err != nil, "%q: %v", body, err)
 		}
 	})
@@ -187,23 +233,23 @@ func TestUnknownValues(t *testing.T) {
 			}
 		}
 		s := &stub{status: 200, answer: string(encode(t, answer))}
-		out, err := s.call(t, op, someKeys, decode(t, op.in, op.in.sample("")))
+		out, err := s.call(t, op, someKeys, op.in.new(op.in.sample("")))
 		require.NoError(t, err)
 		delete(answer, "AddedLater")
-		assert.JSONEq(t, string(encode(t, answer)), string(encode(t, out)))
+		assert.Equal(t, answer, op.out.read(reflect.ValueOf(out)))
 	})
 }
 
-// TestPromises takes one member at a time out of a response: the call fails
-// for those that are promised, and for no other.
+// TestPromises takes one member at a time out of a response: the call returns an
+// error for those that are promised, and for no other. The tags of the type say
+// the same.
 func TestPromises(t *testing.T) {
-	var outputs []string
+	outputs := map[string]bool{}
 	eachOperation(t, func(t *testing.T, op *operation) {
-		name := op.out.goType.String()
 		var noted []string
 		op.out.without(func(answer map[string]any) {
 			s := &stub{status: 200, answer: string(encode(t, answer))}
-			_, err := s.call(t, op, someKeys, decode(t, op.in, op.in.sample("")))
+			_, err := s.call(t, op, someKeys, op.in.new(op.in.sample("")))
 			missing := op.out.lacks(answer)
 			if len(missing) == 0 {
 				assert.NoError(t, err, "%s", s.answer)
@@ -211,13 +257,51 @@ func TestPromises(t *testing.T) {
 			}
 			var unusable *smithy.DeserializationError
 			require.ErrorAs(t, err, &unusable, "without %s", missing)
-			assert.ErrorContains(t, err, " has no "+missing[0][strings.LastIndex(missing[0], ".")+1:])
-			noted = append(noted, missing...)
+			assert.ErrorContains(t, err, " has no "+missing[0])
+			noted = union(noted, missing)
 		})
-		assert.Subset(t, noted, promised[name])
-		outputs = append(outputs, name)
+		assert.Subset(t, noted, op.out.promises())
+		name := op.out.goType.String()
+		outputs[name] = true
+		if promisedInCode[name] == "" {
+			assert.Equal(t, noted, union(taggedRequired(op.out.goType, ""), nil), "the tags")
+		}
 	})
-	assert.Subset(t, outputs, sorted(promised))
+	assert.Subset(t, sorted(outputs), sorted(promised))
+	assert.Subset(t, sorted(promised), sorted(promisedInCode))
+}
+
+// taggedRequired returns the members that the tags of a structure require.
+func taggedRequired(structure reflect.Type, prefix string) (paths []string) {
+	for _, field := range reflect.VisibleFields(structure) {
+		if field.Tag.Get("wire") != "required" {
+			continue
+		}
+		path := prefix + wireName(field)
+		paths = append(paths, path)
+		if field.Type.Kind() == reflect.Struct {
+			paths = append(paths, taggedRequired(field.Type, path+".")...)
+		}
+	}
+	return paths
+}
+
+// TestPromiseOfCreateTokenWithIAM: a response has the token that was issued.
+func TestPromiseOfCreateTokenWithIAM(t *testing.T) {
+	op := bind(t, services(t)[1], "CreateTokenWithIAM")
+	for answer, ok := range map[string]bool{
+		`{"accessToken":"a"}`: true,
+		`{"accessToken":"a","issuedTokenType":"urn:ietf:params:oauth:token-type:refresh_token"}`:  true,
+		`{"refreshToken":"r","issuedTokenType":"urn:ietf:params:oauth:token-type:refresh_token"}`: true,
+		`{"issuedTokenType":"urn:ietf:params:oauth:token-type:refresh_token"}`:                    false,
+		`{"refreshToken":"r"}`: false,
+		`{"refreshToken":"r","issuedTokenType":"urn:ietf:params:oauth:token-type:access_token"}`:                     false,
+		`{"accessToken":"","refreshToken":"r","issuedTokenType":"urn:ietf:params:oauth:token-type:access_token"}`:    false,
+		`{"accessToken":null,"refreshToken":"r","issuedTokenType":"urn:ietf:params:oauth:token-type:refresh_token"}`: true,
+	} {
+		_, err := (&stub{status: 200, answer: answer}).call(t, op, someKeys, op.in.new(op.in.sample("")))
+		assert.Equal(t, ok, err == nil, "%s: %v", answer, err)
+	}
 }
 
 // without passes the sample to yield without one of its members, at every depth
@@ -245,7 +329,7 @@ func TestIteratorsKeepTheirInput(t *testing.T) {
 			t.Run(method.Name, func(t *testing.T) {
 				name := strings.TrimSuffix(method.Type.In(2).Elem().Name(), "Input")
 				op := bind(t, s, name)
-				in, same := decode(t, op.in, op.in.sample("")), decode(t, op.in, op.in.sample(""))
+				in, same := op.in.new(op.in.sample("")), op.in.new(op.in.sample(""))
 				token := "NextToken"
 				if _, ok := op.out.members[token]; !ok {
 					token = "nextToken"
@@ -288,7 +372,7 @@ var exceptionFields = map[string]string{
 func TestExceptions(t *testing.T) {
 	for _, s := range services(t) {
 		op := anyOperation(t, s)
-		in := decode(t, op.in, op.in.sample(""))
+		in := op.in.new(op.in.sample(""))
 		for code, facts := range s.table.Exceptions {
 			members := map[string]any{}
 			for name, shapeName := range facts.Members {
@@ -393,7 +477,7 @@ func TestOAuthRegion(t *testing.T) {
 		`{"error":"authorization_pending"}`:                             &ssooidc.AuthorizationPendingException{},
 	} {
 		op := bind(t, services(t)[1], "CreateToken")
-		_, err := (&stub{status: 400, answer: answer}).call(t, op, nil, decode(t, op.in, op.in.sample("")))
+		_, err := (&stub{status: 400, answer: answer}).call(t, op, nil, op.in.new(op.in.sample("")))
 		var api smithy.APIError
 		require.ErrorAs(t, err, &api)
 		require.NoError(t, json.Unmarshal([]byte(answer), want))
@@ -406,7 +490,7 @@ func TestOAuthRegion(t *testing.T) {
 func TestUnknownException(t *testing.T) {
 	for _, s := range services(t) {
 		op := anyOperation(t, s)
-		in := decode(t, op.in, op.in.sample(""))
+		in := op.in.new(op.in.sample(""))
 		for status, fault := range map[int]smithy.ErrorFault{400: smithy.FaultClient, 503: smithy.FaultServer} {
 			_, err := (&stub{status: status, answer: `{"__type":"a.b#AddedLaterException","Message":"why"}`}).call(t, op, someKeys, in)
 			var api *smithy.GenericAPIError

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"reflect"
 	"regexp"
@@ -37,13 +38,16 @@ import (
 //     patterns.
 //   - The zero value of a member that is no pointer means "not there". So an
 //     integer with a minimum of 1 takes a 0, which is never sent.
-//   - An OIDC grant needs members that the model calls optional: "grants" in
-//     the table.
-//   - A call fails if its response lacks a member that it is for, though the
-//     model calls it optional: promised.
+//   - An OIDC grant needs members that the model calls optional, and the type
+//     of the grant is an enum: "grants" in the table.
+//   - A call returns an error if its response lacks a member that it is for,
+//     though the model calls it optional: promised. What the model requires
+//     deeper in a response is not enforced, since one odd item must not cost a
+//     page.
 
-// unmarkedSecrets are shapes, and members written Structure.member, that hold
-// secrets although the models do not mark them as sensitive.
+// unmarkedSecrets are shapes, and members written Structure.member or, wherever
+// they are, .member, that hold secrets although the models do not mark them as
+// sensitive.
 var unmarkedSecrets = map[string]string{
 	"TokenString":     "refresh and access tokens of License Manager",
 	"SignedToken":     "a borrowed license, good without a service",
@@ -52,6 +56,7 @@ var unmarkedSecrets = map[string]string{
 	"UserCode":        "whoever sees it can approve the device",
 	"IdentityContext": "it carries the user's identity",
 	"StartDeviceAuthorizationResponse.verificationUriComplete": "has the user code in it",
+	".LicenseConsumptionToken":                                 "whoever has it can keep the seat or give it back",
 }
 
 // unenforcedMin are shapes whose published minimum is not enforced.
@@ -61,11 +66,13 @@ var unenforcedMin = map[string]string{
 
 // typeNames are the structures whose name in Go is not the API's.
 var typeNames = map[string]string{
-	"RoleCredentials": "Credentials", // that name is the function's that keeps them
+	"RoleCredentials": "Credentials",  // that name is the function's that keeps them
+	"Options":         "GrantOptions", // options are settings of a client everywhere else
 }
 
 // promised are the members without which a response is an error, as paths. No
-// other member is required of a response.
+// other member is required of a response. The tag wire:"required" says so in
+// the type.
 var promised = map[string][]string{
 	"licensemanager.CreateTokenOutput":           {"Token"},
 	"licensemanager.GetAccessTokenOutput":        {"AccessToken"},
@@ -83,10 +90,10 @@ var promised = map[string][]string{
 	},
 }
 
-// checkedByCalls are the outputs whose promises Validate does not check.
-var checkedByCalls = []string{
-	"licensemanager.CheckoutBorrowLicenseOutput", "licensemanager.CheckoutLicenseOutput",
-	"licensemanager.GetGrantOutput", "licensemanager.GetLicenseOutput", "licensemanager.GetLicenseUsageOutput",
+// promisedInCode are the outputs whose promise is a condition, which no tag can
+// express.
+var promisedInCode = map[string]string{
+	"ssooidc.CreateTokenWithIAMOutput": "a refresh token alone is enough if it is what was requested",
 }
 
 // A table is one file of testdata.
@@ -178,8 +185,10 @@ type node struct {
 	shapeName string
 	goType    reflect.Type // without the pointer
 	pointer   bool
-	members   map[string]*node // of a structure, by the name on the wire
+	members   map[string]*node // of a structure, by the API's name
 	item      *node            // of a list
+
+	grants map[string][]string // of an input with a grant type: what each requires
 }
 
 // bind finds the Go types of an operation and fails the test where they do not
@@ -196,6 +205,9 @@ func bind(t testing.TB, s *service, name string) *operation {
 	facts := s.table.Operations[name]
 	op := &operation{service: s, name: name, in: b.bind(facts.Input, "", inType)}
 	require.Len(t, b.used, len(b.limits), "documented limits of %s for members that it does not have", name)
+	if grants := s.table.Grants[name]; grants != nil {
+		op.in.grants, op.in.members["grantType"].Enum = grants, sorted(grants)
+	}
 	b.limits = nil
 	op.out = &node{shape: shape{Type: "structure"}, goType: outType} // of an answer without a body
 	if facts.Output != "" {
@@ -225,7 +237,7 @@ func (b *binder) bind(shapeName, path string, goType reflect.Type) *node {
 	s, ok := b.table.Shapes[shapeName]
 	require.True(b.t, ok, "the table has no shape %s", shapeName)
 	if limit, ok := b.limits[path]; ok {
-		s.Min, s.Max, s.Pattern = limit.Min, limit.Max, limit.Pattern
+		s.Min, s.Max, s.Pattern, s.Enum = limit.Min, limit.Max, limit.Pattern, limit.Enum
 		b.used[path] = true
 	}
 	if unenforcedMin[shapeName] != "" {
@@ -242,7 +254,9 @@ func (b *binder) bind(shapeName, path string, goType reflect.Type) *node {
 		"boolean": reflect.Bool, "list": reflect.Slice, "structure": reflect.Struct,
 	}
 	require.Contains(b.t, kinds, s.Type, "shape %s has a type that this test does not know yet", shapeName)
-	require.Equal(b.t, kinds[s.Type], n.goType.Kind(), "%s is a %s", path, goType)
+	if kind := n.goType.Kind(); n.goType != secretType || s.Type != "string" {
+		require.Equal(b.t, kinds[s.Type], kind, "%s is a %s", path, goType)
+	}
 	switch s.Type {
 	case "string":
 		if s.Pattern != "" {
@@ -262,18 +276,15 @@ func (b *binder) bind(shapeName, path string, goType reflect.Type) *node {
 func (b *binder) bindMembers(n *node, path string) {
 	if path != "" { // inputs and outputs are called after their operation
 		require.Equal(b.t, cmp.Or(typeNames[n.shapeName], n.shapeName), n.goType.Name())
-	}
-	if path != "" {
 		path += "."
 	}
 	n.members = map[string]*node{}
 	for _, field := range reflect.VisibleFields(n.goType) { // those of an embedded structure, too
-		name := wireName(field)
-		if field.Anonymous || field.Name == "RequestID" || field.Name == "Attempts" { // Result and its fields
+		if field.Anonymous || field.Tag.Get("json") == "-" { // Result and its fields
 			continue
 		}
 		where := n.goType.String() + "." + field.Name
-		require.Contains(b.t, n.Members, name, "%s is not in the table", where)
+		name := b.memberOf(n, field)
 		require.Equal(b.t, goName(name), field.Name, "%s is not the API's name", where)
 		n.members[name] = b.bind(n.Members[name], path+name, field.Type)
 
@@ -282,8 +293,8 @@ func (b *binder) bindMembers(n *node, path string) {
 			is = is.Elem()
 		}
 		leaf := b.table.Shapes[n.Members[name]]
-		secret := leaf.Sensitive || unmarkedSecrets[n.Members[name]] != "" || unmarkedSecrets[n.shapeName+"."+name] != ""
-		require.Equal(b.t, secret, is == reflect.TypeFor[awstokens.Secret](), "%s: is it a Secret?", where)
+		secret := leaf.Sensitive || unmarkedSecrets[n.Members[name]]+unmarkedSecrets[n.shapeName+"."+name]+unmarkedSecrets["."+name] != ""
+		require.Equal(b.t, secret, is == secretType, "%s: is it a Secret?", where)
 	}
 	for name := range n.Members {
 		require.Contains(b.t, n.members, name, "%s lacks a member", n.goType)
@@ -293,6 +304,31 @@ func (b *binder) bindMembers(n *node, path string) {
 			require.Contains(b.t, n.Members, name)
 		}
 	}
+}
+
+var secretType = reflect.TypeFor[awstokens.Secret]()
+
+// memberOf returns the member that a field stands for. The field's tag says
+// where the member travels: in the query, in a header, or in the body.
+func (b *binder) memberOf(n *node, field reflect.StructField) string {
+	where := n.goType.String() + "." + field.Name
+	for location, names := range map[string]map[string]string{"query": n.Query, "header": n.Header} {
+		tag, _, _ := strings.Cut(field.Tag.Get(location), ",")
+		for member, name := range names {
+			if location == "header" {
+				name = http.CanonicalHeaderKey(name)
+			}
+			if goName(member) == field.Name {
+				require.Equal(b.t, name, tag, "the %s tag of %s", location, where)
+				require.Empty(b.t, field.Tag.Get("json"), "the JSON tag of %s", where)
+				return member
+			}
+		}
+		require.Empty(b.t, tag, "the %s tag of %s", location, where)
+	}
+	name := wireName(field)
+	require.Contains(b.t, n.Members, name, "%s is not in the table", where)
+	return name
 }
 
 // wireName is the name that a field has in JSON.
@@ -327,6 +363,8 @@ func (n *node) sample(name string) any {
 		return n.Enum[0]
 	case n.Pattern != "":
 		return patterns[n.Pattern].good[0]
+	case n.goType == secretType: // or an error text like it would be redacted
+		return "fake:" + name
 	}
 	return "sample-of-" + name
 }
@@ -353,7 +391,7 @@ func (n *node) violations(value any, field string) (found []violation) {
 			switch {
 			case !member.absent(v[name]):
 				found = append(found, member.violations(v[name], path)...)
-			case slices.Contains(n.Required, name) && member.canBeAbsent():
+			case n.requires(name, v) && member.canBeAbsent():
 				found = append(found, violation{Field: path, Rule: ruleRequired})
 			}
 		}
@@ -370,10 +408,16 @@ func (n *node) violations(value any, field string) (found []violation) {
 			found = append(found, violation{Field: field, Rule: awstokens.RulePattern, Pattern: n.Pattern})
 		}
 		if len(n.Enum) > 0 && !slices.Contains(n.Enum, v) {
-			found = append(found, violation{Field: field, Rule: awstokens.RuleEnum, Pattern: strings.Join(n.Enum, "|")})
+			found = append(found, violation{Field: field, Rule: awstokens.RuleEnum, Pattern: strings.Join(slices.Sorted(slices.Values(n.Enum)), "|")})
 		}
 	}
 	return found
+}
+
+// requires reports whether a structure with this value needs a member.
+func (n *node) requires(member string, value map[string]any) bool {
+	grant, _ := value["grantType"].(string)
+	return slices.Contains(n.Required, member) || slices.Contains(n.grants[grant], member)
 }
 
 // matches remembers what it found: the same few texts come again and again,
@@ -401,31 +445,35 @@ func (n *node) limits(field string, actual int64, low, high awstokens.Rule) []vi
 }
 
 // absent says whether a member with this value is not there, as far as Go can
-// tell. An item of a list is always there.
+// tell. A list without items is there, and an item of a list always is.
 func (n *node) absent(value any) bool {
 	switch v := value.(type) {
 	case nil:
 		return true
 	case string:
 		return v == ""
-	case []any:
-		return len(v) == 0
 	case float64:
 		return v == 0 && !n.pointer
 	}
 	return false
 }
 
-// lacks returns the promised members that are not in a response.
+// promises returns the members that an output must have: those that the model
+// requires, and the promised ones.
+func (n *node) promises() []string { return union(n.Required, promised[n.goType.String()]) }
+
+// lacks returns the promised members that are not in a response. Of a structure
+// that is not there, it returns no members.
 func (n *node) lacks(value any) (paths []string) {
-	for _, path := range promised[n.goType.String()] {
+	for _, path := range n.promises() {
 		member, v := n, value
-		for name := range strings.SplitSeq(path, ".") {
+		names := strings.Split(path, ".")
+		for i, name := range names {
 			of, _ := v.(map[string]any)
-			member, v = member.members[name], of[name]
-		}
-		if member.absent(v) {
-			paths = append(paths, path)
+			if member, v = member.members[name], of[name]; member.absent(v) {
+				paths = union(paths, []string{strings.Join(names[:i+1], ".")})
+				break
+			}
 		}
 	}
 	return paths
@@ -455,6 +503,7 @@ func (n *node) mutants(name string, yield func(value any)) {
 		}
 	case "list":
 		good := n.item.sample(name)
+		yield([]any{})
 		for _, limit := range n.bounds() {
 			yield(slices.Repeat([]any{good}, int(limit)))
 		}

@@ -6,10 +6,13 @@ import (
 	"go/format"
 	"go/parser"
 	"go/token"
-	"io/fs"
+	"maps"
 	"os"
+	pathpkg "path"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -27,28 +30,11 @@ var update = flag.Bool("update", false, "write the API that the code has to test
 // and read the difference as those will who have to follow it.
 func TestAPI(t *testing.T) {
 	var lines []string
-	root := filepath.Join("..", "..")
-	require.NoError(t, filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir():
-			if name != root && (slices.Contains([]string{"internal", "examples", "testdata"}, entry.Name()) || strings.HasPrefix(entry.Name(), ".")) {
-				return filepath.SkipDir
-			}
-			return nil
-		case filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
-			return nil
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return err
-		}
+	eachPublicFile(t, func(file *ast.File) {
 		for _, declaration := range exported(t, file) {
 			lines = append(lines, file.Name.Name+": "+declaration)
 		}
-		return nil
-	}))
+	})
 	slices.Sort(lines)
 	lines = slices.Compact(lines) // a constant for each system has one line
 	got := strings.Join(lines, "\n") + "\n"
@@ -68,6 +54,57 @@ func TestAPI(t *testing.T) {
 		assert.Contains(t, before, line, "new")
 	}
 }
+
+// eachPublicFile visits the files of the packages that programs can import.
+func eachPublicFile(t *testing.T, visit func(*ast.File)) {
+	t.Helper()
+	eachFile(t, parser.SkipObjectResolution, func(dir, name string, file *ast.File) {
+		if !strings.HasSuffix(name, "_test.go") && !below(dir, "internal") && !below(dir, "examples") {
+			visit(file)
+		}
+	})
+}
+
+// ofOthers is what the API has of other modules: interfaces of smithy-go, and
+// what their methods return.
+var ofOthers = []string{
+	"github.com/aws/smithy-go.ErrorFault", // of smithy.APIError
+	"github.com/aws/smithy-go/auth/bearer.Token",
+	"github.com/aws/smithy-go/auth/bearer.TokenProvider",
+}
+
+// TestAPIOfOthers finds types of other modules in the API.
+func TestAPIOfOthers(t *testing.T) {
+	found := map[string]bool{}
+	eachPublicFile(t, func(file *ast.File) {
+		paths := map[string]string{}
+		for _, spec := range file.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			require.NoError(t, err)
+			if first, _, _ := strings.Cut(path, "/"); !strings.Contains(first, ".") || isOurs(directory(path)) {
+				continue
+			}
+			name := pathpkg.Base(path)
+			if path == "github.com/aws/smithy-go" {
+				name = "smithy"
+			}
+			if spec.Name != nil {
+				name = spec.Name.Name
+			}
+			paths[name] = path
+		}
+		for _, declaration := range exported(t, file) {
+			for _, qualified := range qualifiedName.FindAllStringSubmatch(declaration, -1) {
+				if path, ok := paths[qualified[1]]; ok {
+					found[path+"."+qualified[2]] = true
+				}
+			}
+		}
+	})
+	assert.Equal(t, ofOthers, slices.Sorted(maps.Keys(found)))
+}
+
+var qualifiedName = regexp.MustCompile(`\b([a-z]\w*)\.([A-Z]\w*)`)
 
 // exported returns the exported declarations of a file, a line each; fields of
 // structs and methods of interfaces have lines of their own.

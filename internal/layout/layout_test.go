@@ -4,9 +4,11 @@
 package layout_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,99 +21,161 @@ import (
 
 const module = "github.com/seed-25f54b62/awstokens"
 
-// imports returns what the files of each package import, tests left out. Keys
-// are directories; the module's own packages are given as directories, too,
-// and the standard library is left out.
-func imports(t *testing.T) map[string][]string {
+// root is the directory of the module.
+var root = filepath.Join("..", "..")
+
+// clients are the packages that call a service.
+var clients = []string{"licensemanager", "ssooidc", "ssooidc/portal"}
+
+// dependencies are the modules that packages may import beside the standard
+// library, and where. Nil means everywhere.
+var dependencies = map[string][]string{
+	"github.com/aws/smithy-go":               nil,
+	"github.com/aws/smithy-go/aws-http-auth": {"internal/emulator"},
+	"github.com/go-jose/go-jose/v4":          {"internal/emulator", "licensemanager/borrow"},
+	"github.com/gofrs/flock":                 {"ssooidc/login"},
+	"golang.org/x/sys":                       {"internal/clock"},
+}
+
+// eachFile visits the Go files of the module, but not those of nested modules,
+// with their directory.
+func eachFile(t *testing.T, mode parser.Mode, visit func(dir, name string, file *ast.File)) {
 	t.Helper()
-	found := map[string][]string{}
-	root := filepath.Join("..", "..")
-	require.NoError(t, filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && file != root && isOtherModule(file):
+		case entry.IsDir() && path != root && (isModule(path) || entry.Name() == "testdata" || entry.Name()[0] == '.'):
 			return filepath.SkipDir
-		case entry.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go"):
+		case entry.IsDir() || filepath.Ext(path) != ".go":
 			return nil
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, mode)
 		if err != nil {
 			return err
 		}
-		dir, err := filepath.Rel(root, filepath.Dir(file))
-		if err != nil {
-			return err
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		visit(filepath.ToSlash(dir), entry.Name(), file)
+		return err
+	}))
+}
+
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
+
+// imports returns what each package imports, by its directory. The module's own
+// packages are given as directories, too, and the standard library is left out.
+// So are tests, but what those of examples import of the module.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	eachFile(t, parser.ImportsOnly, func(dir, name string, file *ast.File) {
+		isTest := strings.HasSuffix(name, "_test.go")
+		if isTest && !below(dir, "examples") {
+			return
 		}
-		dir = filepath.ToSlash(dir)
-		for _, spec := range parsed.Imports {
+		for _, spec := range file.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				return err
-			}
-			if imported == module {
-				imported = "."
-			}
-			imported = strings.TrimPrefix(imported, module+"/")
-			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") || isOurs(imported) {
+			require.NoError(t, err)
+			first, _, _ := strings.Cut(imported, "/")
+			imported = directory(imported)
+			if strings.Contains(first, ".") && (isOurs(imported) || !isTest) {
 				found[dir] = append(found[dir], imported)
 			}
 		}
-		return nil
-	}))
+	})
 	require.Contains(t, found, "licensemanager")
 	return found
 }
 
-func isOtherModule(dir string) bool {
-	matches, err := filepath.Glob(filepath.Join(dir, "go.mod"))
-	return err == nil && len(matches) > 0
+// directory is that of a package of the module. Other paths stay as they are.
+func directory(path string) string {
+	if path == module {
+		return "."
+	}
+	return strings.TrimPrefix(path, module+"/")
 }
 
-func isOurs(dir string) bool {
-	first, _, _ := strings.Cut(dir, "/")
-	return slices.Contains([]string{".", "awstokenstest", "licensemanager", "ssooidc", "internal", "examples"}, first)
+func isOurs(imported string) bool {
+	first, _, _ := strings.Cut(imported, "/")
+	return first == "." || !strings.Contains(first, ".")
 }
+
+func below(dir, parent string) bool { return dir == parent || strings.HasPrefix(dir, parent+"/") }
 
 // isFake says whether a package is the services in memory, or their public face.
 func isFake(dir string) bool { return dir == "internal/emulator" || dir == "awstokenstest" }
 
 func TestImportsPointOneWay(t *testing.T) {
 	for dir, list := range imports(t) {
-		top, _, _ := strings.Cut(dir, "/")
 		for _, imported := range list {
+			where := dir + " imports " + imported
 			if !isOurs(imported) {
-				assert.NotContains(t, imported, "aws-sdk-go-v2", dir)
+				assert.Contains(t, dependencies, dependency(imported), where)
 				continue
 			}
-			importedTop, _, _ := strings.Cut(imported, "/")
-			where := dir + " imports " + imported
-			assert.NotEqual(t, ".", dir, where)
-			assert.True(t, importedTop != "examples", where)
+			assert.False(t, below(imported, "examples"), where)
 			if imported == "internal/emulator" {
 				assert.Equal(t, "awstokenstest", dir, where)
 			}
-			if isFake(dir) || top == "examples" {
-				continue
-			}
-			assert.False(t, isFake(imported), where)
-			switch top {
-			case "internal":
-				assert.Contains(t, []string{".", "internal"}, importedTop, where)
-			case "licensemanager", "ssooidc":
-				assert.Contains(t, []string{".", "internal", top}, importedTop, where)
-			}
-			if dir == "licensemanager" || dir == "ssooidc" {
-				assert.NotEqual(t, top, importedTop, where)
+			switch {
+			case dir == ".":
+				assert.Fail(t, where)
+			case below(dir, "examples"):
+				assert.False(t, below(imported, "internal"), where)
+			case isFake(dir):
+			case below(dir, "internal"):
+				assert.True(t, imported == "." || below(imported, "internal"), where)
+			case slices.Contains(clients, dir):
+				assert.True(t, imported == "." || below(imported, "internal"), where)
+				assert.False(t, isFake(imported), where)
+			default: // what is on top of a client
+				family, _, _ := strings.Cut(dir, "/")
+				assert.True(t, imported == "." || below(imported, "internal") || below(imported, family), where)
+				assert.False(t, isFake(imported), where)
 			}
 		}
 	}
 }
 
-// A client alone pulls in the two smithy modules and nothing else.
+// dependency is the module of a package that is not ours.
+func dependency(imported string) string {
+	longest := ""
+	for path := range dependencies {
+		if below(imported, path) && len(path) > len(longest) {
+			longest = path
+		}
+	}
+	return longest
+}
+
+// TestDependencies: each is imported where it may be, and nowhere else.
+func TestDependencies(t *testing.T) {
+	users := map[string][]string{}
+	for dir, list := range imports(t) {
+		for _, imported := range list {
+			if !isOurs(imported) {
+				of := dependency(imported)
+				users[of] = append(users[of], dir)
+			}
+		}
+	}
+	for path, want := range dependencies {
+		slices.Sort(users[path])
+		if got := slices.Compact(users[path]); want != nil {
+			assert.Equal(t, want, got, path)
+		} else {
+			assert.NotEmpty(t, got, path)
+		}
+	}
+}
+
+// TestClientsAreLight: a client alone pulls in smithy-go and nothing else.
 func TestClientsAreLight(t *testing.T) {
 	graph := imports(t)
-	for _, client := range []string{"licensemanager", "ssooidc", "ssooidc/portal"} {
+	for _, client := range clients {
 		var seen []string
 		var walk func(dir string)
 		walk = func(dir string) {
@@ -124,7 +188,7 @@ func TestClientsAreLight(t *testing.T) {
 					walk(imported)
 					continue
 				}
-				assert.True(t, strings.HasPrefix(imported, "github.com/aws/smithy-go/") || imported == "github.com/aws/smithy-go", "%s pulls in %s", client, imported)
+				assert.Equal(t, "github.com/aws/smithy-go", dependency(imported), "%s pulls in %s", client, imported)
 			}
 		}
 		walk(client)

@@ -81,7 +81,7 @@ func (d *driver) as(cfg awstokens.Config) *caller {
 	for _, p := range pairs(d.T, unvalidated, func(ours *awstokens.Config, sdk *aws.Config) {
 		ours.Region, ours.BaseEndpoint, ours.Credentials, ours.Now, ours.HTTPClient = cfg.Region, cfg.BaseEndpoint, cfg.Credentials, cfg.Now, d
 		sdk.Region, sdk.BaseEndpoint, sdk.HTTPClient = cfg.Region, &cfg.BaseEndpoint, d
-		sdk.Credentials = credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken)
+		sdk.Credentials = credentials.NewStaticCredentialsProvider(keys.AccessKeyID, keys.SecretAccessKey.Reveal(), keys.SessionToken.Reveal())
 	}) {
 		c.sides[p.name] = d.side(p)
 	}

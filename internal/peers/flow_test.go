@@ -191,7 +191,7 @@ func (c *caller) applications() {
 }
 
 func (c *caller) accessPortal() {
-	token := object{"accessToken": c.server.IdentityCenter().SignIn()}
+	token := object{"accessToken": c.server.IdentityCenter().SignIn().Reveal()}
 	first := c.good("portal/ListAccounts", with(token, "maxResults", 1))
 	second := c.good("portal/ListAccounts", with(with(token, "maxResults", 1), "nextToken", first["nexttoken"]))
 	assert.NotEqual(c, first["accountlist"], second["accountlist"])

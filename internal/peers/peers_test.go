@@ -1,7 +1,7 @@
 package peers
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -163,9 +163,8 @@ func (s side) call(t *testing.T, operation string, input []byte) (any, error) {
 	return out[0].Interface(), err
 }
 
-// both calls the operation on both sides. What is unset for us, which a zero
-// or an empty list is where the SDK has a pointer or a nil list, is absent for
-// the SDK.
+// both calls the operation on both sides. What is unset for us, which a zero is
+// where the SDK has a pointer, is absent for the SDK.
 func (p *pair) both(t *testing.T, operation string, input []byte) (ours, sdk any, oursErr, sdkErr error) {
 	t.Helper()
 	ours, oursErr = p.ours.call(t, operation, input)
@@ -180,14 +179,52 @@ func (p *pair) newInput(operation string) reflect.Value {
 	return reflect.New(p.ours.client.MethodByName(operation).Type().In(1).Elem())
 }
 
-// encode writes an input of ours as JSON, without what is unset.
+// encode writes an input of ours as JSON, with its secrets and without what is
+// unset.
 func encode(t *testing.T, in reflect.Value) []byte {
 	t.Helper()
-	text, err := json.Marshal(in.Interface())
+	text, err := json.Marshal(plain(in))
 	require.NoError(t, err)
-	// The inputs of STS have no tags, since a form is made of them.
-	text = bytes.Replace(text, []byte(`"DurationSeconds":0`), []byte(`"DurationSeconds":null`), 1)
-	return bytes.Replace(text, []byte(`"ProvidedContexts":[]`), []byte(`"ProvidedContexts":null`), 1)
+	return text
+}
+
+var secretType = reflect.TypeFor[awstokens.Secret]()
+
+// plain is a value of ours as maps, lists and strings, with its secrets and
+// without what is unset. Members have their name in JSON, or else in Go.
+func plain(v reflect.Value) any {
+	switch {
+	case v.Type() == secretType:
+		return v.Interface().(awstokens.Secret).Reveal()
+	case v.Type() == reflect.TypeFor[time.Time]():
+		return v.Interface()
+	case v.Kind() == reflect.Pointer:
+		return plain(v.Elem())
+	case v.Kind() == reflect.Struct:
+		members := map[string]any{}
+		for _, field := range reflect.VisibleFields(v.Type()) {
+			member := v.FieldByIndex(field.Index)
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if field.Anonymous || name == "-" || isOptional(field) && member.IsZero() || member.Kind() == reflect.Pointer && member.IsNil() {
+				continue
+			}
+			members[cmp.Or(name, field.Name)] = plain(member)
+		}
+		return members
+	case v.Kind() == reflect.Slice && !v.IsNil():
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = plain(v.Index(i))
+		}
+		return list
+	}
+	return v.Interface()
+}
+
+// isOptional says whether a member is left out where it is zero.
+func isOptional(field reflect.StructField) bool {
+	return strings.Contains(field.Tag.Get("json")+field.Tag.Get("query"), ",omitzero") ||
+		field.Tag == "" && (field.Name == "DurationSeconds" || field.Name == "ProvidedContexts") // of STS, which has no tags
 }
 
 // random makes values of our types that obey the rules.
@@ -231,16 +268,19 @@ func (r random) fill(v reflect.Value, name string, all bool) {
 		v.Set(reflect.New(v.Type().Elem()))
 		r.fill(v.Elem(), name, all)
 	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
+		switch v.Type() {
+		case secretType:
+			v.Set(reflect.ValueOf(awstokens.NewSecret(r.value("", name))))
+			return
+		case reflect.TypeFor[time.Time]():
 			v.Set(reflect.ValueOf(time.Unix(r.Int64N(1<<32), 0).UTC()))
 			return
 		}
 		for _, field := range reflect.VisibleFields(v.Type()) {
-			tag := field.Tag.Get("json")
-			if field.Anonymous || tag == "-" || field.Name == unknownToSDK {
+			if field.Anonymous || field.Tag.Get("json") == "-" || field.Name == unknownToSDK {
 				continue
 			}
-			if strings.Contains(tag, "omitempty") && !all && r.IntN(2) == 0 && !required[field.Name] {
+			if isOptional(field) && !all && r.IntN(2) == 0 && !required[field.Name] {
 				continue
 			}
 			r.fill(v.FieldByIndex(field.Index), field.Name, all)
@@ -268,7 +308,7 @@ func (r random) fill(v reflect.Value, name string, all bool) {
 	}
 }
 
-// required members have omitempty where an empty list would be sent as null.
+// required members have omitzero where a nil list would be sent as null.
 var required = map[string]bool{
 	"Entitlements": true, "AllowedOperations": true, "Principals": true,
 	"ConsumptionConfiguration": true, "Issuer": true, "Validity": true,

@@ -69,10 +69,11 @@ func TestSDKRetryer(t *testing.T) {
 		_, err = client.ListTokens(context.Background(), nil)
 		return err
 	}
+	fake := awstokens.NewSecret("fake")
 	redeem := func(cfg awstokens.Config) error {
 		client, err := ssooidc.New(cfg)
 		require.NoError(t, err)
-		_, err = client.CreateToken(context.Background(), &ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: "fake", GrantType: "refresh_token", RefreshToken: "fake"})
+		_, err = client.CreateToken(context.Background(), &ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: fake, GrantType: "refresh_token", RefreshToken: fake})
 		return err
 	}
 	failures := map[string]struct {

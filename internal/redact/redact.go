@@ -1,246 +1,231 @@
-// Package redact keeps secrets out of logs and errors: it gives structs a slog
-// value and a format that hide them, and takes a call's secrets out of a text that came
-// from outside.
+// Package redact keeps the secrets of a call, and characters that forge or
+// break a line, out of text that comes from outside: messages of a service,
+// errors of an HTTP client.
 package redact
 
 import (
+	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
-	"log/slog"
+	"iter"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/seed-25f54b62/awstokens"
 )
 
 const redacted = "[redacted]"
 
-// minLength is the shortest secret that is searched for: a shorter one would
-// match by chance.
-const minLength = 4
+const (
+	minLength = 4 // of a secret that is searched for: a shorter one would be found by chance
+	runLength = 8 // letters and digits that may give a secret away; twice as many always count
+	maxLayers = 3 // escapings that are undone: JSON in a URL in HTML
+)
+
+// Scrubber withholds text that shows a secret. A secret can be written in more
+// ways than anybody lists, so it is searched for by its letters and digits, in
+// runs, and where one shows, the whole text is withheld. The time is that of a
+// few passes over the text, however many secrets there are.
+type Scrubber struct {
+	secrets []string
+	runs    [256][]uint64 // by their hash
+}
+
+func hash(run uint64) uint64 { return run * 0x9e3779b97f4a7c15 >> 56 }
+
+// Add makes the Scrubber know a secret.
+func (s *Scrubber) Add(secret awstokens.Secret) {
+	text := secret.Reveal()
+	if len(text) < minLength {
+		return
+	}
+	s.secrets = append(s.secrets, text)
+	for end, run := range runs(text) {
+		if end%runLength == 0 {
+			s.runs[hash(run)] = append(s.runs[hash(run)], run)
+		}
+	}
+}
+
+// runs returns the runs of runLength letters and digits in text, whatever else
+// is between them, and how many letters and digits there are to the run's end.
+func runs(text string) iter.Seq2[int, uint64] {
+	return func(yield func(int, uint64) bool) {
+		n, run := 0, uint64(0)
+		for i := range len(text) {
+			if c := text[i]; isAlphanumeric(rune(c)) {
+				run = run<<8 | uint64(c)
+				if n++; n >= runLength && !yield(n, run) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func isAlphanumeric(r rune) bool { return '0' <= r && r <= '9' || 'a' <= r|0x20 && r|0x20 <= 'z' }
+
+// AddFrom adds every Secret in a value, however deep.
+func (s *Scrubber) AddFrom(v any) {
+	walk(reflect.ValueOf(v), func(v reflect.Value) {
+		if v.Type() == secretType && v.CanInterface() {
+			s.Add(v.Interface().(awstokens.Secret))
+		}
+	})
+}
+
+// Strings passes every string that v points to through Text.
+func (s *Scrubber) Strings(v any) {
+	walk(reflect.ValueOf(v), func(v reflect.Value) {
+		if v.Kind() == reflect.String && v.CanSet() {
+			v.SetString(s.Text(v.String()))
+		}
+	})
+}
 
 var secretType = reflect.TypeFor[awstokens.Secret]()
 
-// LogValue returns the fields of a struct as a slog group, however deep, with
-// every Secret hidden. It is what a struct's LogValue method returns.
-func LogValue(v any) slog.Value { return logValue(reflect.ValueOf(v)) }
-
-func logValue(v reflect.Value) slog.Value {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if v.IsNil() {
-			return slog.AnyValue(nil)
-		}
-		return logValue(v.Elem())
-	case reflect.Struct:
-		var attrs []slog.Attr
-		for i := range v.NumField() {
-			field := v.Type().Field(i)
-			if field.IsExported() && !v.Field(i).IsZero() {
-				attrs = append(attrs, slog.Attr{Key: field.Name, Value: logValue(v.Field(i))})
-			}
-		}
-		return slog.GroupValue(attrs...)
-	case reflect.Slice:
-		switch item := v.Type().Elem(); {
-		case item == secretType, item.Kind() == reflect.Struct, item.Kind() == reflect.Pointer:
-		default:
-			return slog.AnyValue(v.Interface())
-		}
-		items := make([]string, v.Len())
-		for i := range items {
-			items[i] = logValue(v.Index(i)).String()
-		}
-		return slog.AnyValue(items)
+// walk visits v and all that is in it.
+func walk(v reflect.Value, visit func(reflect.Value)) {
+	if !v.IsValid() {
+		return // what a nil holds
 	}
-	if v.Type() == secretType {
-		return slog.StringValue(redacted)
-	}
-	return slog.AnyValue(v.Interface())
-}
-
-// Format writes the fields of a struct as the verb %+v does, with every Secret
-// hidden whatever the verb. It is what a struct's Format method calls: fmt
-// itself, when a pointer does not suit the verb (%s), prints what it points to
-// without asking any method how.
-func Format(f fmt.State, v any) {
-	s := reflect.ValueOf(v)
-	separator := ""
-	_, _ = io.WriteString(f, "{")
-	for i := range s.NumField() {
-		if field := s.Type().Field(i); field.IsExported() {
-			_, _ = fmt.Fprintf(f, "%s%s:%+v", separator, field.Name, s.Field(i).Interface())
-			separator = " "
-		}
-	}
-	_, _ = io.WriteString(f, "}")
-}
-
-// Scrubber takes the secrets of one call out of texts.
-type Scrubber struct{ secrets []string }
-
-// Add makes a Scrubber know a secret.
-func (s *Scrubber) Add(secret string) {
-	if len(secret) >= minLength {
-		s.secrets = append(s.secrets, secret)
-	}
-}
-
-// AddFrom adds every Secret in a value, however deep.
-func (s *Scrubber) AddFrom(v any) { s.addFrom(reflect.ValueOf(v)) }
-
-func (s *Scrubber) addFrom(v reflect.Value) {
+	visit(v)
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
-		if !v.IsNil() {
-			s.addFrom(v.Elem())
-		}
+		walk(v.Elem(), visit)
 	case reflect.Struct:
-		for i := range v.NumField() {
-			s.addFrom(v.Field(i))
+		for i := 0; i < v.NumField() && v.Type() != secretType; i++ {
+			walk(v.Field(i), visit)
 		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			s.addFrom(v.Index(i))
-		}
-	case reflect.String:
-		if v.Type() == secretType {
-			s.Add(v.String())
+	case reflect.Slice, reflect.Array, reflect.Map:
+		for _, item := range v.Seq2() {
+			walk(item, visit)
 		}
 	}
 }
 
-// Text returns the text without the secrets, however they are escaped, and
-// without the beginning of one: an answer may have been cut off, or have
-// shortened what it repeats.
-func (s *Scrubber) Text(text string) string {
-	var clean strings.Builder
-	done := 0
-	for i := 0; i < len(text); {
-		n := 0
-		for _, secret := range s.secrets {
-			n = max(n, match(text[i:], secret))
-		}
-		if n == 0 {
-			i++
-			continue
-		}
-		clean.WriteString(text[done:i])
-		clean.WriteString(redacted)
-		i += n
-		done = i
+// Shows reports whether text shows a known secret or a telling part of one: as
+// it stands, escaped for JSON, a URL or HTML, or as numbers, which is how Go
+// prints bytes.
+func (s *Scrubber) Shows(text string) bool {
+	if len(s.secrets) == 0 {
+		return false
 	}
-	if done == 0 {
+	readings := append(numbers(text), text)
+	for n := 0; n < maxLayers && strings.ContainsAny(text, `\%&`); n++ {
+		text = unescape(text)
+		readings = append(readings, text)
+	}
+	return slices.ContainsFunc(readings, s.showsPlain)
+}
+
+func (s *Scrubber) showsPlain(text string) bool {
+	if slices.ContainsFunc(s.secrets, func(secret string) bool { return strings.Contains(text, secret) }) {
+		return true
+	}
+	for _, run := range runs(text) {
+		if slices.Contains(s.runs[hash(run)], run) {
+			return true
+		}
+	}
+	return false
+}
+
+// numbers reads the words of a text as bytes: in hex from the first or from the
+// second digit on, and in decimal.
+func numbers(text string) []string {
+	var readings [3][]byte
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !isAlphanumeric(r) }) {
+		if n, err := strconv.ParseUint(word, 10, 8); err == nil {
+			readings[2] = append(readings[2], byte(n))
+		}
+		word = strings.TrimLeft(word, "0xuU") // 0x66, \x66, \u0066, U+0066
+		for i := range min(2, len(word)) {
+			digits := word[i : len(word)-(len(word)-i)%2]
+			if read, err := hex.AppendDecode(readings[i], []byte(digits)); err == nil {
+				readings[i] = read
+			}
+		}
+	}
+	return []string{string(readings[0]), string(readings[1]), string(readings[2])}
+}
+
+// unescape undoes one escaping of HTML, URLs, JSON or Go, so far as that reveals
+// letters and digits or another escaping.
+func unescape(text string) string {
+	text = strings.ReplaceAll(text, "&amp;", "&")
+	b := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		c, digits := text[i], 0
+		switch {
+		case c == '&':
+			i += max(0, strings.IndexByte(text[i:min(i+12, len(text))], ';'))
+		case c == '%':
+			digits = 2
+		case c == '\\' && i+1 < len(text):
+			i++
+			if c = text[i]; c == 'x' {
+				digits = 2
+			} else if c == 'u' {
+				digits = 4
+			}
+		}
+		if end := i + digits; digits > 0 && end < len(text) {
+			if code, err := hex.DecodeString(text[i+1 : end+1]); err == nil {
+				c, i = code[len(code)-1], end
+			}
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}
+
+// Text returns the text on one line, or [redacted] if it shows a secret.
+func (s *Scrubber) Text(text string) string {
+	if s.Shows(text) {
+		return redacted
+	}
+	return Line(text)
+}
+
+// Line returns the text as valid UTF-8 on one line: it replaces line breaks,
+// control characters and characters that change the direction of writing by
+// spaces, so that the text can neither forge a line of a log nor command a
+// terminal.
+func Line(text string) string {
+	if !strings.ContainsFunc(text, isUnprintable) {
 		return text
 	}
-	return clean.String() + text[done:]
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if isUnprintable(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD")))
 }
 
-const (
-	// minPrefix is how much of a secret's beginning gives it away in the middle
-	// of a text. At the end of the text, minLength does.
-	minPrefix = 16
-
-	// resumption is how many letters and digits must follow an escape as they
-	// follow in the secret.
-	resumption = 4
-
-	// maxEscape is how many bytes may stand for one that is escaped, perhaps
-	// more than once: %5Cu0026.
-	maxEscape = 12
-)
-
-// match returns how many bytes at the beginning of a text show a secret, or a
-// telling part of its beginning. Bytes other than letters and digits can be
-// escaped in more ways than anybody lists (JSON has three, URLs and HTML two
-// each, and they nest), so whatever begins like an escape is taken for them, up
-// to where the letters and digits go on.
-func match(text, secret string) int {
-	if strings.HasPrefix(text, secret) {
-		return len(secret)
-	}
-	start := span(secret, false)
-	n, i := 0, start
-	for i < len(secret) && n < len(text) {
-		if same := commonPrefix(text[n:], secret[i:i+span(secret[i:], true)]); same > 0 {
-			n, i = n+same, i+same
-			continue
-		}
-		if i == start || isAlphanumeric(secret[i]) {
-			break
-		}
-		gap := span(secret[i:], false)
-		rest, plain := strings.CutPrefix(text[n:], secret[i:i+gap])
-		if plain && (rest == "" || commonPrefix(rest, secret[i+gap:]) > 0) {
-			n, i = n+gap, i+gap
-			continue
-		}
-		if strings.HasPrefix(secret[i:i+gap], text[n:]) {
-			n = len(text) // cut off between the letters and digits
-			break
-		}
-		if !strings.ContainsAny(text[n:n+1], `\%&+`) {
-			break
-		}
-		next := secret[i+gap:]
-		next = next[:min(span(next, true), resumption)]
-		window := text[n:min(len(text), n+gap*maxEscape+len(next))]
-		at := strings.Index(window, next)
-		if at < 0 && len(window) == len(text)-n {
-			return len(text) // cut off in an escape, or just after it
-		}
-		if at < 0 {
-			break
-		}
-		n, i = n+at, i+gap
-	}
-	switch shown := i - start; {
-	case i == len(secret) && shown >= minLength,
-		n == len(text) && shown >= minLength,
-		shown >= minPrefix:
-		return n
-	}
-	return 0
+// isUnprintable is also true of an invalid byte, which is read as U+FFFD.
+func isUnprintable(r rune) bool {
+	return unicode.IsControl(r) || r >= utf8.RuneSelf && (unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) || r == unicode.ReplacementChar)
 }
 
-// span returns how many bytes at the beginning of a text are ASCII letters and
-// digits, or are not.
-func span(text string, alphanumeric bool) int {
-	for i := range len(text) {
-		if isAlphanumeric(text[i]) != alphanumeric {
-			return i
-		}
-	}
-	return len(text)
-}
-
-func isAlphanumeric(b byte) bool {
-	return '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
-}
-
-func commonPrefix(a, b string) int {
-	n := min(len(a), len(b))
-	for i := range n {
-		if a[i] != b[i] {
-			return i
-		}
-	}
-	return n
-}
-
-// Error returns the error as it is, or, if its text shows a secret, an error
-// with the scrubbed text that errors.Is takes for the original.
+// Error returns an error with the text that Text returns for that of err. If
+// that is another, errors.Is still takes the error for err, but nothing else
+// can be found in it.
 func (s *Scrubber) Error(err error) error {
-	text := err.Error()
-	if clean := s.Text(text); clean != text {
-		return &scrubbed{clean, func(target error) bool { return errors.Is(err, target) }}
+	clean := s.Text(err.Error())
+	if clean == err.Error() {
+		return err
 	}
-	return err
+	return &scrubbed{clean, func(target error) bool { return errors.Is(err, target) }}
 }
 
-// scrubbed has no Unwrap, because what it stands for shows a secret, and holds
-// it in a function, because fmt can look into every field of a struct.
+// scrubbed has no Unwrap, because what it stands for may show a secret, and
+// holds it in a function, because fmt looks into every field of a struct.
 type scrubbed struct {
 	text string
 	is   func(error) bool
@@ -248,23 +233,3 @@ type scrubbed struct {
 
 func (e *scrubbed) Error() string        { return e.text }
 func (e *scrubbed) Is(target error) bool { return e.is(target) }
-
-// Strings scrubs every text in the struct that v points to.
-func (s *Scrubber) Strings(v any) { s.strings(reflect.ValueOf(v)) }
-
-func (s *Scrubber) strings(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			s.strings(v.Elem())
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			s.strings(v.Field(i))
-		}
-	case reflect.String:
-		if v.CanSet() {
-			v.SetString(s.Text(v.String()))
-		}
-	}
-}

@@ -5,21 +5,27 @@ package refresh
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
 
+// Forever is the life of a value that does not expire.
+const Forever time.Duration = 1<<63 - 1
+
 // Options are the settings of a Cache. Zero values mean the defaults.
 type Options struct {
-	// Now is the clock that expirations are compared with; default time.Now.
+	// Now is the clock that lives are measured with; default time.Now. Only how
+	// far it moves matters, so it may be wrong.
 	Now func() time.Time
 
-	// Early is how long before its expiration a value is renewed, while
-	// callers still get the old one. Default 5 minutes.
+	// Early is how long before its end a value is renewed, while callers still
+	// get the old one. Default 5 minutes.
 	Early time.Duration
 
-	// Pause is how long after a failed early renewal the next one is tried;
-	// default 1 minute.
+	// Pause is how long after a renewal the next one is tried at the earliest,
+	// while there is a value that is good; default 1 minute.
 	Pause time.Duration
 
 	// Timeout bounds a renewal, which is not bound to the context of the
@@ -27,9 +33,11 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// Renew gets a new value and its expiration; the zero time is never. It runs
-// once at a time. Its context has the values, but not the end, of a caller's.
-type Renew[T any] func(context.Context) (value T, expires time.Time, err error)
+// Renew gets a new value and its life, counted from the call of Renew. A value
+// whose life is shorter than Options.Pause is kept for that long: it is Discard
+// that ends what a service does not accept. Renew runs once at a time. Its
+// context has the values, but not the end, of a caller's.
+type Renew[T any] func(context.Context) (value T, life time.Duration, err error)
 
 // Cache holds a value. It is safe for concurrent use.
 type Cache[T any] struct {
@@ -38,16 +46,21 @@ type Cache[T any] struct {
 
 	mu      sync.Mutex
 	value   T
-	expires time.Time  // when value ends; zero for never
-	renewAt time.Time  // when to begin to renew value; zero for never
-	has     bool       // value is one
-	flight  *flight[T] // the renewal under way, if there is one
+	has     bool          // value is one
+	got     time.Time     // when the renewal that got value began
+	life    time.Duration // of value
+	renewIn time.Duration // after got
+	flight  *flight[T]    // the renewal under way, if there is one
 }
 
 type flight[T any] struct {
-	done  chan struct{}
-	value T // set before done is closed
+	done chan struct{}
+
+	// Set before done is closed.
+	value T
 	err   error
+
+	failure error // the last one of the renewal under way; guarded by the Cache
 }
 
 // New returns an empty cache.
@@ -68,15 +81,19 @@ func New[T any](options Options, renew Renew[T]) *Cache[T] {
 }
 
 // Get returns the value. While the value is good, Get does not wait: near its
-// end it is renewed in the background, and a renewal that fails is tried again
-// later. When there is no good value, Get waits for a renewal, or until the
-// context ends, and returns the renewal's error if it fails.
+// end it is renewed in the background, and a renewal that fails is retried
+// later. When there is no good value, Get waits for a renewal and returns its
+// error if it fails. If the context ends first, the error has the last failure
+// of the renewal as well.
 func (c *Cache[T]) Get(ctx context.Context) (T, error) {
+	if ctx == nil {
+		var zero T
+		return zero, errors.New("the context is nil")
+	}
 	c.mu.Lock()
-	now := c.options.Now()
-	good := c.has && (c.expires.IsZero() || now.Before(c.expires))
-	early := good && !c.renewAt.IsZero() && !now.Before(c.renewAt)
-	if c.flight == nil && (!good || early) {
+	age := Elapsed(c.got, c.options.Now())
+	good := c.has && age < c.life
+	if c.flight == nil && (!good || age >= c.renewIn) {
 		c.flight = &flight[T]{done: make(chan struct{})}
 		go c.fly(context.WithoutCancel(ctx), c.flight)
 	}
@@ -90,8 +107,32 @@ func (c *Cache[T]) Get(ctx context.Context) (T, error) {
 	case <-f.done:
 		return f.value, f.err
 	case <-ctx.Done():
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		var zero T
+		if f.failure != nil {
+			return zero, fmt.Errorf("%w (last failure: %w)", ctx.Err(), f.failure)
+		}
 		return zero, ctx.Err()
+	}
+}
+
+// Failed notes a failure that the renewal under way goes on after.
+func (c *Cache[T]) Failed(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.flight != nil {
+		c.flight.failure = err
+	}
+}
+
+// Discard forgets the value if it is one that isBad reports.
+func (c *Cache[T]) Discard(isBad func(T) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.has && isBad(c.value) {
+		var zero T
+		c.value, c.has = zero, false
 	}
 }
 
@@ -99,22 +140,40 @@ func (c *Cache[T]) Get(ctx context.Context) (T, error) {
 func (c *Cache[T]) fly(ctx context.Context, f *flight[T]) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
-	value, expires, err := c.renew(ctx)
+	start := c.options.Now()
+	value, life, err := c.renew(ctx)
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := c.options.Now()
-	if err == nil {
-		c.value, c.expires, c.has = value, expires, true
-		c.renewAt = time.Time{}
-		if !expires.IsZero() {
-			// A value with a short life must not be renewed all the time.
-			c.renewAt = expires.Add(-min(c.options.Early, expires.Sub(now)/2))
-		}
-	} else {
-		c.renewAt = now.Add(c.options.Pause)
+	switch {
+	case err != nil:
+		c.renewIn = Elapsed(c.got, c.options.Now()) + c.options.Pause
+	case life == Forever:
+		c.value, c.has, c.got, c.life, c.renewIn = value, true, start, Forever, Forever
+	default:
+		life = max(life, c.options.Pause)
+		c.value, c.has, c.got, c.life = value, true, start, life
+		c.renewIn = life - min(c.options.Early, life/2) // a short life must not be renewed all the time
 	}
 	c.flight = nil
 	f.value, f.err = value, err
 	close(f.done)
+}
+
+// Life is how long something is good that a response brought, counted from the
+// response, by the service's clock alone. Without a Date it is measured with the
+// local clock, which may be wrong, and is taken for no shorter and no longer
+// than AWS makes credentials.
+func Life(expires, date, now time.Time) time.Duration {
+	if date.IsZero() {
+		return min(max(expires.Sub(now), 15*time.Minute), 12*time.Hour)
+	}
+	return expires.Sub(date)
+}
+
+// Elapsed is the time between two readings of a clock. A wall clock that was
+// set back does not shorten it, if both have a monotonic reading; one that was
+// set forward, or ran on while the machine was suspended, lengthens it.
+func Elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }

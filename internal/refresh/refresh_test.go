@@ -15,17 +15,17 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/refresh"
 )
 
-// source makes numbered values with a life of an hour; each takes a second.
+// source makes numbered values; each takes a second.
 type source struct {
 	made    atomic.Int64
 	running atomic.Int64
 	fail    atomic.Bool
-	life    time.Duration
+	life    time.Duration // zero: for ever
 }
 
 var errSource = errors.New("no value today")
 
-func (s *source) renew(ctx context.Context) (int64, time.Time, error) {
+func (s *source) renew(ctx context.Context) (int64, time.Duration, error) {
 	if s.running.Add(1) != 1 {
 		panic("two renewals at once")
 	}
@@ -33,16 +33,16 @@ func (s *source) renew(ctx context.Context) (int64, time.Time, error) {
 	select {
 	case <-time.After(time.Second):
 	case <-ctx.Done():
-		return 0, time.Time{}, ctx.Err()
+		return 0, 0, ctx.Err()
 	}
 	n := s.made.Add(1)
 	if s.fail.Load() {
-		return 0, time.Time{}, errSource
+		return 0, 0, errSource
 	}
 	if s.life == 0 {
-		return n, time.Time{}, nil
+		return n, refresh.Forever, nil
 	}
-	return n, time.Now().Add(s.life), nil
+	return n, s.life, nil
 }
 
 func TestValueIsRenewedEarlyWithoutWaiting(t *testing.T) {
@@ -112,7 +112,7 @@ func TestFailureKeepsTheOldValueAndPauses(t *testing.T) {
 			require.Equal(t, int64(1), v)
 			time.Sleep(time.Second)
 		}
-		assert.Equal(t, int64(1+3), s.made.Load(), "one try a minute")
+		assert.Equal(t, int64(1+3), s.made.Load(), "one retry a minute")
 
 		time.Sleep(2 * time.Minute)
 		_, err = c.Get(t.Context())
@@ -138,11 +138,19 @@ func TestCallerLeavesRenewalStays(t *testing.T) {
 	})
 }
 
+func TestNilContext(t *testing.T) {
+	s := &source{}
+	var none context.Context
+	_, err := refresh.New(refresh.Options{}, s.renew).Get(none)
+	assert.ErrorContains(t, err, "context is nil")
+	assert.Zero(t, s.made.Load())
+}
+
 func TestRenewalIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := refresh.New(refresh.Options{Timeout: time.Second}, func(ctx context.Context) (int, time.Time, error) {
+		c := refresh.New(refresh.Options{Timeout: time.Second}, func(ctx context.Context) (int, time.Duration, error) {
 			<-ctx.Done()
-			return 0, time.Time{}, ctx.Err()
+			return 0, 0, ctx.Err()
 		})
 		_, err := c.Get(t.Context())
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
@@ -168,5 +176,172 @@ func TestShortAndEndlessLives(t *testing.T) {
 			assert.Equal(t, int64(1), v)
 			time.Sleep(1000 * time.Hour)
 		}
+	})
+}
+
+// TestLifeIsCountedFromTheCall: a renewal that takes long has used up some of
+// the life of what it gets.
+func TestLifeIsCountedFromTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{life: time.Minute}
+		c := refresh.New(refresh.Options{}, s.renew)
+		_, err := c.Get(t.Context())
+		require.NoError(t, err)
+		time.Sleep(59*time.Second - 1) // and 1 s before
+		s.fail.Store(true)
+		_, err = c.Get(t.Context())
+		require.NoError(t, err)
+		time.Sleep(time.Nanosecond)
+		_, err = c.Get(t.Context())
+		assert.ErrorIs(t, err, errSource)
+	})
+}
+
+// wall is a clock without a monotonic reading, as one that a program is given.
+type wall struct{ offset atomic.Int64 }
+
+func (w *wall) Now() time.Time           { return time.Now().Add(time.Duration(w.offset.Load())).Round(0) }
+func (w *wall) set(offset time.Duration) { w.offset.Store(int64(offset)) }
+
+// TestWrongClock: how far a clock is off changes nothing. One that is set
+// during a life costs at most a renewal, or serves a value no longer than it
+// was set back.
+func TestWrongClock(t *testing.T) {
+	for _, offset := range []time.Duration{-50 * 365 * 24 * time.Hour, -5 * time.Hour, -time.Minute, 0, 2 * time.Hour, 50 * 365 * 24 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			s, clock := &source{life: time.Hour}, new(wall)
+			clock.set(offset)
+			c := refresh.New(refresh.Options{Now: clock.Now}, s.renew)
+			for range 24 * 12 {
+				_, err := c.Get(t.Context())
+				require.NoError(t, err)
+				time.Sleep(5 * time.Minute)
+			}
+			assert.EqualValues(t, 27, s.made.Load(), "one every 55 minutes, clock %s off", offset)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s, clock := &source{life: time.Hour}, new(wall)
+		c := refresh.New(refresh.Options{Now: clock.Now}, s.renew)
+		_, err := c.Get(t.Context())
+		require.NoError(t, err)
+		clock.set(2 * time.Hour)
+		v, err := c.Get(t.Context())
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, v, "a clock that jumps ahead cannot be told from a machine that was suspended")
+	})
+}
+
+// TestNoLifeIsNoLoop: a life that cannot be right does not cause a renewal a
+// call.
+func TestNoLifeIsNoLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, life := range []time.Duration{-1 << 63, -time.Hour, 1, time.Second, time.Minute} {
+			s := &source{life: life}
+			c := refresh.New(refresh.Options{}, s.renew)
+			for range 600 {
+				_, err := c.Get(t.Context())
+				require.NoError(t, err)
+				time.Sleep(time.Second)
+				synctest.Wait()
+			}
+			assert.InDelta(t, 20, s.made.Load(), 2, "one every 30 seconds, which is half of a minute")
+		}
+	})
+}
+
+func TestLife(t *testing.T) {
+	now := time.Date(2026, 11, 25, 20, 0, 0, 0, time.UTC)
+	in := func(d time.Duration) time.Time { return now.Add(d) }
+	for _, wrong := range []time.Duration{-50 * 365 * 24 * time.Hour, -5 * time.Hour, 0, 2 * time.Hour, 50 * 365 * 24 * time.Hour} {
+		assert.Equal(t, time.Hour, refresh.Life(in(time.Hour), now, in(wrong)), "clock %s off", wrong)
+		assert.Equal(t, -time.Hour, refresh.Life(in(-time.Hour), now, in(wrong)))
+	}
+	for local, want := range map[time.Duration]time.Duration{
+		0: time.Hour, 30 * time.Minute: 30 * time.Minute, 50 * time.Minute: 15 * time.Minute, 2 * time.Hour: 15 * time.Minute, -5 * time.Hour: 6 * time.Hour, -50 * time.Hour: 12 * time.Hour,
+	} {
+		assert.Equal(t, want, refresh.Life(in(time.Hour), time.Time{}, in(local)), "clock %s off, and no Date", local)
+	}
+}
+
+// TestElapsed: of the two readings of a time the one counts that ran further.
+func TestElapsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := time.Now()
+		time.Sleep(time.Hour)
+		now := time.Now()
+		assert.Equal(t, time.Hour, refresh.Elapsed(from, now))
+		assert.Equal(t, time.Hour, refresh.Elapsed(from.Round(0), now))
+		assert.Equal(t, 3*time.Hour, refresh.Elapsed(from, now.Round(0).Add(2*time.Hour)))
+	})
+}
+
+func TestDiscard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{life: time.Hour}
+		c := refresh.New(refresh.Options{}, s.renew)
+		c.Discard(func(int64) bool { panic("there is none") })
+		_, err := c.Get(t.Context())
+		require.NoError(t, err)
+		c.Discard(func(v int64) bool { return v == 7 })
+		v, err := c.Get(t.Context())
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, v, "it is another that is bad")
+		for range 2 { // callers who got the same one report it
+			c.Discard(func(v int64) bool { return v == 1 })
+			v, err = c.Get(t.Context())
+			require.NoError(t, err)
+			assert.EqualValues(t, 2, v)
+		}
+
+		// What is discarded is not served while the next renewal fails.
+		s.fail.Store(true)
+		c.Discard(func(v int64) bool { return v == 2 })
+		_, err = c.Get(t.Context())
+		assert.ErrorIs(t, err, errSource)
+	})
+}
+
+// TestFailed: a caller whose context ends learns what the renewal waits for.
+func TestFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c *refresh.Cache[int]
+		c = refresh.New(refresh.Options{}, func(ctx context.Context) (int, time.Duration, error) {
+			time.Sleep(time.Second)
+			c.Failed(errSource)
+			time.Sleep(2 * time.Second)
+			return 1, time.Hour, nil
+		})
+		c.Failed(errors.New("of no renewal"))
+		for after, failed := range map[time.Duration]bool{500 * time.Millisecond: false, 1500 * time.Millisecond: true} {
+			ctx, cancel := context.WithTimeout(t.Context(), after)
+			defer cancel()
+			_, err := c.Get(ctx)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.Equal(t, failed, errors.Is(err, errSource), after)
+			v, err := c.Get(t.Context())
+			require.NoError(t, err)
+			c.Discard(func(int) bool { return true })
+			assert.Equal(t, 1, v)
+		}
+	})
+}
+
+// TestNothingRunsUnderTheLock: a source that calls back does not block.
+func TestNothingRunsUnderTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c *refresh.Cache[int]
+		c = refresh.New(refresh.Options{
+			Now: func() time.Time { return time.Now() },
+		}, func(ctx context.Context) (int, time.Duration, error) {
+			c.Discard(func(int) bool { return true })
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			_, err := c.Get(ctx) // waits for this very renewal
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			return 1, time.Hour, nil
+		})
+		_, err := c.Get(t.Context())
+		assert.NoError(t, err)
 	})
 }

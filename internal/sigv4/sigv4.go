@@ -19,7 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/smithy-go/aws-http-auth/credentials"
+	"github.com/seed-25f54b62/awstokens"
 )
 
 const (
@@ -35,9 +35,11 @@ type Signer struct {
 }
 
 // derivedKey is what a secret key becomes for a day, a region and a service.
+// It signs, so it is a Secret too.
 type derivedKey struct {
-	secret, day string
-	key         []byte
+	secret awstokens.Secret
+	day    string
+	key    awstokens.Secret
 }
 
 // signedHeaders are what to sign beside the host, by name: every header that
@@ -53,51 +55,71 @@ var signedHeaders = [...]struct{ key, name string }{
 // Sign sets the headers X-Amz-Date, X-Amz-Security-Token if the credentials
 // have a session token, and Authorization. It replaces lists of values and does
 // not write into them. The request must have a Host; its Body is not read.
-func (s *Signer) Sign(req *http.Request, body []byte, creds credentials.Credentials, at time.Time) {
+func (s *Signer) Sign(req *http.Request, body []byte, creds awstokens.Credentials, at time.Time) {
 	stamp := at.UTC().Format("20060102T150405Z")
 	day := stamp[:len("20060102")]
 	req.Header["X-Amz-Date"] = []string{stamp}
-	if creds.SessionToken != "" {
-		req.Header["X-Amz-Security-Token"] = []string{creds.SessionToken}
+	if !creds.SessionToken.IsZero() {
+		req.Header["X-Amz-Security-Token"] = []string{creds.SessionToken.Reveal()}
 	}
-	headers, names := canonicalHeaders(req)
-	canonical := req.Method + "\n" + escape(req.URL.EscapedPath()) + "\n" + canonicalQuery(req) + "\n" +
-		headers + "\n" + names + "\n" + hash(body)
+	names := signedNames(req)
 	scope := day + "/" + s.Region + "/" + s.Service + "/" + terminator
-	toSign := algorithm + "\n" + stamp + "\n" + scope + "\n" + hash([]byte(canonical))
-	signature := hex.EncodeToString(mac(s.key(creds.SecretAccessKey, day), toSign))
-	req.Header["Authorization"] = []string{algorithm + " Credential=" + creds.AccessKeyID + "/" + scope +
-		", SignedHeaders=" + names + ", Signature=" + signature}
+
+	text := make([]byte, 0, 512)
+	text = append(text, req.Method+"\n"...)
+	text = append(text, escape(req.URL.EscapedPath())+"\n"...)
+	text = append(text, canonicalQuery(req)+"\n"...)
+	text = appendCanonicalHeaders(text, req)
+	text = append(text, "\n"+names+"\n"...)
+	text = appendHash(text, body)
+	canonical := len(text)
+	text = append(text, algorithm+"\n"+stamp+"\n"+scope+"\n"...)
+	text = appendHash(text, text[:canonical])
+	signature := mac(s.key(creds.SecretAccessKey, day), text[canonical:])
+
+	text = append(text[:0], algorithm+" Credential="+creds.AccessKeyID+"/"+scope+", SignedHeaders="+names+", Signature="...)
+	req.Header["Authorization"] = []string{string(hex.AppendEncode(text, signature))}
 }
 
 // key returns the key that signs, which is that of the call before as long as
 // the day and the secret are the same.
-func (s *Signer) key(secret, day string) []byte {
-	if last := s.last.Load(); last != nil && last.secret == secret && last.day == day {
-		return last.key
+func (s *Signer) key(secret awstokens.Secret, day string) []byte {
+	if last := s.last.Load(); last != nil && last.day == day && last.secret.Equal(secret) {
+		return last.key.AppendReveal(make([]byte, 0, sha256.Size))
 	}
-	key := []byte("AWS4" + secret)
+	key := secret.AppendReveal([]byte("AWS4"))
 	for _, part := range []string{day, s.Region, s.Service, terminator} {
-		key = mac(key, part)
+		key = mac(key, []byte(part))
 	}
-	s.last.Store(&derivedKey{secret, day, key})
+	s.last.Store(&derivedKey{secret, day, awstokens.NewSecret(string(key))})
 	return key
 }
 
-func mac(key []byte, text string) []byte {
+func mac(key, text []byte) []byte {
 	h := hmac.New(sha256.New, key)
-	h.Write([]byte(text))
+	h.Write(text)
 	return h.Sum(nil)
 }
 
-func hash(text []byte) string {
+func appendHash(b, text []byte) []byte {
 	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
+	return hex.AppendEncode(b, sum[:])
 }
 
-// canonicalHeaders returns a line for each header to sign, and their names.
-func canonicalHeaders(req *http.Request) (lines, names string) {
-	text, list := make([]byte, 0, 256), make([]byte, 0, 80)
+// signedNames returns the names of the headers to sign.
+func signedNames(req *http.Request) string {
+	list := make([]byte, 0, 80)
+	for _, h := range signedHeaders {
+		if h.key == "" || len(req.Header[h.key]) > 0 {
+			list = append(list, h.name...)
+			list = append(list, ';')
+		}
+	}
+	return string(list[:len(list)-1])
+}
+
+// appendCanonicalHeaders writes a line for each header to sign.
+func appendCanonicalHeaders(b []byte, req *http.Request) []byte {
 	for _, h := range signedHeaders {
 		value := req.Host
 		if h.key != "" {
@@ -107,14 +129,12 @@ func canonicalHeaders(req *http.Request) (lines, names string) {
 			}
 			value = strings.Join(values, ",")
 		}
-		text = append(text, h.name...)
-		text = append(text, ':')
-		text = append(text, strings.TrimSpace(value)...)
-		text = append(text, '\n')
-		list = append(list, h.name...)
-		list = append(list, ';')
+		b = append(b, h.name...)
+		b = append(b, ':')
+		b = append(b, strings.TrimSpace(value)...)
+		b = append(b, '\n')
 	}
-	return string(text), string(list[:len(list)-1])
+	return b
 }
 
 // escape encodes a path, which is encoded, once more: so it is signed for

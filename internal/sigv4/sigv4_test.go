@@ -12,6 +12,7 @@ import (
 	"github.com/aws/smithy-go/aws-http-auth/credentials"
 	peer "github.com/aws/smithy-go/aws-http-auth/sigv4"
 	v4 "github.com/aws/smithy-go/aws-http-auth/v4"
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -26,7 +27,7 @@ func newRequest(u url.URL, header http.Header) *http.Request {
 // of the kind that this module sends.
 func TestKnownAnswers(t *testing.T) {
 	signer := Signer{Service: "service", Region: "us-east-1"}
-	creds := credentials.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
+	creds := awstokens.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: awstokens.NewSecret("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")}
 	for name, c := range map[string]struct {
 		method, query string
 		header        http.Header
@@ -62,12 +63,14 @@ func (rules) IsSigned(name string) bool {
 var oracle = peer.New(func(o *v4.SignerOptions) { o.HeaderRules = rules{} })
 
 // assertSame signs the request here and there.
-func assertSame(t *testing.T, signer *Signer, req *http.Request, body []byte, creds credentials.Credentials, at time.Time) {
+func assertSame(t *testing.T, signer *Signer, req *http.Request, body []byte, creds awstokens.Credentials, at time.Time) {
 	t.Helper()
 	theirs := req.Clone(t.Context())
 	hash := sha256.Sum256(body)
 	require.NoError(t, oracle.SignRequest(&peer.SignRequestInput{
-		Request: theirs, PayloadHash: hash[:], Credentials: creds, Service: signer.Service, Region: signer.Region, Time: at,
+		Request: theirs, PayloadHash: hash[:], Credentials: credentials.Credentials{
+			AccessKeyID: creds.AccessKeyID, SecretAccessKey: creds.SecretAccessKey.Reveal(), SessionToken: creds.SessionToken.Reveal(),
+		}, Service: signer.Service, Region: signer.Region, Time: at,
 	}))
 	theirs.Header.Del("Host")
 	signer.Sign(req, body, creds, at)
@@ -97,7 +100,7 @@ func FuzzSign(f *testing.F) {
 			}
 		}
 		req := newRequest(url.URL{Scheme: "https", Host: host, Path: path, RawQuery: query}, header)
-		creds := credentials.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: secret, SessionToken: token}
+		creds := awstokens.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: awstokens.NewSecret(secret), SessionToken: awstokens.NewSecret(token)}
 		assertSame(t, &Signer{Service: "license-manager", Region: region}, req, []byte(body), creds, time.Unix(unix, 0))
 	})
 }
@@ -109,7 +112,7 @@ func TestKeyIsDerivedAnew(t *testing.T) {
 	for caller := range 8 {
 		all.Go(func() {
 			for i := range 40 {
-				creds := credentials.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: []string{"fake-1", "fake-2"}[(i+caller)%2]}
+				creds := awstokens.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: awstokens.NewSecret([]string{"fake-1", "fake-2"}[(i+caller)%2])}
 				at := noon.Add(time.Duration(i/2%3) * 12 * time.Hour)
 				assertSame(t, signer, newRequest(url.URL{Scheme: "https", Host: "example.com", Path: "/"}, http.Header{}), nil, creds, at)
 			}
@@ -122,7 +125,7 @@ func TestKeyIsDerivedAnew(t *testing.T) {
 func TestKeyIsKept(t *testing.T) {
 	signer := &Signer{Service: "license-manager", Region: "us-east-1"}
 	req := newRequest(url.URL{Scheme: "https", Host: "example.com", Path: "/"}, http.Header{})
-	creds := credentials.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "fake"}
+	creds := awstokens.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: awstokens.NewSecret("fake")}
 	kept := testing.AllocsPerRun(100, func() { signer.Sign(req, nil, creds, noon) })
 	day := 0
 	derived := testing.AllocsPerRun(100, func() { day++; signer.Sign(req, nil, creds, noon.AddDate(0, 0, day)) })

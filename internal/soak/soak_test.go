@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -21,7 +22,6 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/logging"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -79,6 +79,27 @@ type clients struct {
 	portal *portal.Client
 }
 
+// watcher is a slog.Handler that notes which connections broke.
+type watcher struct{ soak *soak }
+
+func (w watcher) Enabled(context.Context, slog.Level) bool { return true }
+func (w watcher) WithAttrs([]slog.Attr) slog.Handler       { return w }
+func (w watcher) WithGroup(string) slog.Handler            { return w }
+
+func (w watcher) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		switch {
+		case a.Key != "error":
+		case strings.Contains(a.Value.String(), "timeout awaiting response headers"):
+			w.soak.saw("hang")
+		case broken.MatchString(a.Value.String()):
+			w.soak.saw("closed")
+		}
+		return true
+	})
+	return nil
+}
+
 // newClients returns clients that see what their connections do, or ones that
 // use net/http's transport as it is, for which the module has a way of its own,
 // and tell by their log which connections broke.
@@ -87,14 +108,7 @@ func (s *soak) newClients(watched bool) clients {
 	c.config.BaseEndpoint, c.config.HTTPClient, c.config.MaxResponseBytes = s.url, s.browser, maxResponseBytes
 	if !watched {
 		c.config.HTTPClient = &http.Client{Transport: s.transport}
-		c.config.Logger = logging.LoggerFunc(func(_ logging.Classification, _ string, v ...any) {
-			switch ending, _ := v[len(v)-1].(string); {
-			case strings.Contains(ending, "timeout awaiting response headers"):
-				s.saw("hang")
-			case broken.MatchString(ending):
-				s.saw("closed")
-			}
-		})
+		c.config.Logger = slog.New(watcher{s})
 	}
 	c.config.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) {
 		o.BaseDelay, o.MaxBackoff, o.RetryBudget = time.Millisecond, 4*time.Millisecond, -1

@@ -190,7 +190,7 @@ func (w *worker) somePages(ctx context.Context, in *licensemanager.ListTokensInp
 func (w *worker) seat(token awstokens.Secret) {
 	tokens := w.tokens
 	if w.oneIn(10) {
-		creds, err := tokencreds.New(w.config, tokencreds.Token(token), func(o *tokencreds.Options) { o.RoleArn, o.Patience = w.emulated.LicenseManager().RoleARN(), -1 })
+		creds, err := tokencreds.New(w.config, tokencreds.Token(token), func(o *tokencreds.Options) { o.RoleARN, o.Patience = w.emulated.LicenseManager().RoleARN(), -1 })
 		if err == nil {
 			tokens, err = tokens.With(func(c *awstokens.Config) { c.Credentials = creds })
 		}
@@ -220,7 +220,7 @@ func (w *worker) seat(token awstokens.Secret) {
 		if !ok {
 			return // the new consumption token was lost
 		}
-		if extended.LicenseConsumptionToken != consumption {
+		if !extended.LicenseConsumptionToken.Equal(consumption) {
 			w.saw("consumption token changed")
 		}
 		consumption = extended.LicenseConsumptionToken
@@ -260,7 +260,7 @@ func (w *worker) login() {
 	}); ok && exchanged.AwsAdditionalDetails == nil {
 		w.saw("no identity context")
 	}
-	for token.RefreshToken != "" && !w.oneIn(3) {
+	for !token.RefreshToken.IsZero() && !w.oneIn(3) {
 		refresh := redemption{worker: w, in: &ssooidc.CreateTokenInput{
 			ClientId: w.client.ClientId, ClientSecret: w.client.ClientSecret,
 			GrantType: ssooidc.GrantTypeRefreshToken, RefreshToken: token.RefreshToken,
@@ -269,7 +269,7 @@ func (w *worker) login() {
 		if !ok {
 			break // the new refresh token was lost
 		}
-		if next.RefreshToken != "" && next.RefreshToken != token.RefreshToken {
+		if !next.RefreshToken.IsZero() && !next.RefreshToken.Equal(token.RefreshToken) {
 			w.saw("refresh token rotated")
 		}
 		token = next

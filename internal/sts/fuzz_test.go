@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens/internal/wire"
 )
 
 var seeds = []string{
@@ -53,16 +56,17 @@ func texts(body []byte, leaveOut int) (map[string]string, bool) {
 	}
 }
 
-// What is decoded is what a plain walk finds, and no error repeats the body.
+// What is decoded is what a plain walk finds, and no error quotes the body.
 func FuzzDecode(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var out Output
-		if err := (protocol{}).Decode(body, &out); err != nil {
-			require.EqualError(t, err, "the body is not the XML it should be")
-			require.Zero(t, out)
+		if err := format.Decode(wire.Response{StatusCode: http.StatusOK, Body: body}, &out); err != nil {
+			var unusable *smithy.DeserializationError
+			require.ErrorAs(t, err, &unusable)
+			require.Regexp(t, `^(the body is not the XML it should be|the response has no [A-Za-z]+)$`, unusable.Err.Error())
 			return
 		}
 		found, whole := texts(body, 2)
@@ -71,26 +75,24 @@ func FuzzDecode(f *testing.F) {
 		require.Equal(t, found["Credentials>SecretAccessKey"], out.SecretAccessKey.Reveal())
 		require.Equal(t, found["Credentials>SessionToken"], out.SessionToken.Reveal())
 		require.Equal(t, found["AssumedRoleUser>Arn"], out.AssumedRoleArn)
-		if text, ok := found["Credentials>Expiration"]; ok {
-			expiration, err := time.Parse(time.RFC3339, text)
-			require.NoError(t, err)
-			require.True(t, expiration.Equal(out.Expiration))
-		}
+		expiration, err := time.Parse(time.RFC3339, found["Credentials>Expiration"])
+		require.NoError(t, err)
+		require.True(t, expiration.Equal(out.Expiration))
 	})
 }
 
-// An error has the code, the type and the message that a plain walk finds; an
-// answer without a code is none.
+// An error has the code, the type and the message that a plain walk finds; a
+// response without a code is none.
 func FuzzDecodeError(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		found, _ := texts(body, 1)
-		var want error
+		want := wire.ErrNoCode
 		if found["Error>Code"] != "" {
-			want = &Error{Code: found["Error>Code"], Message: found["Error>Message"], Type: found["Error>Type"]}
+			want = &wire.QueryError{Code: found["Error>Code"], Message: found["Error>Message"], Type: found["Error>Type"]}
 		}
-		require.Equal(t, want, protocol{}.DecodeError(http.StatusBadRequest, nil, body))
+		require.Equal(t, want, format.Decode(wire.Response{StatusCode: http.StatusBadRequest, Body: body}, nil))
 	})
 }

@@ -1,35 +1,29 @@
 // Package sts is the part of AWS STS that turns tokens into credentials:
 // AssumeRoleWithWebIdentity for access tokens of License Manager, AssumeRole
-// for the identity contexts of IAM Identity Center. Its wire format is
-// awsQuery: a form goes out, XML comes back.
+// for the identity contexts of IAM Identity Center.
 package sts
 
 import (
 	"context"
-	"encoding/xml"
-	"errors"
-	"log/slog"
-	"net/http"
-	"net/url"
-	"strconv"
+	"strings"
 	"time"
-
-	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/aws-http-auth/credentials"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
 	"github.com/seed-25f54b62/awstokens/internal/endpoint"
-	"github.com/seed-25f54b62/awstokens/internal/redact"
+	"github.com/seed-25f54b62/awstokens/internal/refresh"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
+	"github.com/seed-25f54b62/awstokens/internal/wire"
 )
 
 // Client calls AWS STS. It is immutable and safe for concurrent use.
 type Client struct{ transport *transport.Client }
 
+var format = &wire.Query{Version: "2011-06-15"}
+
 // New returns a client, or an error for a bad configuration.
 func New(cfg awstokens.Config) (*Client, error) {
-	t, err := transport.New(cfg, endpoint.STS, protocol{})
+	t, err := transport.New(cfg, endpoint.STS, format)
 	if err != nil {
 		return nil, err
 	}
@@ -48,16 +42,9 @@ type AssumeRoleWithWebIdentityInput struct {
 func (in *AssumeRoleWithWebIdentityInput) Validate() error {
 	var c constraint.Checker
 	role(&c, in.RoleArn, in.RoleSessionName, in.DurationSeconds)
-	c.Required("WebIdentityToken", in.WebIdentityToken != "")
-	c.MinLength("WebIdentityToken", in.WebIdentityToken.Reveal(), 4)
-	c.MaxLength("WebIdentityToken", in.WebIdentityToken.Reveal(), 20000)
+	c.RequiredSecret("WebIdentityToken", in.WebIdentityToken)
+	c.SecretLength("WebIdentityToken", in.WebIdentityToken, 4, 20000)
 	return c.Err("AssumeRoleWithWebIdentityInput")
-}
-
-func (in *AssumeRoleWithWebIdentityInput) form() url.Values {
-	form := roleForm("AssumeRoleWithWebIdentity", in.RoleArn, in.RoleSessionName, in.DurationSeconds)
-	form.Set("WebIdentityToken", in.WebIdentityToken.Reveal())
-	return form
 }
 
 // AssumeRoleInput is the input of AssumeRole.
@@ -89,26 +76,15 @@ func (p *ProvidedContext) validate() error {
 	var c constraint.Checker
 	c.MinLength("ProviderArn", p.ProviderArn, 20)
 	c.MaxLength("ProviderArn", p.ProviderArn, 2048)
-	c.MinLength("ContextAssertion", p.ContextAssertion.Reveal(), 4)
-	c.MaxLength("ContextAssertion", p.ContextAssertion.Reveal(), 2048)
+	c.SecretLength("ContextAssertion", p.ContextAssertion, 4, 2048)
 	return c.Err("ProvidedContext")
 }
 
-func (in *AssumeRoleInput) form() url.Values {
-	form := roleForm("AssumeRole", in.RoleArn, in.RoleSessionName, in.DurationSeconds)
-	for i, p := range in.ProvidedContexts {
-		prefix := "ProvidedContexts.member." + strconv.Itoa(i+1) + "."
-		form.Set(prefix+"ProviderArn", p.ProviderArn)
-		form.Set(prefix+"ContextAssertion", p.ContextAssertion.Reveal())
-	}
-	return form
-}
-
 func role(c *constraint.Checker, arn, session string, seconds int32) {
-	c.Required("RoleArn", arn != "")
+	c.RequiredString("RoleArn", arn)
 	c.MinLength("RoleArn", arn, 20)
 	c.MaxLength("RoleArn", arn, 2048)
-	c.Required("RoleSessionName", session != "")
+	c.RequiredString("RoleSessionName", session)
 	c.MinLength("RoleSessionName", session, 2)
 	c.MaxLength("RoleSessionName", session, 64)
 	c.Chars("RoleSessionName", session, sessionNamePattern, isSessionNameByte)
@@ -125,120 +101,55 @@ func isSessionNameByte(b byte) bool {
 	return '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
 }
 
-func roleForm(action, arn, session string, seconds int32) url.Values {
-	form := url.Values{
-		"Action":          {action},
-		"Version":         {"2011-06-15"},
-		"RoleArn":         {arn},
-		"RoleSessionName": {session},
-	}
-	if seconds != 0 {
-		form.Set("DurationSeconds", strconv.Itoa(int(seconds)))
-	}
-	return form
-}
-
 // Output is the output of both operations: temporary credentials.
 type Output struct {
-	AccessKeyID     string           `xml:"Credentials>AccessKeyId"`
-	SecretAccessKey awstokens.Secret `xml:"Credentials>SecretAccessKey"`
-	SessionToken    awstokens.Secret `xml:"Credentials>SessionToken"`
-	Expiration      time.Time        `xml:"Credentials>Expiration"`
+	AccessKeyID     string           `xml:"Credentials>AccessKeyId" wire:"required"`
+	SecretAccessKey awstokens.Secret `xml:"Credentials>SecretAccessKey" wire:"required"`
+	SessionToken    awstokens.Secret `xml:"Credentials>SessionToken" wire:"required"`
+	Expiration      time.Time        `xml:"Credentials>Expiration" wire:"required"`
 	AssumedRoleArn  string           `xml:"AssumedRoleUser>Arn"`
 
 	awstokens.Result
 }
 
 // Credentials returns the credentials in the form that signs requests.
-func (out *Output) Credentials() credentials.Credentials {
-	return credentials.Credentials{
+func (out *Output) Credentials() awstokens.Credentials {
+	return awstokens.Credentials{
 		AccessKeyID:     out.AccessKeyID,
-		SecretAccessKey: out.SecretAccessKey.Reveal(),
-		SessionToken:    out.SessionToken.Reveal(),
+		SecretAccessKey: out.SecretAccessKey,
+		SessionToken:    out.SessionToken,
+		AccountID:       accountOf(out.AssumedRoleArn),
 		Expires:         out.Expiration,
 	}
 }
 
-// LogValue hides the keys from slog.
-func (out Output) LogValue() slog.Value { return redact.LogValue(out) }
+// Life is how long the credentials are good, counted from the response.
+func (out *Output) Life(now time.Time) time.Duration {
+	return refresh.Life(out.Expiration, out.Date, now)
+}
 
-func missing(out any) string {
-	switch o := out.(*Output); {
-	case o.AccessKeyID == "", o.SecretAccessKey == "", o.SessionToken == "":
-		return "Credentials"
-	case o.Expiration.IsZero():
-		return "Expiration"
+// accountOf returns the account in an ARN, or "".
+func accountOf(arn string) string {
+	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
+		return parts[4]
 	}
 	return ""
 }
 
-// Asking for credentials twice does no harm: both sets are good.
+// A second request is harmless: both sets of credentials are good.
 var (
-	assumeRoleWithWebIdentity = transport.Operation{Name: "AssumeRoleWithWebIdentity", Auth: transport.Unsigned, Repeatable: true, Missing: missing}
-	assumeRole                = transport.Operation{Name: "AssumeRole", Auth: transport.Signed, Repeatable: true, Missing: missing}
+	assumeRoleWithWebIdentity = transport.Operation[AssumeRoleWithWebIdentityInput, Output]{
+		Name: "AssumeRoleWithWebIdentity", Auth: transport.Unsigned, Idempotent: true,
+	}
+	assumeRole = transport.Operation[AssumeRoleInput, Output]{Name: "AssumeRole", Idempotent: true}
 )
 
 // AssumeRoleWithWebIdentity exchanges a JWT for credentials. It is not signed.
 func (c *Client) AssumeRoleWithWebIdentity(ctx context.Context, in *AssumeRoleWithWebIdentityInput) (*Output, error) {
-	return transport.Call[Output](ctx, c.transport, &assumeRoleWithWebIdentity, in)
+	return assumeRoleWithWebIdentity.Call(ctx, c.transport, in)
 }
 
 // AssumeRole exchanges credentials, and what contexts prove, for others.
 func (c *Client) AssumeRole(ctx context.Context, in *AssumeRoleInput) (*Output, error) {
-	return transport.Call[Output](ctx, c.transport, &assumeRole, in)
-}
-
-// protocol is awsQuery.
-type protocol struct{}
-
-var contentType = []string{"application/x-www-form-urlencoded; charset=utf-8"}
-
-func (protocol) Prepare(req *http.Request, _ *transport.Operation) {
-	req.Header["Content-Type"] = contentType
-}
-
-func (protocol) Encode(in any) ([]byte, error) {
-	return []byte(in.(interface{ form() url.Values }).form().Encode()), nil
-}
-
-// Decode reads <ActionResponse><ActionResult>….
-func (protocol) Decode(body []byte, out any) error {
-	var answer struct {
-		Result struct {
-			Output
-		} `xml:",any"`
-	}
-	if xml.Unmarshal(body, &answer) != nil {
-		return errors.New("the body is not the XML it should be") // which may hold keys
-	}
-	*out.(*Output) = answer.Result.Output
-	return nil
-}
-
-// Error is an error that STS reports. Its codes are those of the API, such as
-// IDPCommunicationError and InvalidIdentityToken.
-type Error struct {
-	Code    string `xml:"Error>Code"`
-	Message string `xml:"Error>Message"`
-	Type    string `xml:"Error>Type"` // Sender or Receiver
-}
-
-func (e *Error) Error() string        { return e.Code + ": " + e.Message }
-func (e *Error) ErrorCode() string    { return e.Code }
-func (e *Error) ErrorMessage() string { return e.Message }
-
-// ErrorFault says whose fault it is.
-func (e *Error) ErrorFault() smithy.ErrorFault {
-	if e.Type == "Receiver" {
-		return smithy.FaultServer
-	}
-	return smithy.FaultClient
-}
-
-func (protocol) DecodeError(_ int, _ http.Header, body []byte) error {
-	var e Error
-	if xml.Unmarshal(body, &e) != nil || e.Code == "" {
-		return nil
-	}
-	return &e
+	return assumeRole.Call(ctx, c.transport, in)
 }

@@ -1,141 +1,132 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"math"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/aws-http-auth/credentials"
+	"github.com/aws/smithy-go/rand"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/redact"
+	"github.com/seed-25f54b62/awstokens/internal/wire"
 )
 
 // attempt is the state of a call that its attempts share.
 type attempt struct {
-	*Client
-	op         *Operation
-	in         input
-	out        output
-	body       []byte
-	query      string      // raw
-	header     http.Header // of the input
+	*client
+	op         *description
+	in, out    any
+	request    wire.Request
 	invocation string
 
-	number    int
-	creds     credentials.Credentials
-	skew      time.Duration // of the clock that signed
-	requestID string
+	// Of the call.
+	number           int
+	creds            awstokens.Credentials
+	mayHaveProcessed bool // an attempt so far
+	clockCorrected   bool // which is done once
+	credsRenewed     bool // which is done once
 
-	unsent        bool // the attempt failed before anything was sent
-	failedForGood bool // the failure must not be repeated, whatever a Retryer says
-	unanswered    bool // the failure is no whole answer of the service
-	clockStep     clockStep
+	// Of the last attempt.
+	signedWith time.Duration // the skew
+	requestID  string
+	status     int
+	date       time.Time // the service's clock
+	unsent     bool      // the attempt failed before anything was sent
+	final      bool      // the failure must not be retried, whatever a Retryer says
+	noResponse bool      // the failure is no whole response of the service
+	repaired   bool      // the cause of the failure is gone: a clock was corrected, or credentials were renewed
 }
 
-// clockStep is how far the correction of the clock has come.
-type clockStep int
-
-const (
-	clockTrusted clockStep = iota
-	clockSet
-	clockUsed
-)
-
-// clockCorrected says, once, that the last answer corrected the clock.
-func (a *attempt) clockCorrected() bool {
-	if a.clockStep != clockSet {
-		return false
-	}
-	a.clockStep = clockUsed
-	return true
+// reset forgets the last attempt.
+func (a *attempt) reset() {
+	a.requestID, a.status, a.date = "", 0, time.Time{}
+	a.unsent, a.final, a.noResponse, a.repaired = false, false, false, false
 }
 
-// keepBack marks a failure for which nothing was sent, and that is not to be
-// repeated.
-func (a *attempt) keepBack(err error) error {
-	a.unsent, a.failedForGood, a.unanswered = true, true, true
+// withhold marks a failure for which no request was sent, and that is not to
+// be retried.
+func (a *attempt) withhold(err error) error {
+	a.unsent, a.final, a.noResponse = true, true, true
 	return err
 }
 
-// encode encodes the input, once for all attempts.
-func (a *attempt) encode() (err error) {
-	a.query = a.op.Query
-	if a.op.Bind == nil {
-		a.body, err = a.protocol.Encode(a.in)
-		return err
-	}
-	var b Binding
-	a.op.Bind(a.in, &b)
-	a.query, a.header = b.query.String(), b.header
-	return b.err
+// NewUUID returns a random UUID, version 4.
+func NewUUID() string {
+	id, _ := rand.NewUUID(rand.Reader).GetUUID() // never fails
+	return id
 }
 
 // run makes one attempt.
 func (a *attempt) run(ctx context.Context) error {
-	a.requestID, a.failedForGood, a.unanswered = "", false, false
-	a.skew = time.Duration(a.clockSkew.Load())
+	a.signedWith = a.skew()
 	var sent sending
 	req := a.newRequest(ctx, &sent)
 	if err := a.authorize(ctx, req); err != nil {
-		return a.keepBack(err)
+		return a.withhold(err)
 	}
 	if err := ctx.Err(); err != nil {
-		return a.keepBack(err)
+		return a.withhold(err)
 	}
-	resp, err := a.http.Do(req)
+	do := a.http.Do
+	if a.mayRedirect {
+		do = a.doWatched
+	}
+	resp, err := do(req)
 	if err == nil && resp == nil {
 		err = errors.New("the HTTP client returned no response")
 	}
 	if err != nil {
-		a.unanswered = true
 		return a.sendError(err, sent.written.Load())
 	}
-	return a.read(resp)
+	return a.read(ctx, resp)
 }
 
 // newRequest builds the HTTP request, without a signature.
 func (a *attempt) newRequest(ctx context.Context, sent *sending) *http.Request {
-	if a.traces || len(a.body) == 0 || !a.op.Repeatable {
-		ctx = sent.traced(ctx, a.op.Repeatable)
+	body := a.request.Body
+	if a.isNetHTTP || len(body) == 0 || !a.op.idempotent {
+		ctx = sent.traced(ctx, a.op.idempotent)
 	}
 	req := a.prototype.WithContext(ctx)
 	url := *a.endpoint
 	req.URL = &url
-	url.RawQuery = a.query
+	url.RawQuery = a.request.Query
 	if url.RawPath != "" {
-		url.RawPath += a.op.Path
+		url.RawPath += a.request.Path
 	}
-	url.Path += a.op.Path
+	url.Path += a.request.Path
 	if url.Path == "" {
 		url.Path = "/"
 	}
-	req.Method = a.op.Method
-	if req.Method == "" {
-		req.Method = http.MethodPost
-	}
+	req.Method = a.request.Method
 	req.Header = make(http.Header, 10)
-	if len(a.body) > 0 {
-		req.ContentLength = int64(len(a.body))
-		req.GetBody = sent.bodies(a.body, a.traces, a.op.Repeatable)
+	if len(body) > 0 {
+		req.ContentLength = int64(len(body))
+		req.GetBody = sent.bodies(body, a.isNetHTTP, a.op.idempotent)
 		req.Body, _ = req.GetBody()
 	}
 	// Lists of one value are shared between requests: Header.Set and Add
 	// replace them, nothing writes into them.
 	req.Header["User-Agent"] = a.userAgent
 	req.Header["Accept-Encoding"] = identityEncoding // a compressed body could outgrow the cap
-	maps.Copy(req.Header, a.header)
 	own := []string{a.invocation, "attempt=" + strconv.Itoa(a.number) + "; max=" + strconv.Itoa(a.cfg.Retryer.MaxAttempts())}
 	req.Header["Amz-Sdk-Invocation-Id"] = own[0:1:1]
 	req.Header["Amz-Sdk-Request"] = own[1:2:2]
-	a.protocol.Prepare(req, a.op)
+	for _, field := range a.request.Header {
+		if field.Name != "" {
+			req.Header[field.Name] = field.Values
+		}
+	}
 	return req
 }
 
@@ -143,19 +134,12 @@ var identityEncoding = []string{"identity"}
 
 // authorize signs the request if its operation wants that.
 func (a *attempt) authorize(ctx context.Context, req *http.Request) error {
-	if a.op.Auth == Unsigned || a.anonymous {
+	if a.op.auth == Unsigned || a.anonymous {
 		return nil
 	}
-	var err error
-	if a.cfg.Credentials == nil {
-		err = awstokens.ErrNoCredentials
-	} else if a.creds, err = a.cfg.Credentials.Retrieve(ctx); err != nil {
-		err = fmt.Errorf("retrieve credentials: %w", err)
-	} else if a.creds.AccessKeyID == "" || a.creds.SecretAccessKey == "" {
-		err = awstokens.ErrNoCredentials
-	}
+	creds, err := a.credentials(ctx)
 	if err != nil {
-		if a.op.Auth == Optional && errors.Is(err, awstokens.ErrNoCredentials) {
+		if a.op.auth == Optional && errors.Is(err, awstokens.ErrNoCredentials) {
 			return nil
 		}
 		return err
@@ -163,69 +147,85 @@ func (a *attempt) authorize(ctx context.Context, req *http.Request) error {
 	if a.cfg.Region == "" {
 		return errors.New("no region to sign for: set Config.Region")
 	}
-	a.signer.Sign(req, a.body, a.creds, a.now())
+	a.creds = creds
+	a.signer.Sign(req, a.request.Body, creds, a.cfg.Now().Add(a.signedWith))
 	return nil
 }
 
-// now is the time by the service's clock, as far as it is known.
-func (a *attempt) now() time.Time { return a.cfg.Now().Add(a.skew) }
-
-func (a *attempt) sendError(err error, written bool) error {
-	a.failedForGood = written && !a.op.Repeatable
-	err = a.scrubber().Error(err) // an answer that is no HTTP is quoted in it
-	return &awstokens.SendError{Err: err, Written: written, Repeatable: a.op.Repeatable, Attempts: a.number}
+func (a *attempt) credentials(ctx context.Context) (awstokens.Credentials, error) {
+	if a.cfg.Credentials == nil {
+		return awstokens.Credentials{}, awstokens.ErrNoCredentials
+	}
+	creds, err := a.cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return creds, fmt.Errorf("retrieve credentials: %w", err)
+	}
+	if creds.AccessKeyID == "" || creds.SecretAccessKey.IsZero() {
+		return creds, awstokens.ErrNoCredentials
+	}
+	return creds, nil
 }
 
-// read takes an answer apart.
-func (a *attempt) read(resp *http.Response) error {
-	a.requestID = requestID(resp.Header)
+func (a *attempt) sendError(err error, written bool) error {
+	a.noResponse = true
+	a.final = written && !a.op.idempotent || errors.Is(err, errRedirected)
+	a.mayHaveProcessed = a.mayHaveProcessed || written
+	hint := a.hint(err)
+	err = a.scrubber().Error(err) // it quotes a response that is not HTTP
+	if hint != "" {
+		err = fmt.Errorf("%w%s", err, hint)
+	}
+	return &awstokens.SendError{Err: err, Written: written, Idempotent: a.op.idempotent, Attempts: a.number}
+}
+
+// read reads and decodes a response.
+func (a *attempt) read(ctx context.Context, resp *http.Response) error {
+	a.status, a.date, a.requestID = resp.StatusCode, dateOf(resp.Header), requestID(resp.Header)
 	body, err := readAll(resp, a.cfg.MaxResponseBytes)
+	whole := wire.Response{StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
 	switch {
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		answer := a.serviceError(resp, body)
+		refusal := a.serviceError(ctx, whole)
 		if err != nil {
-			a.unanswered = !errors.Is(err, awstokens.ErrResponseTooLarge)
-			answer = fmt.Errorf("%w (%w)", answer, a.scrubber().Error(err))
+			a.noResponse = !errors.Is(err, awstokens.ErrResponseTooLarge)
+			refusal = fmt.Errorf("%w (%w)", refusal, a.scrubber().Error(err))
 		}
-		err = answer
+		err = refusal
 	case errors.Is(err, awstokens.ErrResponseTooLarge):
-		a.failedForGood = true
+		a.final, a.mayHaveProcessed = true, true
 	case err != nil:
-		a.failedForGood, a.unanswered = !a.op.Repeatable, true
-		err = &lostAnswer{err: a.scrubber().Error(err), repeatable: a.op.Repeatable}
+		a.final, a.noResponse, a.mayHaveProcessed = !a.op.idempotent, true, true
+		err = &brokenOff{err: a.scrubber().Error(err), idempotent: a.op.idempotent}
 	default:
-		if err = a.decode(body); err == nil {
+		if err = a.decode(whole); err == nil {
+			a.confirmClock(a.date)
 			return nil
 		}
-		a.failedForGood = true
-		err = &smithy.DeserializationError{Err: err}
+		a.final, a.mayHaveProcessed = true, true
 	}
 	a.requestID = a.scrubber().Text(a.requestID)
 	return &awstokens.ResponseError{
-		StatusCode: resp.StatusCode,
-		RequestID:  a.requestID,
-		RetryAfter: retryAfter(resp.Header, a.now()),
-		Attempts:   a.number,
-		Err:        err,
+		StatusCode:    resp.StatusCode,
+		RequestID:     a.requestID,
+		RetryAfter:    retryAfter(resp.Header, cmp.Or(a.date, a.now())),
+		AmzRetryAfter: amzRetryAfter(resp.Header),
+		Date:          a.date,
+		Attempts:      a.number,
+		Err:           err,
 	}
 }
 
-func (a *attempt) decode(body []byte) error {
-	if a.op.NoOutput && len(body) == 0 {
-		return nil
-	}
-	if err := a.protocol.Decode(body, a.out); err != nil {
-		return err
-	}
-	if a.op.Missing != nil {
-		if name := a.op.Missing(a.out); name != "" {
-			return errors.New("the answer has no " + name)
+func (a *attempt) decode(resp wire.Response) error {
+	err := a.format.Decode(resp, a.out)
+	if err == nil && a.op.missing != nil {
+		if name := a.op.missing(); name != "" {
+			err = &smithy.DeserializationError{Err: errors.New("the response has no " + name)}
 		}
 	}
-	return nil
+	return err
 }
 
-// scrubber knows the call's secrets, which what came from outside may repeat.
+// scrubber knows the call's secrets, which text from outside may quote.
 func (a *attempt) scrubber() *redact.Scrubber {
 	scrub := new(redact.Scrubber)
 	scrub.AddFrom(a.in)
@@ -234,74 +234,93 @@ func (a *attempt) scrubber() *redact.Scrubber {
 	return scrub
 }
 
-// serviceError returns the error that an answer reports, without the call's
-// secrets: services repeat a refused value, or the headers they saw.
-func (a *attempt) serviceError(resp *http.Response, body []byte) error {
+// serviceError returns the error that a response reports, without the call's
+// secrets: services quote a refused value, or the headers they saw.
+func (a *attempt) serviceError(ctx context.Context, resp wire.Response) error {
 	scrub := a.scrubber()
-	err := a.protocol.DecodeError(resp.StatusCode, resp.Header, body)
-	if err == nil {
+	err := a.format.Decode(resp, nil)
+	named := !errors.Is(err, wire.ErrNoCode)
+	if !named {
+		scrub.AddFrom(a.secretsOf(resp)) // which an excerpt would show
 		err = &smithy.GenericAPIError{
 			Code:    "UnknownError",
-			Message: http.StatusText(resp.StatusCode) + ", body " + excerpt(body, scrub),
-			Fault:   FaultOf(resp.StatusCode),
+			Message: http.StatusText(resp.StatusCode) + ", body " + excerpt(resp.Body, scrub),
+			Fault:   wire.Fault(resp.StatusCode),
 		}
 	}
 	scrub.Strings(err)
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		a.correctClock(api.ErrorCode(), resp.Header)
-	}
+	a.classify(ctx, resp.StatusCode, named, err)
 	return err
 }
 
-// minSkew is the difference between two clocks from which on a refused
-// signature is put down to it; SigV4 tolerates five minutes.
-const minSkew = 4 * time.Minute
-
-// correctClock learns the service's time from an answer that refuses the
-// time, or the signature, of a request.
-func (a *attempt) correctClock(code string, header http.Header) {
-	switch code {
-	case "RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture",
-		"InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure":
-	default:
-		return
+// secretsOf reads an error response as if it were a success: a proxy that
+// changes the status does not make a token less secret.
+func (a *attempt) secretsOf(resp wire.Response) any {
+	if a.out == nil {
+		return nil
 	}
-	date, err := http.ParseTime(header.Get("Date"))
-	if err != nil || a.clockStep != clockTrusted || a.creds.AccessKeyID == "" {
-		return
-	}
-	skew := date.Sub(a.cfg.Now())
-	if (skew - a.skew).Abs() < minSkew {
-		return
-	}
-	a.clockSkew.Store(int64(skew))
-	a.clockStep = clockSet
+	out := reflect.New(reflect.TypeOf(a.out).Elem()).Interface()
+	resp.StatusCode = http.StatusOK
+	_ = a.format.Decode(resp, out)
+	return out
 }
 
-// FaultOf says whose fault an HTTP error status is.
-func FaultOf(status int) smithy.ErrorFault {
-	if status >= 500 {
-		return smithy.FaultServer
+// classify draws the conclusions from an error response.
+func (a *attempt) classify(ctx context.Context, status int, named bool, err error) {
+	response := &awstokens.ResponseError{StatusCode: status, Err: err}
+	refused := status < 500 && status != http.StatusRequestTimeout || response.Throttled() && named
+	a.mayHaveProcessed = a.mayHaveProcessed || !refused
+	// A gateway that stands in for the service does not know whether the
+	// service has processed the request. The service itself does, and says in
+	// a typed error what is worth a retry.
+	var says interface{ RetryableError() bool }
+	invited := named && response.Throttled() || errors.As(err, &says) && says.RetryableError()
+	a.final = !a.op.idempotent && !invited && !(named && refused)
+	var api smithy.APIError
+	if !errors.As(err, &api) || a.creds.AccessKeyID == "" {
+		return
 	}
-	return smithy.FaultClient
+	switch code := api.ErrorCode(); {
+	case clockRefusals[code] && !a.clockCorrected:
+		a.clockCorrected = a.learnClock(a.date, a.signedWith)
+		a.repaired = a.clockCorrected
+	case (code == "ExpiredToken" || code == "ExpiredTokenException") && !isException(err) && !a.credsRenewed:
+		a.credsRenewed = true
+		a.repaired = a.renewCredentials(ctx)
+	}
 }
 
-// lostAnswer is a success whose body did not arrive.
-type lostAnswer struct {
+// renewCredentials asks for others in place of the credentials that the
+// service refused as expired, and reports whether there are any.
+func (a *attempt) renewCredentials(ctx context.Context) bool {
+	if provider, ok := a.cfg.Credentials.(interface{ Discard(awstokens.Credentials) }); ok {
+		provider.Discard(a.creds)
+	}
+	creds, err := a.credentials(ctx)
+	return err == nil && creds.AccessKeyID != a.creds.AccessKeyID
+}
+
+// isException reports whether an error is of a published type.
+func isException(err error) bool {
+	var generic *smithy.GenericAPIError
+	return !errors.As(err, &generic)
+}
+
+// brokenOff is a success whose body did not arrive.
+type brokenOff struct {
 	err        error
-	repeatable bool
+	idempotent bool
 }
 
-func (e *lostAnswer) Error() string        { return "the answer was cut off: " + e.err.Error() }
-func (e *lostAnswer) Unwrap() error        { return e.err }
-func (e *lostAnswer) RetryableError() bool { return e.repeatable }
+func (e *brokenOff) Error() string        { return "the response broke off: " + e.err.Error() }
+func (e *brokenOff) Unwrap() error        { return e.err }
+func (e *brokenOff) RetryableError() bool { return e.idempotent }
 
 // maxExcerpt is how many bytes of an unknown error body an error shows.
 const maxExcerpt = 256
 
 func excerpt(body []byte, scrub *redact.Scrubber) string {
-	text := strings.ToValidUTF8(scrub.Text(string(body)), "\uFFFD")
+	text := scrub.Text(string(body))
 	if len(text) > maxExcerpt {
 		text = strings.ToValidUTF8(text[:maxExcerpt], "") + "…"
 	}
@@ -346,7 +365,7 @@ func requestID(h http.Header) string {
 	return h.Get("X-Amz-Request-Id")
 }
 
-// retryAfter reads the header of that name, in seconds or as a date.
+// retryAfter reads the header Retry-After, in seconds or as a date.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := h.Get("Retry-After")
 	if value == "" {
@@ -360,4 +379,14 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 		return 0
 	}
 	return max(0, date.Sub(now))
+}
+
+// amzRetryAfter reads the header x-amz-retry-after, in whole milliseconds. What
+// cannot be parsed is ignored, by the standard.
+func amzRetryAfter(h http.Header) time.Duration {
+	ms, err := strconv.ParseInt(h.Get("X-Amz-Retry-After"), 10, 64)
+	if err != nil || ms < 0 {
+		return 0
+	}
+	return time.Duration(min(ms, math.MaxInt32)) * time.Millisecond // a retryer waits much less
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/aws-http-auth/credentials"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -58,7 +57,7 @@ func TestCancellation(t *testing.T) {
 		"during the body":                     {[]answer{hangIn(200)}, 200},
 		"during the body of an error":         {[]answer{hangIn(400)}, 400},
 		"during the body of a server error":   {[]answer{hangIn(500)}, 500},
-		"during the wait":                     {[]answer{reply(503, "", "Retry-After", "60")}, 503},
+		"during the wait":                     {[]answer{exception(503, "ThrottlingException", "Retry-After", "60")}, 503},
 		"during the wait after no connection": {[]answer{refused}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -113,11 +112,11 @@ func TestCanceledBetweenAttempts(t *testing.T) {
 	for name, change := range map[string]func(*awstokens.Config, context.CancelFunc){
 		"retrieving credentials": func(cfg *awstokens.Config, cancel context.CancelFunc) {
 			asked := 0
-			cfg.Credentials = awstokens.CredentialsFunc(func(ctx context.Context) (credentials.Credentials, error) {
+			cfg.Credentials = awstokens.CredentialsFunc(func(ctx context.Context) (awstokens.Credentials, error) {
 				if asked++; asked == 2 {
 					cancel()
 				}
-				return credentials.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "not-a-real-secret-key"}, ctx.Err()
+				return awstokens.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: awstokens.NewSecret("not-a-real-secret-key")}, ctx.Err()
 			})
 		},
 		"waiting for an attempt's token": func(cfg *awstokens.Config, cancel context.CancelFunc) {

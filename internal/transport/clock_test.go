@@ -63,6 +63,9 @@ func TestClockIsNotCorrected(t *testing.T) {
 		"no date":                   exception(403, "InvalidSignatureException"),
 		"no date that can be read":  exception(403, "InvalidSignatureException", "Date", "now"),
 		"another error":             refuseClock("AccessDeniedException", time.Hour),
+		"years ahead":               refuseClock("InvalidSignatureException", 2*365*24*time.Hour),
+		"years behind":              refuseClock("InvalidSignatureException", -2*365*24*time.Hour),
+		"the year 9999":             exception(403, "InvalidSignatureException", "Date", "Fri, 31 Dec 9999 23:59:59 GMT"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -156,4 +159,25 @@ func TestClockCorrectionTakesNoToken(t *testing.T) {
 	_, err := op.open(t, cfg)(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"initial", "initial released, failed true"}, r.said)
+}
+
+// A good response undoes a correction that was wrong, or that the local clock
+// no longer needs, and follows a clock that was set since.
+func TestGoodResponseCorrectsTheClock(t *testing.T) {
+	for name, ahead := range map[string]time.Duration{"the local clock is right": 0, "the local clock is off otherwise": -3 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				op := named("LM.CreateToken")
+				now := time.Now().UTC()
+				good := reply(200, op.answer, "Date", now.Add(ahead).Format(http.TimeFormat))
+				http := play(refuseClock("InvalidSignatureException", 300*24*time.Hour), good)
+				call := op.open(t, config(http))
+				for range 2 {
+					_, err := call(t.Context())
+					require.NoError(t, err)
+				}
+				assert.Equal(t, []string{now.Format(amzDate), now.Add(300 * 24 * time.Hour).Format(amzDate), now.Add(ahead).Format(amzDate)}, http.header("X-Amz-Date"))
+			})
+		})
+	}
 }

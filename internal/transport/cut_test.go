@@ -356,6 +356,6 @@ func (r result) check(t *testing.T, op operation, l *line, served int) {
 		return
 	}
 	assert.Equal(t, 200, responseError(t, r.err).StatusCode, point)
-	assert.ErrorContains(t, r.err, "the answer was cut off", point)
+	assert.ErrorContains(t, r.err, "the response broke off", point)
 	assert.Equal(t, 1, served, point)
 }

@@ -34,12 +34,12 @@ type operation struct {
 	target     string // X-Amz-Target
 	service    string // that signs; empty for none
 	optional   bool   // signed only if there are credentials
-	single     bool   // not safe to send twice
-	noOutput   bool   // an empty body is a success
+	single     bool   // not idempotent
+	empty      bool   // an empty body is a success
 	answer     string // a success
 	tokenless  string // an answer without what the operation is for; empty if nothing is
 	emptyToken string // the same with an empty text
-	mistyped   string // an answer with a member of another type; empty if it has none
+	mistyped   string // an answer whose token is of another type; empty if it has none
 
 	// open makes a client, and returns a function that makes the call.
 	open func(*testing.T, awstokens.Config) func(context.Context) (output, error)
@@ -56,17 +56,17 @@ var operations = []operation{
 	}, {
 		name: "LM.GetAccessToken", target: "AWSLicenseManager.GetAccessToken", service: "license-manager", optional: true,
 		answer:    `{"AccessToken":"fake.access.token"}`,
-		tokenless: `{}`, emptyToken: `{"AccessToken":""}`, mistyped: `{"AccessToken":1}`,
+		tokenless: `{}`, emptyToken: `{"AccessToken":""}`, mistyped: `{"AccessToken":{}}`,
 		open: opener(licensemanager.New, (*licensemanager.Client).GetAccessToken, &licensemanager.GetAccessTokenInput{
-			Token: "fake.refresh.token",
+			Token: awstokens.NewSecret("fake.refresh.token"),
 		}),
 	}, {
 		name: "LM.ListTokens", target: "AWSLicenseManager.ListTokens", service: "license-manager",
-		answer: `{"Tokens":[{"TokenId":"t-1"}]}`, mistyped: `{"Tokens":[{"TokenId":{}}]}`,
-		open: opener(licensemanager.New, (*licensemanager.Client).ListTokens, nil),
+		answer: `{"Tokens":[{"TokenId":"t-1"}]}`,
+		open:   opener(licensemanager.New, (*licensemanager.Client).ListTokens, nil),
 	}, {
 		name: "LM.DeleteToken", target: "AWSLicenseManager.DeleteToken", service: "license-manager",
-		answer: `{}`, noOutput: true,
+		answer: `{}`, empty: true,
 		open: opener(licensemanager.New, (*licensemanager.Client).DeleteToken, &licensemanager.DeleteTokenInput{
 			TokenId: "t-1",
 		}),
@@ -82,21 +82,21 @@ var operations = []operation{
 		answer:    `{"deviceCode":"fake-device-code","userCode":"FAKE-CODE","verificationUri":"https://example.com/"}`,
 		tokenless: `{"userCode":"FAKE-CODE","verificationUri":"https://example.com/"}`, emptyToken: `{"deviceCode":""}`, mistyped: `{"interval":"1"}`,
 		open: opener(ssooidc.New, (*ssooidc.Client).StartDeviceAuthorization, &ssooidc.StartDeviceAuthorizationInput{
-			ClientId: "c-1", ClientSecret: "fake-client-secret", StartUrl: "https://example.com/start",
+			ClientId: "c-1", ClientSecret: awstokens.NewSecret("fake-client-secret"), StartUrl: "https://example.com/start",
 		}),
 	}, {
 		name: "OIDC.CreateToken", uri: "/token", single: true,
 		answer:    `{"accessToken":"fake-access-token","tokenType":"Bearer","expiresIn":28800,"refreshToken":null}`,
 		tokenless: `{"tokenType":"Bearer"}`, emptyToken: `{"accessToken":""}`, mistyped: `{"accessToken":{"a":1}}`,
 		open: opener(ssooidc.New, (*ssooidc.Client).CreateToken, &ssooidc.CreateTokenInput{
-			ClientId: "c-1", ClientSecret: "fake-client-secret", GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: "fake-device-code",
+			ClientId: "c-1", ClientSecret: awstokens.NewSecret("fake-client-secret"), GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: awstokens.NewSecret("fake-device-code"),
 		}),
 	}, {
 		name: "OIDC.CreateTokenWithIAM", uri: "/token?aws_iam=t", service: "sso-oauth", single: true,
 		answer:    `{"accessToken":"fake-access-token","tokenType":"Bearer","expiresIn":3600}`,
 		tokenless: `{"refreshToken":"fake"}`, emptyToken: `{"accessToken":""}`, mistyped: `{"expiresIn":"3600"}`,
 		open: opener(ssooidc.New, (*ssooidc.Client).CreateTokenWithIAM, &ssooidc.CreateTokenWithIAMInput{
-			ClientId: "c-1", GrantType: ssooidc.GrantTypeRefreshToken, RefreshToken: "fake-refresh-token",
+			ClientId: "c-1", GrantType: ssooidc.GrantTypeRefreshToken, RefreshToken: awstokens.NewSecret("fake-refresh-token"),
 		}),
 	},
 }

@@ -1,82 +1,83 @@
 // Package transport is the one path that every call takes: validate, encode,
 // then for each attempt sign, send, read and decode, until it succeeds or is
 // given up.
+//
+//	operation.go  what an operation is, and how it is called
+//	client.go     configuration, the HTTP client, redirects
+//	call.go       the attempts of a call, and what comes between them
+//	attempt.go    one attempt: build, sign, send, read, classify
+//	sending.go    whether a request was written
+//	clock.go      the service's clock
+//	pages.go      iterators over lists
 package transport
 
 import (
 	"context"
-	"net/http"
+
+	"github.com/aws/smithy-go"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/wire"
 )
 
 // Auth is how the requests of an operation are authorized.
 type Auth int
 
+// The ways to authorize a request.
 const (
 	Signed   Auth = iota // SigV4; without credentials the call fails
 	Unsigned             // never signed
 	Optional             // SigV4 if there are credentials
 )
 
-// Operation is what tells one API operation from another.
-type Operation struct {
+// Operation is one API operation with its input and output. *I has a method
+// Validate() error, and O embeds awstokens.Result.
+type Operation[I, O any] struct {
 	Name   string
 	Auth   Auth
 	Method string // POST if empty
-	Path   string // what follows the endpoint; empty for the endpoint itself
-	Query  string // raw query, if the operation has a constant one and no Bind
+	Path   string // what follows the endpoint, with a constant query
 
-	// Repeatable says that the operation is safe to send twice: a read, a
-	// call with an idempotency token, a delete or a plain update.
-	Repeatable bool
+	// Idempotent says that a second request does no more than one: a read, a
+	// call with a ClientToken, a delete or a plain update. After a lost
+	// response only an idempotent operation is retried.
+	Idempotent bool
 
-	// Bind puts an input into the query and the headers of its request, which
-	// then has no body. Nil for an input that is the body.
-	Bind func(in any, b *Binding)
-
-	// NoOutput says that the body of a success is empty.
-	NoOutput bool
-
-	// Missing returns the name of a member that an answer promises and out
-	// lacks, or "". A nil Missing promises nothing.
-	Missing func(out any) string
+	// Missing names a promised member that an output lacks, or returns "". It
+	// is for promises that the tag wire:"required" cannot express, and nil
+	// otherwise.
+	Missing func(*O) string
 }
-
-// Protocol is a wire format.
-type Protocol interface {
-	// Encode returns the request body.
-	Encode(in any) ([]byte, error)
-
-	// Prepare sets the headers that the wire format wants.
-	Prepare(req *http.Request, op *Operation)
-
-	// Decode fills out from the body of a 2xx answer.
-	Decode(body []byte, out any) error
-
-	// DecodeError returns the typed exception, or a *smithy.GenericAPIError,
-	// that an answer of another status carries; nil if it carries none.
-	DecodeError(status int, header http.Header, body []byte) error
-}
-
-type input interface{ Validate() error }
-
-type output interface{ Metadata() *awstokens.Result }
 
 // Call makes one call. A nil input is an empty one.
-func Call[O, I any, PI interface {
-	*I
-	input
-}, PO interface {
-	*O
-	output
-}](ctx context.Context, c *Client, op *Operation, in PI) (PO, error) {
+func (op *Operation[I, O]) Call(ctx context.Context, c *Client, in *I) (*O, error) {
 	if in == nil {
 		in = new(I)
 	}
-	out := PO(new(O))
-	if err := c.do(ctx, op, in, out); err != nil {
+	out := new(O)
+	d := description{wire.Operation{Name: op.Name, Method: op.Method, Path: op.Path}, op.Auth, op.Idempotent, nil}
+	if op.Missing != nil {
+		d.missing = func() string { return op.Missing(out) }
+	}
+	if err := c.inner().do(ctx, &d, in, out, any(out).(result).Metadata()); err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+type result interface{ Metadata() *awstokens.Result }
+
+// description is an Operation without its types.
+type description struct {
+	wire.Operation
+	auth       Auth
+	idempotent bool
+	missing    func() string // or nil
+}
+
+func (c *client) do(ctx context.Context, op *description, in, out any, result *awstokens.Result) error {
+	if err := c.call(ctx, op, in, out, result); err != nil {
+		return &smithy.OperationError{ServiceID: c.service.ID, OperationName: op.Name, Err: err}
+	}
+	return nil
 }

@@ -1,35 +1,42 @@
 package transport
 
-import "iter"
+import (
+	"context"
+	"iter"
+)
 
-// Pages iterates over the items of a paginated list, from the page that the
-// input names on. It sets the input's token, in a copy, for each page that
-// fetch gets. It ends after the last page, after an error, and when the
-// service repeats a token, which would never end.
-func Pages[I, T any](in *I, token func(*I) *string, fetch func(*I) (items []T, next string, err error)) iter.Seq2[T, error] {
+// Pages iterates over the items of a list operation, from the page that in
+// names on. It ends after the last page, after an error, and when the service
+// returns a token again, which would never end. It works on a copy of in, of which
+// parts returns where the token of the page to get is, beside the items of a
+// page and the token of the next.
+func Pages[I, O, T any](ctx context.Context, list func(context.Context, *I) (*O, error), in *I,
+	parts func(in *I, out *O) (items []T, token *string, next string),
+) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		var page I
+		page := new(I)
 		if in != nil {
-			page = *in
+			*page = *in
 		}
-		next := token(&page)
-		for seen := map[string]bool{}; !seen[*next]; {
-			seen[*next] = true
-			items, following, err := fetch(&page)
+		_, token, _ := parts(page, new(O))
+		for seen := map[string]bool{}; !seen[*token]; {
+			seen[*token] = true
+			out, err := list(ctx, page)
 			if err != nil {
 				var zero T
 				yield(zero, err)
 				return
 			}
+			items, _, next := parts(page, out)
 			for _, item := range items {
 				if !yield(item, nil) {
 					return
 				}
 			}
-			if following == "" {
+			if next == "" {
 				return
 			}
-			*next = following
+			*token = next
 		}
 	}
 }

@@ -20,8 +20,7 @@ type pages map[string]string
 func (p pages) client(t *testing.T) (*licensemanager.Client, *script) {
 	s := play(func(req *http.Request) (*http.Response, error) {
 		var in licensemanager.ListTokensInput
-		body, _ := req.GetBody()
-		assert.NoError(t, json.NewDecoder(body).Decode(&in))
+		assert.NoError(t, json.NewDecoder(req.Body).Decode(&in))
 		page, ok := p[in.NextToken]
 		if !ok {
 			return exception(400, "ValidationException")(req)

@@ -11,21 +11,22 @@ import (
 	"sync/atomic"
 )
 
-// sending is what is known of a request on its way. Of what must not be sent
-// twice, its body tells when it was read to its end, and nothing else. Of the
-// rest, net/http tells when it begins to write; if that says nothing, or goes
-// on to other requests, it counts as written.
+// sending is what is known of a request on its way. For an operation that is
+// not idempotent, the request counts as written once its body was read to its
+// end. For an idempotent one, net/http reports when it begins to write; if it
+// reports nothing, the request counts as written.
 type sending struct {
 	written atomic.Bool // the service may have all of it
 	http2   atomic.Bool
 	looked  sync.Once // for a connection
 }
 
-// traced returns a context in which an http.Transport says what it does. What
-// else is done with the context, by a dialer for example, is traced as well.
-func (s *sending) traced(ctx context.Context, repeatable bool) context.Context {
+// traced returns a context in which an http.Transport reports what it does.
+// What else is done with the context, by a dialer for example, is reported as
+// well.
+func (s *sending) traced(ctx context.Context, idempotent bool) context.Context {
 	trace := &httptrace.ClientTrace{}
-	if repeatable {
+	if idempotent {
 		s.written.Store(true)
 		trace.GetConn = func(string) { s.looked.Do(func() { s.written.Store(false) }) }
 		trace.WroteHeaders = func() { s.written.Store(true) } // the body comes after that
@@ -39,18 +40,19 @@ func (s *sending) traced(ctx context.Context, repeatable bool) context.Context {
 	return httptrace.WithClientTrace(ctx, trace)
 }
 
-var errReset = errors.New("the service reset or refused a request that it may have acted on")
+var errReset = errors.New("the connection was reset: the service may have processed the request")
 
-// bodies returns a GetBody: net/http repeats a request on another connection
-// when it takes it that the server has not seen it. Over HTTP/1.1 it knows,
-// because nothing was written. Over HTTP/2, which has headers like :path, it
-// believes a reset, even one with PROTOCOL_ERROR, which does not say so.
-func (s *sending) bodies(data []byte, traces, repeatable bool) func() (io.ReadCloser, error) {
+// bodies returns a GetBody: net/http sends a request again on another
+// connection when it assumes that the server has not processed it. Over HTTP/1.1
+// that is certain, because nothing was written. Over HTTP/2, which has headers
+// like :path, net/http assumes it after any reset, even one with PROTOCOL_ERROR,
+// which does not say so.
+func (s *sending) bodies(data []byte, traces, idempotent bool) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		switch {
-		case !repeatable && s.http2.Load():
+		case !idempotent && s.http2.Load():
 			return nil, errReset
-		case traces && repeatable: // net/http sends a body that it does not know in a packet of its own
+		case traces && idempotent: // net/http sends a body of an unknown type in a packet of its own
 			return io.NopCloser(bytes.NewReader(data)), nil
 		}
 		return &requestBody{data, &s.written}, nil

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/aws-http-auth/credentials"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -151,8 +150,8 @@ func TestCredentials(t *testing.T) {
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
 		t.Setenv(name, "")
 	}
-	provide := func(creds credentials.Credentials, err error) awstokens.CredentialsProvider {
-		return awstokens.CredentialsFunc(func(context.Context) (credentials.Credentials, error) { return creds, err })
+	provide := func(creds awstokens.Credentials, err error) awstokens.CredentialsProvider {
+		return awstokens.CredentialsFunc(func(context.Context) (awstokens.Credentials, error) { return creds, err })
 	}
 	const (
 		never  = iota // the call fails before anything is sent
@@ -171,10 +170,10 @@ func TestCredentials(t *testing.T) {
 		"environment, nothing": {awstokens.EnvCredentials(), noKeys},
 		"anonymous":            {awstokens.AnonymousCredentials{}, goesBy},
 		"anonymous pointer":    {&awstokens.AnonymousCredentials{}, goesBy},
-		"empty":                {provide(credentials.Credentials{}, nil), noKeys},
-		"no secret":            {provide(credentials.Credentials{AccessKeyID: "AKIDEXAMPLE"}, nil), noKeys},
-		"failure":              {provide(credentials.Credentials{}, errFake), never},
-		"failure with keys":    {provide(credentials.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "not-a-real-secret-key"}, errFake), never},
+		"empty":                {provide(awstokens.Credentials{}, nil), noKeys},
+		"no secret":            {provide(awstokens.Credentials{AccessKeyID: "AKIDEXAMPLE"}, nil), noKeys},
+		"failure":              {provide(awstokens.Credentials{}, errFake), never},
+		"failure with keys":    {provide(awstokens.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: awstokens.NewSecret("not-a-real-secret-key")}, errFake), never},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachOperation(t, func(t *testing.T, op operation) {
@@ -210,12 +209,12 @@ func TestCredentials(t *testing.T) {
 func TestCredentialsAreAskedOnceAnAttempt(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op operation) {
 		asked := 0
-		http := play(reply(503, ""), reply(503, ""), reply(200, op.answer))
+		http := play(exception(400, "ThrottlingException"), exception(400, "ThrottlingException"), reply(200, op.answer))
 		cfg := config(http)
 		cfg.Retryer = eager{}
-		cfg.Credentials = awstokens.CredentialsFunc(func(context.Context) (credentials.Credentials, error) {
+		cfg.Credentials = awstokens.CredentialsFunc(func(context.Context) (awstokens.Credentials, error) {
 			asked++
-			return credentials.Credentials{AccessKeyID: "AKID" + string(rune('0'+asked)), SecretAccessKey: "not-a-real-secret-key"}, nil
+			return awstokens.Credentials{AccessKeyID: "AKID" + string(rune('0'+asked)), SecretAccessKey: awstokens.NewSecret("not-a-real-secret-key")}, nil
 		})
 		_, err := op.open(t, cfg)(t.Context())
 		require.NoError(t, err)
@@ -341,7 +340,7 @@ func TestInputThatIsNotUTF8(t *testing.T) {
 				client, err := ssooidc.New(cfg)
 				require.NoError(t, err)
 				_, err = client.StartDeviceAuthorization(t.Context(), &ssooidc.StartDeviceAuthorizationInput{
-					ClientId: `\ufffd`, ClientSecret: awstokens.Secret(text), StartUrl: "\ufffd",
+					ClientId: `\ufffd`, ClientSecret: awstokens.NewSecret(text), StartUrl: "\ufffd",
 				})
 				return err
 			},

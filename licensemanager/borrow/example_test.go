@@ -17,7 +17,7 @@ import (
 //go:embed testdata/issuer.pem
 var issuerKey []byte
 
-// The token is what CheckoutBorrowLicense returned, kept in a file. This one
+// The token is what CheckoutBorrowLicense returned, stored in a file. This one
 // was signed with openssl by a key that was thrown away.
 //
 //go:embed testdata/license.jws
@@ -36,9 +36,9 @@ func Example() {
 	}
 	defer os.RemoveAll(dir)
 	today := time.Date(2026, time.March, 10, 12, 0, 0, 0, time.UTC)
-	verifier, err := borrow.NewVerifier(key, borrow.Options{
-		Mark: borrow.NewFileMark(filepath.Join(dir, "clock")),
-		Now:  func() time.Time { return today }, // leave it out to use the real clock
+	verifier, err := borrow.NewVerifier(key, func(o *borrow.Options) {
+		o.Mark = borrow.NewFileMark(filepath.Join(dir, "clock"))
+		o.Now = func() time.Time { return today } // the default is the real clock
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -46,12 +46,12 @@ func Example() {
 	}
 
 	want := borrow.Want{
-		LicenseArn:   "arn:aws:license-manager::111122223333:license:l-0123456789abcdef0123456789abcdef",
-		NodeId:       "build-host-7",
+		LicenseARN:   "arn:aws:license-manager::111122223333:license:l-0123456789abcdef0123456789abcdef",
+		NodeID:       "build-host-7",
 		Metadata:     map[string]string{"edition": "pro"},
-		Entitlements: []borrow.Entitlement{borrow.Count("Seats", 5), borrow.Feature("Export")},
+		Entitlements: []borrow.EntitlementData{borrow.Count("Seats", 5), borrow.Feature("Export")},
 	}
-	license, err := verifier.Verify(awstokens.Secret(token), want)
+	license, err := verifier.Verify(awstokens.NewSecret(token), want)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -60,19 +60,19 @@ func Example() {
 
 	// The user sets the clock back.
 	today = today.AddDate(0, 0, -5)
-	_, err = verifier.Verify(awstokens.Secret(token), want)
+	_, err = verifier.Verify(awstokens.NewSecret(token), want)
 	fmt.Println(errors.Is(err, borrow.ErrClockWentBack))
 
-	// The license ends.
+	// The license expires.
 	today = license.Expiration
-	_, err = verifier.Verify(awstokens.Secret(token), want)
+	_, err = verifier.Verify(awstokens.NewSecret(token), want)
 	var refused *borrow.RefusedError
 	if errors.As(err, &refused) && refused.Reason == borrow.ErrExpired {
-		fmt.Println("ended", refused.License.Expiration.Format(time.DateOnly))
+		fmt.Println("expired", refused.License.Expiration.Format(time.DateOnly))
 	}
 
 	// Output:
 	// licensed until 2026-03-31 12:00:00 +0000 UTC
 	// true
-	// ended 2026-03-31
+	// expired 2026-03-31
 }

@@ -11,10 +11,10 @@ import (
 
 const minKeyBits = 2048
 
-// ParsePublicKey reads an issuer's RSA key of at least 2048 bits: a
-// SubjectPublicKeyInfo as DER, which is what KMS GetPublicKey returns, or the
-// same as one PEM block of the type PUBLIC KEY. A certificate is not accepted,
-// since nothing here would check its chain or its dates.
+// ParsePublicKey parses an issuer's RSA key of at least 2048 bits: a
+// SubjectPublicKeyInfo in DER, which is what KMS GetPublicKey returns, or the
+// same as one PEM block of type PUBLIC KEY. It returns an error for a
+// certificate, because nothing here checks its chain or its dates.
 func ParsePublicKey(data []byte) (*rsa.PublicKey, error) {
 	if block, rest := pem.Decode(data); block != nil {
 		if block.Type != "PUBLIC KEY" {

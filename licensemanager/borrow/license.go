@@ -1,8 +1,6 @@
 package borrow
 
 import (
-	"fmt"
-	"log/slog"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -10,22 +8,22 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/internal/redact"
+	"github.com/seed-25f54b62/awstokens/internal/timestamp"
 )
 
-// License is a borrowed license that was verified.
+// License is a verified borrowed license.
 type License struct {
-	LicenseArn string
+	LicenseARN string
 
-	// NodeId is the machine that the license was borrowed for, or empty if it
+	// NodeID is the machine that the license was borrowed for, or empty if it
 	// was borrowed for none.
-	NodeId string
+	NodeID string
 
 	// Entitlements are what was granted.
-	Entitlements []Entitlement
+	Entitlements []EntitlementData
 
-	// Expiration is the moment at which the license ends, and ExpirationText
-	// the same as the service wrote it.
+	// Expiration is when the license ends, and ExpirationText the same as the
+	// service wrote it.
 	Expiration     time.Time
 	ExpirationText string
 
@@ -39,28 +37,14 @@ type License struct {
 	LicenseConsumptionToken awstokens.Secret
 
 	// CheckoutMetadata are the names and values that were given when the
-	// license was borrowed. Nil if there were none.
+	// license was borrowed, or nil if there were none.
 	CheckoutMetadata map[string]string
 }
 
-// LogValue hides the consumption token and the metadata from slog.
-func (l License) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.String("LicenseArn", l.LicenseArn),
-		slog.String("NodeId", l.NodeId),
-		slog.Any("Entitlements", l.Entitlements),
-		slog.Time("Expiration", l.Expiration),
-		slog.Time("IssuedAt", l.IssuedAt),
-	)
-}
-
-// Format hides the consumption token from fmt.
-func (l License) Format(f fmt.State, _ rune) { redact.Format(f, l) }
-
-// Allows says whether the license grants at least e: an entitlement of the
+// Allows reports whether the license grants at least e: one entitlement of the
 // same name and unit that is as large or, for a feature, has the same value if
 // e has one. Entitlements are not added up.
-func (l *License) Allows(e Entitlement) bool {
+func (l *License) Allows(e EntitlementData) bool {
 	for _, granted := range l.Entitlements {
 		if granted.Name == e.Name && granted.Unit == e.Unit && granted.covers(e) {
 			return true
@@ -71,22 +55,23 @@ func (l *License) Allows(e Entitlement) bool {
 
 const unitNone = "None"
 
-// Entitlement is a feature or an amount.
-type Entitlement struct {
+// EntitlementData is a feature or an amount. It is the shape of that name of
+// the API; package licensemanager has it as well, with the client.
+type EntitlementData struct {
 	Name  string `json:"name"`
 	Unit  string `json:"unit"`  // "None" for a feature, else what is counted: "Count", "Gigabytes", ...
-	Value string `json:"value"` // a whole number; for a feature any text, mostly empty
+	Value string `json:"value"` // a whole number; for a feature any string, mostly empty
 }
 
-// Count is an entitlement to n of something, in the unit "Count".
-func Count(name string, n int64) Entitlement {
-	return Entitlement{Name: name, Unit: "Count", Value: strconv.FormatInt(n, 10)}
+// Count returns an entitlement to n of something, in the unit Count.
+func Count(name string, n int64) EntitlementData {
+	return EntitlementData{Name: name, Unit: "Count", Value: strconv.FormatInt(n, 10)}
 }
 
-// Feature is an entitlement that is there or not: its unit is "None".
-func Feature(name string) Entitlement { return Entitlement{Name: name, Unit: unitNone} }
+// Feature returns an entitlement that is granted or not: its unit is None.
+func Feature(name string) EntitlementData { return EntitlementData{Name: name, Unit: unitNone} }
 
-func (e Entitlement) covers(want Entitlement) bool {
+func (e EntitlementData) covers(want EntitlementData) bool {
 	if e.Unit == unitNone {
 		return want.Value == "" || want.Value == e.Value
 	}
@@ -98,9 +83,9 @@ func (e Entitlement) covers(want Entitlement) bool {
 	return err == nil && granted >= n
 }
 
-// parseLicense reads a payload whose signature was verified. The json package
-// is go-jose's, which tells "nodeId" from "NodeID" and refuses a member that
-// is there twice: encoding/json would take the last of either.
+// parseLicense parses a payload whose signature was verified. The json package
+// is that of go-jose, which distinguishes "nodeId" from "NodeID" and refuses a
+// duplicate member: encoding/json would take the last of either.
 func parseLicense(payload []byte) (*License, *RefusedError) {
 	var members map[string]json.RawMessage
 	if !utf8.Valid(payload) || json.Unmarshal(payload, &members) != nil || members == nil {
@@ -113,8 +98,8 @@ func parseLicense(payload []byte) (*License, *RefusedError) {
 		to       any
 		optional bool
 	}{
-		{name: "licenseArn", to: &l.LicenseArn},
-		{name: "nodeId", to: &l.NodeId, optional: true}, // whether it must be there is the caller's to say
+		{name: "licenseArn", to: &l.LicenseARN},
+		{name: "nodeId", to: &l.NodeID, optional: true}, // Want says whether it is required
 		{name: "entitlementsAllowed", to: &l.Entitlements},
 		{name: "expiration", to: &l.ExpirationText},
 		{name: "issuedAt", to: &l.IssuedAtText},
@@ -145,23 +130,20 @@ func parseLicense(payload []byte) (*License, *RefusedError) {
 		}
 		l.CheckoutMetadata[name] = *value
 	}
-	var ok bool
-	if l.Expiration, ok = parseDate(l.ExpirationText); !ok {
-		return nil, &RefusedError{Reason: ErrDate, Member: "expiration"}
+	var refused *RefusedError
+	if l.Expiration, refused = parseDate("expiration", l.ExpirationText); refused != nil {
+		return nil, refused
 	}
-	if l.IssuedAt, ok = parseDate(l.IssuedAtText); !ok {
-		return nil, &RefusedError{Reason: ErrDate, Member: "issuedAt"}
+	if l.IssuedAt, refused = parseDate("issuedAt", l.IssuedAtText); refused != nil {
+		return nil, refused
 	}
 	return &l, nil
 }
 
-// parseDate reads RFC 3339, or the same without a zone, which the service
-// writes and means as UTC.
-func parseDate(text string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.UTC(), true
-		}
+func parseDate(member, text string) (time.Time, *RefusedError) {
+	t, err := timestamp.Parse(text)
+	if err != nil {
+		return time.Time{}, &RefusedError{Reason: ErrDate, Member: member}
 	}
-	return time.Time{}, false
+	return t.UTC(), nil
 }

@@ -3,9 +3,7 @@ package borrow
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -13,34 +11,34 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/atomicfile"
 )
 
-// Mark keeps the latest time that a Verifier has seen, so that a clock that
-// was set back is noticed. One mark serves all licenses of a machine. A Mark
+// Mark stores the latest time that a Verifier has seen, so that a clock that
+// was set back is detected. One mark serves all licenses of a machine. A Mark
 // must be safe for concurrent use.
 type Mark interface {
-	// Load returns the time that is kept, or the zero time if there is none
-	// yet. An error makes Verify refuse every token with ErrMarkUnreadable.
+	// Load returns the stored time, or the zero time if there is none yet. If it
+	// returns an error, Verify refuses every token with [ErrMarkUnreadable].
 	Load() (time.Time, error)
 
-	// Raise keeps t, unless a later time is kept already: a mark never goes
-	// back. An error makes Verify refuse with ErrMarkNotWritten.
+	// Raise stores t, unless a later time is stored already: a mark never goes
+	// back. If it returns an error, Verify refuses with [ErrMarkNotWritten].
 	Raise(t time.Time) error
 }
 
-// MemoryMark is a Mark that lasts as long as the process. Its zero value is
+// MemoryMark is a [Mark] that lasts as long as the process. Its zero value is
 // ready to use.
 type MemoryMark struct {
 	mu   sync.Mutex
 	time time.Time
 }
 
-// Load returns the latest time that Raise was given. It never fails.
+// Load returns the latest time that Raise was given. Its error is always nil.
 func (m *MemoryMark) Load() (time.Time, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.time, nil
 }
 
-// Raise keeps t if it is later than what is kept. It never fails.
+// Raise stores t if it is later than the stored time. Its error is always nil.
 func (m *MemoryMark) Raise(t time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -50,34 +48,34 @@ func (m *MemoryMark) Raise(t time.Time) error {
 	return nil
 }
 
-// FileMark is a Mark in a file, which holds one date and a newline. The file
-// is replaced as a whole and synced, so that a crash leaves the old date or the
-// new one, and only its owner may read it. Processes may share it: of two that
-// write at the same moment one wins, and they differ by no more than that
-// moment.
+// FileMark is a [Mark] in a file, which contains one date and a newline. The
+// file is replaced as a whole and synced, so that a crash leaves the old date
+// or the new one, and only its owner may read it. Processes may share it: if
+// two write at the same moment one wins, and their dates differ by no more than
+// that moment. It is safe for concurrent use.
 type FileMark struct {
 	path string
 	mu   sync.Mutex
 }
 
-// NewFileMark returns the mark in the file of that path. The file and its
-// directory need not exist yet; Raise makes them.
+// NewFileMark returns the mark in the file at path. The file and its directory
+// need not exist yet; Raise creates them.
 func NewFileMark(path string) *FileMark { return &FileMark{path: path} }
 
-// CorruptMarkError says that the file of a FileMark holds no date. Nothing was
-// changed: a file that is replaced when it cannot be read would be a way
-// around the mark. Whoever knows that the clock is right may remove the file.
+// CorruptMarkError says that the file of a [FileMark] contains no date. The file
+// was not changed: replacing what cannot be parsed would be a way around the
+// mark. A user who knows that the clock is right may remove the file.
 type CorruptMarkError struct {
 	Path string
 }
 
-// Error names the file and says how to go on.
+// Error names the file and says what to do.
 func (e *CorruptMarkError) Error() string {
-	return fmt.Sprintf("%s holds no date: correct the clock, then remove the file", e.Path)
+	return fmt.Sprintf("%s contains no date: correct the clock, then remove the file", e.Path)
 }
 
-// Load returns the date in the file, or the zero time if there is no file. A
-// file without a date is a *CorruptMarkError.
+// Load returns the date in the file, or the zero time if there is no file. It
+// returns a [*CorruptMarkError] if the file contains no date.
 func (m *FileMark) Load() (time.Time, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -96,23 +94,17 @@ func (m *FileMark) Raise(t time.Time) error {
 }
 
 func (m *FileMark) load() (time.Time, error) {
-	f, err := os.Open(m.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	data, err := atomicfile.Read(m.path, 64) // Raise writes 31 bytes at most
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return time.Time{}, nil
-	}
-	if err != nil {
+	case err != nil && !errors.Is(err, atomicfile.ErrTooLong):
 		return time.Time{}, err
 	}
-	defer f.Close()
-	const most = 64 // Raise writes 31 at most
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err != nil {
-		return time.Time{}, err
-	}
-	// The newline is the sign that nothing is cut off.
+	// The newline shows that nothing was cut off.
 	text, whole := strings.CutSuffix(string(data), "\n")
 	kept, err := time.Parse(time.RFC3339, text)
-	if !whole || err != nil || len(data) > most {
+	if !whole || err != nil {
 		return time.Time{}, &CorruptMarkError{Path: m.path}
 	}
 	return kept, nil

@@ -99,7 +99,7 @@ func TestClock(t *testing.T) {
 				for i, step := range test.steps {
 					test.options.Now, test.options.Mark = at(step.at), mark
 					// A new verifier each time, as after a restart.
-					_, err := newVerifier(t, test.options).Verify(awstokens.Secret(step.token), wanted())
+					_, err := newVerifier(t, test.options).Verify(awstokens.NewSecret(step.token), wanted())
 					if step.reason == "" {
 						require.NoError(t, err, "step %d", i)
 						continue
@@ -119,10 +119,10 @@ func TestDefaultMark(t *testing.T) {
 	clock := now
 	v := newVerifier(t, borrow.Options{Now: func() time.Time { return clock }})
 	token := borrowed(good())
-	_, err := v.Verify(awstokens.Secret(token), wanted())
+	_, err := v.Verify(awstokens.NewSecret(token), wanted())
 	require.NoError(t, err)
 	clock = clock.Add(-time.Hour)
-	_, err = v.Verify(awstokens.Secret(token), wanted())
+	_, err = v.Verify(awstokens.NewSecret(token), wanted())
 	refusal(t, err, borrow.ErrClockWentBack, token)
 }
 
@@ -152,19 +152,19 @@ func TestMarkFails(t *testing.T) {
 	broken := errors.New("disk is full")
 	token := borrowed(good())
 
-	_, err := newVerifier(t, borrow.Options{Mark: &fakeMark{load: broken}}).Verify(awstokens.Secret(token), wanted())
+	_, err := newVerifier(t, borrow.Options{Mark: &fakeMark{load: broken}}).Verify(awstokens.NewSecret(token), wanted())
 	refused := refusal(t, err, borrow.ErrMarkUnreadable, token)
 	require.ErrorIs(t, err, broken)
 	assert.NotNil(t, refused.License)
 
-	license, err := newVerifier(t, borrow.Options{Mark: &fakeMark{raise: broken}}).Verify(awstokens.Secret(token), wanted())
+	license, err := newVerifier(t, borrow.Options{Mark: &fakeMark{raise: broken}}).Verify(awstokens.NewSecret(token), wanted())
 	assert.Nil(t, license)
 	refused = refusal(t, err, borrow.ErrMarkNotWritten, token)
 	require.ErrorIs(t, err, broken)
-	assert.Equal(t, nodeID, refused.License.NodeId, "the caller may go on with it")
+	assert.Equal(t, nodeID, refused.License.NodeID, "the caller may go on with it")
 
 	// That the license has ended matters more.
-	_, err = newVerifier(t, borrow.Options{Mark: &fakeMark{raise: broken}, Now: at(end)}).Verify(awstokens.Secret(token), wanted())
+	_, err = newVerifier(t, borrow.Options{Mark: &fakeMark{raise: broken}, Now: at(end)}).Verify(awstokens.NewSecret(token), wanted())
 	refusal(t, err, borrow.ErrExpired, token)
 	require.ErrorIs(t, err, broken)
 }
@@ -173,7 +173,7 @@ func TestMarkIsWrittenOnlyWhenItRises(t *testing.T) {
 	mark := new(fakeMark)
 	v := newVerifier(t, borrow.Options{Mark: mark})
 	for range 3 {
-		_, err := v.Verify(awstokens.Secret(borrowed(good())), wanted())
+		_, err := v.Verify(awstokens.NewSecret(borrowed(good())), wanted())
 		require.NoError(t, err)
 	}
 	assert.Equal(t, []time.Time{now}, mark.raised)
@@ -184,7 +184,7 @@ func TestMarkIsWrittenOnlyWhenItRises(t *testing.T) {
 func TestMarkIsWallTime(t *testing.T) {
 	mark := new(fakeMark)
 	v := newVerifier(t, borrow.Options{Mark: mark, Now: time.Now})
-	_, err := v.Verify(awstokens.Secret(borrowed(good().with("expiration", "9999-01-01T00:00:00Z").with("issuedAt", "2020-12-01T00:47:35"))), wanted())
+	_, err := v.Verify(awstokens.NewSecret(borrowed(good().with("expiration", "9999-01-01T00:00:00Z").with("issuedAt", "2020-12-01T00:47:35"))), wanted())
 	require.NoError(t, err)
 	require.Len(t, mark.raised, 1)
 	assert.NotContains(t, mark.raised[0].String(), "m=")
@@ -203,7 +203,7 @@ func (busyMark) Raise(time.Time) error { return nil }
 func TestMarkIsReadBeforeTheClock(t *testing.T) {
 	clock := now
 	v := newVerifier(t, borrow.Options{Mark: busyMark{&clock}, Now: func() time.Time { return clock }})
-	_, err := v.Verify(awstokens.Secret(borrowed(good())), wanted())
+	_, err := v.Verify(awstokens.NewSecret(borrowed(good())), wanted())
 	require.NoError(t, err)
 }
 
@@ -272,7 +272,7 @@ func TestCorruptFileMark(t *testing.T) {
 			require.ErrorAs(t, mark.Raise(now), &corrupt)
 
 			token := borrowed(good())
-			_, err = newVerifier(t, borrow.Options{Mark: mark}).Verify(awstokens.Secret(token), wanted())
+			_, err = newVerifier(t, borrow.Options{Mark: mark}).Verify(awstokens.NewSecret(token), wanted())
 			refusal(t, err, borrow.ErrMarkUnreadable, token)
 			require.ErrorAs(t, err, &corrupt)
 
@@ -290,7 +290,7 @@ func TestUnusableFileMark(t *testing.T) {
 	token := borrowed(good())
 
 	// A directory in the place of the file.
-	_, err := newVerifier(t, borrow.Options{Mark: borrow.NewFileMark(dir)}).Verify(awstokens.Secret(token), wanted())
+	_, err := newVerifier(t, borrow.Options{Mark: borrow.NewFileMark(dir)}).Verify(awstokens.NewSecret(token), wanted())
 	refusal(t, err, borrow.ErrMarkUnreadable, token)
 
 	// A directory that cannot be made: its name is a link to nowhere.

@@ -29,26 +29,26 @@ func TestTokenOfTheService(t *testing.T) {
 	})
 	require.NoError(t, err)
 
-	verifier, err := borrow.NewVerifier(server.LicenseManager().SignKey(), borrow.Options{Now: server.Now})
+	verifier, err := borrow.NewVerifier(server.LicenseManager().SignKey(), func(o *borrow.Options) { o.Now = server.Now })
 	require.NoError(t, err)
 	want := borrow.Want{
-		LicenseArn:   server.LicenseManager().LicenseARN(),
-		NodeId:       "node-1",
+		LicenseARN:   server.LicenseManager().LicenseARN(),
+		NodeID:       "node-1",
 		Metadata:     map[string]string{"site": "north"},
-		Entitlements: []borrow.Entitlement{borrow.Count(awstokenstest.Seats, 3), borrow.Feature(awstokenstest.Feature)},
+		Entitlements: []borrow.EntitlementData{borrow.Count(awstokenstest.Seats, 3), borrow.Feature(awstokenstest.Feature)},
 	}
 	license, err := verifier.Verify(out.SignedToken, want)
 	require.NoError(t, err)
 	expires, err := out.Expires()
 	require.NoError(t, err)
 	assert.True(t, expires.Equal(license.Expiration))
-	assert.Equal(t, out.LicenseConsumptionToken, license.LicenseConsumptionToken.Reveal())
+	assert.True(t, out.LicenseConsumptionToken.Equal(license.LicenseConsumptionToken))
 
-	want.NodeId = "node-2"
+	want.NodeID = "node-2"
 	_, err = verifier.Verify(out.SignedToken, want)
 	assert.ErrorIs(t, err, borrow.ErrOtherNode)
 
-	want.NodeId = "node-1"
+	want.NodeID = "node-1"
 	server.Advance(expires.Sub(server.Now()) + time.Second)
 	_, err = verifier.Verify(out.SignedToken, want)
 	assert.ErrorIs(t, err, borrow.ErrExpired)

@@ -18,128 +18,122 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
 )
 
-// maxToken bounds what is parsed before the signature is known to be good. A
-// real token has one or two KiB.
+// maxToken bounds what is parsed before the signature is verified. A real token
+// has one or two KiB.
 const maxToken = 64 << 10
 
-const defaultClockTolerance = 5 * time.Minute
-
-// Options are the settings of a Verifier. The zero value is a good one for a
-// process that runs for long; one that is started often needs a Mark that
-// outlives it.
+// Options are the settings of a [Verifier]. Zero values mean the defaults, which
+// suit a process that runs for long; one that is started often needs a Mark
+// that outlives it.
 type Options struct {
-	// Leeway is how long after its end a license is still accepted. 0 means
-	// not at all: at the very moment of its end a license has ended.
+	// Leeway is how long after its end a license is still accepted. The default
+	// is not at all: at its expiration a license has expired.
 	Leeway time.Duration
 
 	// ClockTolerance is how far the clock may be behind the Mark, and behind
-	// the time at which a license was issued, before it is taken to be wrong.
-	// 0 means 5 minutes.
+	// the time at which a license was issued, before it is considered wrong. The
+	// default is 5 minutes.
 	ClockTolerance time.Duration
 
-	// Mark keeps the latest time seen. Nil means a MemoryMark, which notices a
-	// clock that is set back while the process runs.
+	// Mark stores the latest time seen. The default is a [MemoryMark], which
+	// detects a clock that is set back while the process runs.
 	Mark Mark
 
-	// Now is the clock. Nil means time.Now.
+	// Now is the clock. The default is [time.Now].
 	Now func() time.Time
 }
 
-// Verifier verifies borrowed licenses of one issuer. It does not change, and
-// is safe for concurrent use.
+// Verifier verifies borrowed licenses of one issuer. It is immutable and safe
+// for concurrent use.
 type Verifier struct {
-	key       *rsa.PublicKey
-	leeway    time.Duration
-	tolerance time.Duration
-	mark      Mark
-	now       func() time.Time
+	key     *rsa.PublicKey
+	options Options
 }
 
 // NewVerifier returns a Verifier for licenses that are signed with key, which
-// ParsePublicKey reads. It refuses an RSA key of less than 2048 bits and
-// negative durations.
-func NewVerifier(key *rsa.PublicKey, o Options) (*Verifier, error) {
+// [ParsePublicKey] parses. It returns an error for an RSA key of less than 2048
+// bits and for negative durations. A nil option is ignored.
+func NewVerifier(key *rsa.PublicKey, options ...func(*Options)) (*Verifier, error) {
+	var o Options
+	for _, option := range options {
+		if option != nil {
+			option(&o)
+		}
+	}
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
 	if o.Leeway < 0 || o.ClockTolerance < 0 {
 		return nil, errors.New("Options.Leeway and Options.ClockTolerance must not be negative")
 	}
-	v := &Verifier{
-		// A copy: what the caller does to its key later changes nothing here.
-		key:       &rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E},
-		leeway:    o.Leeway,
-		tolerance: o.ClockTolerance,
-		mark:      o.Mark,
-		now:       o.Now,
+	if o.ClockTolerance == 0 {
+		o.ClockTolerance = 5 * time.Minute
 	}
-	if v.tolerance == 0 {
-		v.tolerance = defaultClockTolerance
+	if o.Mark == nil {
+		o.Mark = new(MemoryMark)
 	}
-	if v.mark == nil {
-		v.mark = new(MemoryMark)
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	if v.now == nil {
-		v.now = time.Now
-	}
-	return v, nil
+	// A copy, so that a later change of the caller's key changes nothing here.
+	return &Verifier{&rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E}, o}, nil
 }
 
-// Want is what the caller wants a token to be.
+// Want is what the caller requires of a token.
 type Want struct {
-	// LicenseArn is the license. Required: an issuer signs every one of its
+	// LicenseARN identifies the license. Required: an issuer signs all of its
 	// licenses with the same key.
-	LicenseArn string
+	LicenseARN string
 
-	// NodeId is this machine, as it was named when the license was borrowed.
-	// Required, unless AnyNode is set.
-	NodeId string
+	// NodeID identifies this machine, as it was named when the license was
+	// borrowed. Required, unless AnyNode is set.
+	NodeID string
 
-	// AnyNode accepts a license that was borrowed for any node, or for none.
-	// Whoever copies such a token has a license.
+	// AnyNode accepts a license that was borrowed for any node, or for none. A
+	// copy of such a token is a license as well.
 	AnyNode bool
 
 	// Metadata must be in the token, each name with this value.
 	Metadata map[string]string
 
-	// ExactMetadata refuses a token with other metadata beside those.
+	// ExactMetadata refuses a token with metadata beside those.
 	ExactMetadata bool
 
-	// Entitlements must each be granted, see License.Allows.
-	Entitlements []Entitlement
+	// Entitlements must each be granted, see [License.Allows].
+	Entitlements []EntitlementData
 }
 
 func (w *Want) validate() error {
 	var c constraint.Checker
-	c.Required("LicenseArn", w.LicenseArn != "")
-	c.Required("NodeId", w.NodeId != "" || w.AnyNode)
+	c.RequiredString("LicenseARN", w.LicenseARN)
+	c.Required("NodeID", w.NodeID != "" || w.AnyNode)
 	for i, e := range w.Entitlements {
 		path := fmt.Sprintf("Entitlements[%d].", i)
-		c.Required(path+"Name", e.Name != "")
-		c.Required(path+"Unit", e.Unit != "")
+		c.RequiredString(path+"Name", e.Name)
+		c.RequiredString(path+"Unit", e.Unit)
 		if e.Unit != unitNone {
-			c.Required(path+"Value", e.Value != "")
+			c.RequiredString(path+"Value", e.Value)
 			c.Chars(path+"Value", e.Value, `[0-9]+`, func(b byte) bool { return '0' <= b && b <= '9' })
 		}
 	}
 	if err := c.Err("Want"); err != nil {
 		return err
 	}
-	if w.NodeId != "" && w.AnyNode {
-		return errors.New("Want has both NodeId and AnyNode")
+	if w.NodeID != "" && w.AnyNode {
+		return errors.New("Want has both NodeID and AnyNode")
 	}
 	return nil
 }
 
-// Verify returns the license in a token that CheckoutBorrowLicense returned,
-// if every check that the package describes is passed. Otherwise it returns a
-// *RefusedError, or, if want itself is wrong, the error that says so: a
-// smithy.InvalidParamsError for what is missing in it.
+// Verify returns the license in a token that CheckoutBorrowLicense returned, if
+// it passes every check that the package documentation lists. Otherwise it
+// returns a [*RefusedError], or, if want itself is wrong, an error that says so:
+// a smithy.InvalidParamsError for what is missing in it.
 //
-// A failure of the Mark is a refusal too. If a mark that cannot be read or
-// written were passed over, then making it so would be all it takes to set the
-// clock back. A product that would rather go on finds the license, verified
-// but for the mark, in a RefusedError with the reason ErrMarkNotWritten.
+// Verify refuses a token if the Mark returns an error. If it ignored the error,
+// a user could set the clock back after making the mark unusable. A product that
+// prefers to continue finds the license in a RefusedError with the reason
+// [ErrMarkNotWritten]; it is verified but for the mark.
 func (v *Verifier) Verify(token awstokens.Secret, want Want) (*License, error) {
 	if err := want.validate(); err != nil {
 		return nil, err
@@ -163,8 +157,8 @@ func (v *Verifier) Verify(token awstokens.Secret, want Want) (*License, error) {
 	return license, nil
 }
 
-// verifySignature returns the payload of a token that the issuer signed. The
-// errors of the parsers stay here: they quote what they were given.
+// verifySignature returns the payload of a token that the issuer signed. It does
+// not return the errors of the parsers, which quote their input.
 func (v *Verifier) verifySignature(token string) ([]byte, *RefusedError) {
 	if len(token) > maxToken {
 		return nil, &RefusedError{Reason: ErrTooLarge}
@@ -199,9 +193,9 @@ func (v *Verifier) verifySignature(token string) ([]byte, *RefusedError) {
 	return payload, nil
 }
 
-// canonical says whether part is the one way to write its bytes as base64url.
-// The lenient decoder passes over line breaks and unused bits, so that one
-// signed token could be written in many ways.
+// canonical reports whether part is the canonical base64url of its bytes. The
+// decoder of go-jose ignores line breaks and unused bits, so that one signed
+// token could be written in many ways.
 func canonical(part string) bool {
 	_, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	return err == nil && !strings.ContainsAny(part, "\r\n")
@@ -217,9 +211,9 @@ func refusedAlgorithm(name string) Reason {
 	return ErrAlgorithm
 }
 
-// extended says whether a header has crit, or b64, which changes what is
-// signed. go-jose understands b64; no borrowed license has it. The header is
-// read here once more because go-jose hides a member that is null.
+// extended reports whether a header has crit, or b64, which changes what is
+// signed. go-jose supports b64; no borrowed license has it. The header is parsed
+// once more because go-jose hides a member that is null.
 func extended(header string) bool {
 	data, err := base64.RawURLEncoding.DecodeString(header)
 	if err != nil {
@@ -234,21 +228,21 @@ func extended(header string) bool {
 	return crit || b64
 }
 
-// check compares a license with what is wanted.
+// check compares a license with what is required.
 func (w *Want) check(l *License) *RefusedError {
-	if l.LicenseArn != w.LicenseArn {
-		return &RefusedError{Reason: ErrOtherLicense, detail: fmt.Sprintf("%q where %q is wanted", l.LicenseArn, w.LicenseArn)}
+	if l.LicenseARN != w.LicenseARN {
+		return &RefusedError{Reason: ErrOtherLicense, detail: fmt.Sprintf("%q where %q is required", l.LicenseARN, w.LicenseARN)}
 	}
 	if !w.AnyNode {
-		switch l.NodeId {
-		case w.NodeId:
+		switch l.NodeID {
+		case w.NodeID:
 		case "":
 			return &RefusedError{Reason: ErrMemberMissing, Member: "nodeId"}
 		default:
-			return &RefusedError{Reason: ErrOtherNode, detail: fmt.Sprintf("%q where %q is wanted", l.NodeId, w.NodeId)}
+			return &RefusedError{Reason: ErrOtherNode, detail: fmt.Sprintf("%q where %q is required", l.NodeID, w.NodeID)}
 		}
 	}
-	// In the order of their names, so that the same token gets the same error.
+	// Sorted, so that the same token gets the same error.
 	for _, name := range slices.Sorted(maps.Keys(w.Metadata)) {
 		switch found, ok := l.CheckoutMetadata[name]; {
 		case !ok:
@@ -274,16 +268,16 @@ func (w *Want) check(l *License) *RefusedError {
 
 // checkTime compares a license with the clock and raises the mark.
 func (v *Verifier) checkTime(l *License) *RefusedError {
-	// The mark first: read after it, the clock is not behind what another call
-	// or process just wrote.
-	mark, err := v.mark.Load()
+	// The mark is read first: a clock that is read after it is not behind what
+	// another call or process has just written.
+	mark, err := v.options.Mark.Load()
 	if err != nil {
 		return &RefusedError{Reason: ErrMarkUnreadable, Err: err}
 	}
-	// UTC takes the monotonic clock out of the time. It does not go back when
-	// the user sets the clock, and would win the comparison.
-	now := v.now().UTC()
-	behind := now.Add(v.tolerance)
+	// UTC strips the monotonic clock, which does not go back when the user sets
+	// the clock, and which would be compared instead.
+	now := v.options.Now().UTC()
+	behind := now.Add(v.options.ClockTolerance)
 	if behind.Before(mark) {
 		return &RefusedError{Reason: ErrClockWentBack, detail: fmt.Sprintf("it is at %s and was at %s", date(now), date(mark))}
 	}
@@ -291,18 +285,18 @@ func (v *Verifier) checkTime(l *License) *RefusedError {
 		return &RefusedError{Reason: ErrIssuedInFuture, detail: fmt.Sprintf("at %s, and it is %s", date(l.IssuedAt), date(now))}
 	}
 
-	// All three have been, so the latest of them is nearest to the truth.
+	// All three are past, so that the latest of them is nearest to the truth.
 	latest := now
 	for _, t := range []time.Time{mark, l.IssuedAt} {
 		if t.After(latest) {
 			latest = t
 		}
 	}
-	end := l.Expiration.Add(v.leeway)
+	end := l.Expiration.Add(v.options.Leeway)
 	if !latest.Before(end) {
 		refused := &RefusedError{Reason: ErrExpired, detail: fmt.Sprintf("at %s, and it is %s", date(l.Expiration), date(latest))}
-		// The mark goes as far as this license stays ended, and no farther, in
-		// case it is the clock that is wrong.
+		// The mark rises until this license stays expired, and no further, in
+		// case the clock is wrong.
 		refused.Err = v.raise(mark, end)
 		return refused
 	}
@@ -312,12 +306,12 @@ func (v *Verifier) checkTime(l *License) *RefusedError {
 	return nil
 }
 
-// raise does not write a mark that is high enough.
+// raise writes the mark only if it must rise.
 func (v *Verifier) raise(mark, to time.Time) error {
 	if !to.After(mark) {
 		return nil
 	}
-	return v.mark.Raise(to)
+	return v.options.Mark.Raise(to)
 }
 
 func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }

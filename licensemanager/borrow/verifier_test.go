@@ -34,8 +34,8 @@ import (
 // verifies.
 
 const (
-	licenseArn = "arn:aws:license-manager::111122223333:license:l-0123456789abcdef0123456789abcdef"
-	otherArn   = "arn:aws:license-manager::111122223333:license:l-ffffffffffffffffffffffffffffffff"
+	licenseARN = "arn:aws:license-manager::111122223333:license:l-0123456789abcdef0123456789abcdef"
+	otherARN   = "arn:aws:license-manager::111122223333:license:l-ffffffffffffffffffffffffffffffff"
 	nodeID     = "build-host-7"
 	consumes   = "0000fake0000fake0000fake0000fake"
 	plain      = `{"alg":"PS384"}`
@@ -66,7 +66,7 @@ type members map[string]any
 
 func good() members {
 	return members{
-		"licenseArn":              licenseArn,
+		"licenseArn":              licenseARN,
 		"nodeId":                  nodeID,
 		"issuedAt":                "2026-03-01T12:00:00",
 		"expiration":              "2026-03-31T12:00:00",
@@ -149,34 +149,41 @@ func jwkOf(key *rsa.PublicKey) string {
 
 func wanted() borrow.Want {
 	return borrow.Want{
-		LicenseArn:   licenseArn,
-		NodeId:       nodeID,
+		LicenseARN:   licenseARN,
+		NodeID:       nodeID,
 		Metadata:     map[string]string{"edition": "pro"},
-		Entitlements: []borrow.Entitlement{borrow.Count("Seats", 10), borrow.Feature("Export")},
+		Entitlements: []borrow.EntitlementData{borrow.Count("Seats", 10), borrow.Feature("Export")},
 	}
 }
 
 func at(t time.Time) func() time.Time { return func() time.Time { return t } }
+
+func with(o borrow.Options) func(*borrow.Options) {
+	return func(to *borrow.Options) { *to = o }
+}
 
 func newVerifier(t testing.TB, o borrow.Options) *borrow.Verifier {
 	t.Helper()
 	if o.Now == nil {
 		o.Now = at(now)
 	}
-	v, err := borrow.NewVerifier(&issuer().PublicKey, o)
+	v, err := borrow.NewVerifier(&issuer().PublicKey, nil, with(o))
 	require.NoError(t, err)
 	return v
 }
 
 // refusal checks that an error is a refusal for that reason and for no other,
-// and that it does not give the token away.
+// and that it does not show the token.
 func refusal(t testing.TB, err error, reason borrow.Reason, token string) *borrow.RefusedError {
 	t.Helper()
 	require.ErrorIs(t, err, reason)
 	var refused *borrow.RefusedError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, reason, refused.Reason)
-	assert.EqualError(t, reason, string(reason))
+	assert.Regexp(t, `^[a-z_]+$`, string(reason), "a code")
+	assert.Regexp(t, `^[a-zA-Z0-9 ',:]+$`, reason.Error(), "a sentence")
+	assert.NotEqual(t, string(reason), reason.Error())
+	assert.Contains(t, err.Error(), reason.Error())
 	assert.NotErrorIs(t, err, borrow.Reason("another reason"))
 	shown := fmt.Sprintf("%v %+v %s", err, err, refused)
 	for _, part := range append(strings.Split(token, "."), consumes) {
@@ -274,7 +281,7 @@ func TestBadTokens(t *testing.T) {
 		"payload not UTF-8":             {text(strings.Replace(good().String(), nodeID, nodeID+"\xff", 1)), borrow.ErrPayload, ""},
 		"member twice":                  {text(`{"nodeId":"build-host-7",` + good().String()[1:]), borrow.ErrPayload, ""},
 		"license missing":               {borrowed(good().without("licenseArn")), borrow.ErrMemberMissing, "licenseArn"},
-		"license in another case":       {borrowed(good().without("licenseArn").with("LicenseArn", licenseArn)), borrow.ErrMemberMissing, "licenseArn"},
+		"license in another case":       {borrowed(good().without("licenseArn").with("LicenseArn", licenseARN)), borrow.ErrMemberMissing, "licenseArn"},
 		"license null":                  {borrowed(good().with("licenseArn", nil)), borrow.ErrMemberMissing, "licenseArn"},
 		"expiration missing":            {borrowed(good().without("expiration")), borrow.ErrMemberMissing, "expiration"},
 		"expiration null":               {borrowed(good().with("expiration", nil)), borrow.ErrMemberMissing, "expiration"},
@@ -291,7 +298,7 @@ func TestBadTokens(t *testing.T) {
 		"node a list":                   {borrowed(good().with("nodeId", []string{nodeID})), borrow.ErrMemberType, "nodeId"},
 		"expiration a number":           {borrowed(good().with("expiration", end.Unix())), borrow.ErrMemberType, "expiration"},
 		"entitlements an object":        {borrowed(good().with("entitlementsAllowed", members{})), borrow.ErrMemberType, "entitlementsAllowed"},
-		"entitlement a text":            {borrowed(good().with("entitlementsAllowed", []any{"Seats"})), borrow.ErrMemberType, "entitlementsAllowed"},
+		"entitlement a string":          {borrowed(good().with("entitlementsAllowed", []any{"Seats"})), borrow.ErrMemberType, "entitlementsAllowed"},
 		"entitlement's value a number":  {borrowed(good().with("entitlementsAllowed", []any{members{"name": "Seats", "unit": "Count", "value": 10}})), borrow.ErrMemberType, "entitlementsAllowed"},
 		"consumption token an object":   {borrowed(good().with("licenseConsumptionToken", members{})), borrow.ErrMemberType, "licenseConsumptionToken"},
 		"metadata a list":               {borrowed(good().with("checkoutMetadata", []any{members{"Name": "edition", "Value": "pro"}})), borrow.ErrMemberType, "checkoutMetadata"},
@@ -304,7 +311,7 @@ func TestBadTokens(t *testing.T) {
 		"expiration on no calendar":     {borrowed(good().with("expiration", "2026-02-30T12:00:00Z")), borrow.ErrDate, "expiration"},
 		"expiration and more":           {borrowed(good().with("expiration", "2026-03-31T12:00:00Z or later")), borrow.ErrDate, "expiration"},
 		"issue no date":                 {borrowed(good().with("issuedAt", "today")), borrow.ErrDate, "issuedAt"},
-		"other license":                 {borrowed(good().with("licenseArn", otherArn)), borrow.ErrOtherLicense, ""},
+		"other license":                 {borrowed(good().with("licenseArn", otherARN)), borrow.ErrOtherLicense, ""},
 		"other node":                    {borrowed(good().with("nodeId", "laptop")), borrow.ErrOtherNode, ""},
 		"other node by its case":        {borrowed(good().with("nodeId", "Build-Host-7")), borrow.ErrOtherNode, ""},
 		"metadata missing":              {borrowed(good().without("checkoutMetadata")), borrow.ErrMetadataMissing, "edition"},
@@ -324,7 +331,7 @@ func TestBadTokens(t *testing.T) {
 		"ended before it began":         {borrowed(good().with("issuedAt", "2026-03-10T12:03:00").with("expiration", "2026-03-10T12:02:00")), borrow.ErrExpired, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			license, err := newVerifier(t, borrow.Options{}).Verify(awstokens.Secret(test.token), wanted())
+			license, err := newVerifier(t, borrow.Options{}).Verify(awstokens.NewSecret(test.token), wanted())
 			assert.Nil(t, license)
 			refused := refusal(t, err, test.reason, test.token)
 			assert.Equal(t, test.member, refused.Member)
@@ -357,13 +364,13 @@ func TestEveryCutAndFlip(t *testing.T) {
 	v := newVerifier(t, borrow.Options{})
 	token := borrowed(good())
 	for i := range token {
-		_, err := v.Verify(awstokens.Secret(token[:i]), wanted())
+		_, err := v.Verify(awstokens.NewSecret(token[:i]), wanted())
 		require.Error(t, err, "cut at %d", i)
 	}
 	for i := range token {
 		flipped := []byte(token)
 		flipped[i] ^= 1 << (i % 7)
-		_, err := v.Verify(awstokens.Secret(flipped), wanted())
+		_, err := v.Verify(awstokens.NewSecret(string(flipped)), wanted())
 		require.Error(t, err, "flipped at %d", i)
 	}
 }
@@ -382,6 +389,13 @@ func TestGoodTokens(t *testing.T) {
 			check: func(t *testing.T, l *borrow.License) {
 				assert.Equal(t, "2026-03-31T05:00:00-07:00", l.ExpirationText)
 				assert.Equal(t, "2026-03-01T21:00:00+09:00", l.IssuedAtText)
+				assert.Equal(t, end, l.Expiration)
+				assert.Equal(t, issued, l.IssuedAt)
+			},
+		},
+		"dates in other forms": {
+			token: borrowed(good().with("expiration", " 2026-03-31T12:00:00+0000\n").with("issuedAt", "20260301T120000Z")),
+			check: func(t *testing.T, l *borrow.License) {
 				assert.Equal(t, end, l.Expiration)
 				assert.Equal(t, issued, l.IssuedAt)
 			},
@@ -409,16 +423,16 @@ func TestGoodTokens(t *testing.T) {
 		},
 		"metadata null":  {token: borrowed(good().with("checkoutMetadata", nil)), want: func(w *borrow.Want) { w.Metadata = nil }},
 		"exact metadata": {token: borrowed(good()), want: func(w *borrow.Want) { w.Metadata["region"], w.ExactMetadata = "north", true }},
-		"any node":       {token: borrowed(good()), want: func(w *borrow.Want) { w.NodeId, w.AnyNode = "", true }},
+		"any node":       {token: borrowed(good()), want: func(w *borrow.Want) { w.NodeID, w.AnyNode = "", true }},
 		"no node": {
 			token: borrowed(good().without("nodeId")),
-			want:  func(w *borrow.Want) { w.NodeId, w.AnyNode = "", true },
-			check: func(t *testing.T, l *borrow.License) { assert.Empty(t, l.NodeId) },
+			want:  func(w *borrow.Want) { w.NodeID, w.AnyNode = "", true },
+			check: func(t *testing.T, l *borrow.License) { assert.Empty(t, l.NodeID) },
 		},
 		"feature with a value": {
 			token: borrowed(good()),
 			want: func(w *borrow.Want) {
-				w.Entitlements = []borrow.Entitlement{{Name: "Tier", Unit: "None", Value: "gold"}, borrow.Feature("Tier")}
+				w.Entitlements = []borrow.EntitlementData{{Name: "Tier", Unit: "None", Value: "gold"}, borrow.Feature("Tier")}
 			},
 		},
 		"issued a little in the future": {token: borrowed(good().with("issuedAt", "2026-03-10T12:05:00"))},
@@ -429,7 +443,7 @@ func TestGoodTokens(t *testing.T) {
 			if test.want != nil {
 				test.want(&want)
 			}
-			license, err := newVerifier(t, borrow.Options{}).Verify(awstokens.Secret(test.token), want)
+			license, err := newVerifier(t, borrow.Options{}).Verify(awstokens.NewSecret(test.token), want)
 			require.NoError(t, err)
 			if test.check != nil {
 				test.check(t, license)
@@ -439,52 +453,59 @@ func TestGoodTokens(t *testing.T) {
 }
 
 func TestLicense(t *testing.T) {
-	license, err := newVerifier(t, borrow.Options{}).Verify(awstokens.Secret(borrowed(good())), wanted())
+	license, err := newVerifier(t, borrow.Options{}).Verify(awstokens.NewSecret(borrowed(good())), wanted())
 	require.NoError(t, err)
 	assert.Equal(t, &borrow.License{
-		LicenseArn: licenseArn,
-		NodeId:     nodeID,
-		Entitlements: []borrow.Entitlement{
+		LicenseARN: licenseARN,
+		NodeID:     nodeID,
+		Entitlements: []borrow.EntitlementData{
 			{Name: "Seats", Unit: "Count", Value: "10"}, {Name: "Export", Unit: "None"}, {Name: "Tier", Unit: "None", Value: "gold"},
 		},
 		Expiration:              end,
 		ExpirationText:          "2026-03-31T12:00:00",
 		IssuedAt:                issued,
 		IssuedAtText:            "2026-03-01T12:00:00",
-		LicenseConsumptionToken: consumes,
+		LicenseConsumptionToken: awstokens.NewSecret(consumes),
 		CheckoutMetadata:        map[string]string{"edition": "pro", "region": "north"},
 	}, license)
 
 	assert.True(t, license.Allows(borrow.Count("Seats", 1)))
 	assert.False(t, license.Allows(borrow.Count("Seats", 11)))
 	assert.False(t, license.Allows(borrow.Feature("Seats")))
-	assert.False(t, license.Allows(borrow.Entitlement{Name: "Tier", Unit: "None", Value: "silver"}))
+	assert.False(t, license.Allows(borrow.EntitlementData{Name: "Tier", Unit: "None", Value: "silver"}))
 
 	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("licensed", "license", license, "copy", *license)
-	shown := log.String() + fmt.Sprintf("%v %+v %#v", license, *license, license)
+	for _, handler := range []slog.Handler{slog.NewJSONHandler(&log, nil), slog.NewTextHandler(&log, nil)} {
+		slog.New(handler).Info("licensed", "license", license, "copy", *license, "list", []any{license})
+	}
+	shown := log.String()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		shown += fmt.Sprintf(verb, license) + fmt.Sprintf(verb, *license) + fmt.Sprintf(verb, []any{license})
+	}
+	shown += string(must(json.Marshal(license)))
 	assert.NotContains(t, shown, consumes)
-	assert.Contains(t, log.String(), licenseArn)
-	assert.Contains(t, log.String(), "2026-03-31T12:00:00Z")
-	assert.NotContains(t, log.String(), "edition", "metadata stay out of the log")
+	assert.NotContains(t, shown, fmt.Sprintf("%x", consumes))
+	assert.Contains(t, shown, licenseARN)
+	assert.Contains(t, shown, "2026-03-31T12:00:00Z")
+	assert.Equal(t, consumes, license.LicenseConsumptionToken.Reveal())
 }
 
 // The example's token was signed with openssl.
 func TestKnownAnswer(t *testing.T) {
 	key, err := borrow.ParsePublicKey(issuerKey)
 	require.NoError(t, err)
-	v, err := borrow.NewVerifier(key, borrow.Options{Now: at(now)})
+	v, err := borrow.NewVerifier(key, with(borrow.Options{Now: at(now)}))
 	require.NoError(t, err)
-	license, err := v.Verify(awstokens.Secret(token), wanted())
+	license, err := v.Verify(awstokens.NewSecret(token), wanted())
 	require.NoError(t, err)
-	assert.Equal(t, nodeID, license.NodeId)
+	assert.Equal(t, nodeID, license.NodeID)
 }
 
 func TestUnexpectedMetadata(t *testing.T) {
 	want := wanted()
 	want.ExactMetadata = true
 	token := borrowed(good())
-	_, err := newVerifier(t, borrow.Options{}).Verify(awstokens.Secret(token), want)
+	_, err := newVerifier(t, borrow.Options{}).Verify(awstokens.NewSecret(token), want)
 	refused := refusal(t, err, borrow.ErrMetadataUnexpected, token)
 	assert.Equal(t, "region", refused.Member)
 }
@@ -494,22 +515,22 @@ func TestUnexpectedMetadata(t *testing.T) {
 func TestRefusedLicense(t *testing.T) {
 	v := newVerifier(t, borrow.Options{Now: at(end)})
 	token := borrowed(good())
-	_, err := v.Verify(awstokens.Secret(token), wanted())
+	_, err := v.Verify(awstokens.NewSecret(token), wanted())
 	refused := refusal(t, err, borrow.ErrExpired, token)
 	require.NotNil(t, refused.License)
 	assert.Equal(t, end, refused.License.Expiration)
 
 	token = jws(plain, good().String(), pss(attacker(), crypto.SHA384))
-	_, err = v.Verify(awstokens.Secret(token), wanted())
+	_, err = v.Verify(awstokens.NewSecret(token), wanted())
 	assert.Nil(t, refusal(t, err, borrow.ErrSignature, token).License)
 
 	token = borrowed(good().with("nodeId", "laptop").with("checkoutMetadata", members{"edition": "internal"}))
-	_, err = v.Verify(awstokens.Secret(token), wanted())
+	_, err = v.Verify(awstokens.NewSecret(token), wanted())
 	refusal(t, err, borrow.ErrOtherNode, token)
-	assert.EqualError(t, err, `borrowed license refused: the token is for another node: "laptop" where "build-host-7" is wanted`)
+	assert.EqualError(t, err, `borrowed license refused: the token is for another node: "laptop" where "build-host-7" is required`)
 
 	token = borrowed(good().with("checkoutMetadata", members{"edition": "internal"}))
-	_, err = v.Verify(awstokens.Secret(token), wanted())
+	_, err = v.Verify(awstokens.NewSecret(token), wanted())
 	refusal(t, err, borrow.ErrMetadataDiffers, token)
 	assert.EqualError(t, err, `borrowed license refused: metadata have another value: "edition"`)
 }
@@ -520,8 +541,8 @@ func TestWrongWant(t *testing.T) {
 		change func(*borrow.Want)
 		field  string
 	}{
-		"no license":         {func(w *borrow.Want) { w.LicenseArn = "" }, "Want.LicenseArn"},
-		"no node":            {func(w *borrow.Want) { w.NodeId = "" }, "Want.NodeId"},
+		"no license":         {func(w *borrow.Want) { w.LicenseARN = "" }, "Want.LicenseARN"},
+		"no node":            {func(w *borrow.Want) { w.NodeID = "" }, "Want.NodeID"},
 		"nameless":           {func(w *borrow.Want) { w.Entitlements[1].Name = "" }, "Want.Entitlements[1].Name"},
 		"no unit":            {func(w *borrow.Want) { w.Entitlements[0].Unit = "" }, "Want.Entitlements[0].Unit"},
 		"count without one":  {func(w *borrow.Want) { w.Entitlements[0].Value = "" }, "Want.Entitlements[0].Value"},
@@ -531,7 +552,7 @@ func TestWrongWant(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := wanted()
 			test.change(&want)
-			license, err := v.Verify(awstokens.Secret(borrowed(good())), want)
+			license, err := v.Verify(awstokens.NewSecret(borrowed(good())), want)
 			assert.Nil(t, license)
 			var refused *borrow.RefusedError
 			assert.False(t, errors.As(err, &refused), "it is not the token that is wrong")
@@ -542,13 +563,13 @@ func TestWrongWant(t *testing.T) {
 	}
 	want := wanted()
 	want.AnyNode = true
-	_, err := v.Verify(awstokens.Secret(borrowed(good())), want)
-	require.EqualError(t, err, "Want has both NodeId and AnyNode")
+	_, err := v.Verify(awstokens.NewSecret(borrowed(good())), want)
+	require.EqualError(t, err, "Want has both NodeID and AnyNode")
 
 	// More than an int64 holds is more than any license grants.
 	want = wanted()
 	want.Entitlements[0].Value = strings.Repeat("9", 30)
-	_, err = v.Verify(awstokens.Secret(borrowed(good())), want)
+	_, err = v.Verify(awstokens.NewSecret(borrowed(good())), want)
 	require.ErrorIs(t, err, borrow.ErrNotEntitled)
 }
 
@@ -564,7 +585,7 @@ func TestConcurrentUse(t *testing.T) {
 			return clock
 		},
 	})
-	token, want := awstokens.Secret(borrowed(good())), wanted()
+	token, want := awstokens.NewSecret(borrowed(good())), wanted()
 	var group sync.WaitGroup
 	for range 8 {
 		group.Add(1)
@@ -639,7 +660,7 @@ func FuzzParsePublicKey(f *testing.F) {
 		}
 		require.GreaterOrEqual(t, key.N.BitLen(), 2048)
 		require.True(t, key.E >= 3 && key.E%2 == 1, "%d", key.E)
-		_, err = borrow.NewVerifier(key, borrow.Options{})
+		_, err = borrow.NewVerifier(key)
 		require.NoError(t, err)
 		der := must(x509.MarshalPKIXPublicKey(key))
 		for _, same := range [][]byte{der, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})} {
@@ -666,18 +687,18 @@ func TestNewVerifier(t *testing.T) {
 		"negative tolerance": {key: &public, options: borrow.Options{ClockTolerance: -1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := borrow.NewVerifier(test.key, test.options)
+			_, err := borrow.NewVerifier(test.key, with(test.options))
 			require.Error(t, err)
 		})
 	}
 
 	// The verifier has its own copy of the key.
 	key := &rsa.PublicKey{N: new(big.Int).Set(public.N), E: public.E}
-	v, err := borrow.NewVerifier(key, borrow.Options{Now: at(now)})
+	v, err := borrow.NewVerifier(key, with(borrow.Options{Now: at(now)}))
 	require.NoError(t, err)
 	key.N.Set(attacker().N)
 	key.E = 3
-	_, err = v.Verify(awstokens.Secret(borrowed(good())), wanted())
+	_, err = v.Verify(awstokens.NewSecret(borrowed(good())), wanted())
 	require.NoError(t, err)
 }
 
@@ -701,7 +722,7 @@ func FuzzVerify(f *testing.F) {
 	}
 	v := newVerifier(f, borrow.Options{})
 	f.Fuzz(func(t *testing.T, token string) {
-		license, err := v.Verify(awstokens.Secret(token), wanted())
+		license, err := v.Verify(awstokens.NewSecret(token), wanted())
 		if err != nil {
 			var refused *borrow.RefusedError
 			require.ErrorAs(t, err, &refused)
@@ -724,6 +745,7 @@ func FuzzPayload(f *testing.F) {
 		"", "null", "[]", "{}", good().String(), good().String() + "x",
 		good().with("expiration", "9999-12-31T23:59:59.999999999Z").String(),
 		good().with("expiration", "2026-03-31T12:00:00+23:59").String(),
+		good().with("expiration", " 20260331T120000-0700\t").with("issuedAt", "2026-03-01T12:00:00 UTC").String(),
 		good().with("checkoutMetadata", members{"edition": nil}).String(),
 		good().with("entitlementsAllowed", []any{nil, members{"value": 1}}).String(),
 	} {
@@ -732,15 +754,15 @@ func FuzzPayload(f *testing.F) {
 	want := wanted()
 	want.Metadata, want.Entitlements = nil, nil
 	f.Fuzz(func(t *testing.T, payload string) {
-		license, err := newVerifier(t, borrow.Options{}).Verify(awstokens.Secret(text(payload)), want)
+		license, err := newVerifier(t, borrow.Options{}).Verify(awstokens.NewSecret(text(payload)), want)
 		if err != nil {
 			var refused *borrow.RefusedError
 			require.ErrorAs(t, err, &refused)
 			require.Nil(t, license)
 			return
 		}
-		require.Equal(t, licenseArn, license.LicenseArn)
-		require.Equal(t, nodeID, license.NodeId)
+		require.Equal(t, licenseARN, license.LicenseARN)
+		require.Equal(t, nodeID, license.NodeID)
 		require.True(t, license.Expiration.After(now))
 		require.False(t, license.IssuedAt.After(now.Add(5*time.Minute)))
 		var claims map[string]json.RawMessage // encoding/json, which is another reader
@@ -752,8 +774,9 @@ func FuzzPayload(f *testing.F) {
 			var text string
 			require.NoError(t, json.Unmarshal(claims[name], &text))
 			require.Equal(t, text, got.text)
-			day, clock := text[:len("2006-01-02")], text[len("2006-01-02"):]
-			require.True(t, got.time.Format(time.DateOnly) == day || strings.ContainsAny(clock, "+-"), "%q is %s", text, got.time)
+			day, clock, _ := strings.Cut(strings.TrimSpace(text), "T")
+			day = strings.ReplaceAll(day, "-", "")
+			require.True(t, got.time.Format("20060102") == day || strings.ContainsAny(clock, "+-"), "%q is %s", text, got.time)
 		}
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
@@ -16,41 +15,70 @@ type Reason string
 
 // The reasons, from the farthest from a seat to the nearest.
 const (
-	ReasonUnknown       Reason = ""                                                                // the credentials do not permit to find out, or nothing was found
-	ReasonNoLicense     Reason = "there is no license of this product and issuer (KeyFingerprint)" // or none was granted to the account
-	ReasonExpired       Reason = "the license has expired"                                         // or its validity has not begun
-	ReasonNotAvailable  Reason = "the license or its grant is not active"                          // or the grant does not permit a checkout
-	ReasonNoEntitlement Reason = "the license has no such entitlement"                             // by name
-	ReasonWrongUnit     Reason = "the license has the entitlement in another unit"
-	ReasonSeatsFull     Reason = "all seats are taken"
+	ReasonUnknown       Reason = ""               // the credentials do not permit to find out, or nothing was found
+	ReasonNoLicense     Reason = "no_license"     // there is none of the product and issuer, or none was granted to the account
+	ReasonWrongProduct  Reason = "wrong_product"  // Request.LicenseARN is a license of another ProductSKU
+	ReasonWrongIssuer   Reason = "wrong_issuer"   // Request.LicenseARN is a license of another KeyFingerprint
+	ReasonExpired       Reason = "expired"        // the license has expired, or its validity has not begun
+	ReasonNotAvailable  Reason = "not_available"  // the license or its grant is not active, or the grant does not permit a checkout
+	ReasonNoEntitlement Reason = "no_entitlement" // the license has none of this name
+	ReasonWrongUnit     Reason = "wrong_unit"     // the license has the entitlement in another unit
+	ReasonTooMany       Reason = "too_many"       // more was asked for than the license has in all
+	ReasonSeatsFull     Reason = "seats_full"     // all seats are taken, or fewer are free than were asked for
 )
 
-var reasons = []Reason{ReasonUnknown, ReasonNoLicense, ReasonExpired, ReasonNotAvailable, ReasonNoEntitlement, ReasonWrongUnit, ReasonSeatsFull}
+var reasons = []struct {
+	reason Reason
+	text   string
+}{
+	{ReasonUnknown, ""},
+	{ReasonNoLicense, "there is no license of this product and issuer: check ProductSKU and KeyFingerprint"},
+	{ReasonWrongProduct, "the license is of another product: check ProductSKU"},
+	{ReasonWrongIssuer, "the license is of another issuer: check KeyFingerprint"},
+	{ReasonExpired, "the license has expired or is not valid yet"},
+	{ReasonNotAvailable, "the license or its grant is not active"},
+	{ReasonNoEntitlement, "the license has no such entitlement"},
+	{ReasonWrongUnit, "the license has the entitlement in another unit"},
+	{ReasonTooMany, "the license has fewer than were asked for"},
+	{ReasonSeatsFull, "not enough seats are free"},
+}
 
-// DeniedError is an explicit refusal of a seat by the service. It wraps the
-// service's exception, which is the same for all reasons.
+// nearness is a place in reasons.
+func nearness(r Reason) int {
+	for i := range reasons {
+		if reasons[i].reason == r {
+			return i
+		}
+	}
+	return 0
+}
+
+// DeniedError is the denial of a seat by the service. It wraps the service's
+// exception, which is the same for all reasons.
 type DeniedError struct {
 	Reason Reason
 	Err    error
 }
 
+// Error gives the reason in words.
 func (e *DeniedError) Error() string {
-	if e.Reason == ReasonUnknown {
-		return "license denied: " + e.Err.Error()
+	if text := reasons[nearness(e.Reason)].text; text != "" {
+		return "license denied: " + text + ": " + e.Err.Error()
 	}
-	return "license denied: " + string(e.Reason) + ": " + e.Err.Error()
+	return "license denied: " + e.Err.Error()
 }
 
 // Unwrap returns the service's exception.
 func (e *DeniedError) Unwrap() error { return e.Err }
 
-// PartialError says that a checkout did not have all the entitlements. What
-// was granted has been given back.
+// PartialError says that a checkout did not have all the entitlements. What was
+// granted has been given back, unless a [*TakenError] says otherwise.
 type PartialError struct {
 	Granted []licensemanager.EntitlementData
 	Missing []licensemanager.EntitlementData
 }
 
+// Error names what is missing.
 func (e *PartialError) Error() string {
 	var names []string
 	for _, m := range e.Missing {
@@ -59,8 +87,8 @@ func (e *PartialError) Error() string {
 	return "license granted in part only: missing " + strings.Join(names, ", ")
 }
 
-// missing returns what was asked for and is not granted: of an entitlement in
-// a unit, the number that lacks.
+// missing returns what was asked for and is not granted: of a counted
+// entitlement, the number that lacks.
 func missing(asked, granted []licensemanager.EntitlementData) []licensemanager.EntitlementData {
 	var list []licensemanager.EntitlementData
 	for _, a := range asked {
@@ -93,103 +121,122 @@ func number(value string) (int64, bool) {
 	return n, err == nil
 }
 
-// mayHaveActed says whether a failed checkout may have taken a seat: its
-// answer was lost, or the service failed.
-func mayHaveActed(err error) bool {
-	var send *awstokens.SendError
-	if errors.As(err, &send) {
-		return send.Written
-	}
-	var response *awstokens.ResponseError
-	if errors.As(err, &response) {
-		return response.StatusCode < 300 || response.StatusCode >= 500
-	}
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
-
-// giveBack makes sure that a checkout that may have taken a seat leaves none
-// taken: the same call again, by its ClientToken, tells which seat it was.
-func (l *Lease) giveBack(ctx context.Context, in *licensemanager.CheckoutLicenseInput) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
-	defer cancel()
-	call, cancelCall := context.WithTimeout(ctx, callTimeout)
-	defer cancelCall()
-	if out, err := l.api.CheckoutLicense(call, in); err == nil {
-		_ = l.checkInUntil(ctx, out.LicenseConsumptionToken) // if that fails too, the seat expires
-	}
-}
-
-// denied returns the refusal that an error of a checkout is, explained where
-// the credentials permit it, or nil for any other error.
-func (l *Lease) denied(ctx context.Context, err error) *DeniedError {
+// explain returns the denial that an error of a checkout is, with its reason
+// where the credentials permit to find it out, or the error itself.
+func (d *driver) explain(ctx context.Context, err error) error {
 	var none *licensemanager.NoEntitlementsAllowedException
 	var notFound *licensemanager.ResourceNotFoundException
 	if !errors.As(err, &none) && !errors.As(err, &notFound) {
-		return nil
+		return err
 	}
-	return &DeniedError{Reason: l.explain(ctx), Err: err}
+	if d.request.LicenseARN != "" {
+		return &DeniedError{Reason: d.reasonOfLicense(ctx), Err: err}
+	}
+	return &DeniedError{Reason: d.reason(ctx), Err: err}
 }
 
-// explainer is what an explanation needs of License Manager. The policy of the
-// role AWSLicenseManagerConsumptionRole does not permit it.
-type explainer interface {
-	ListReceivedLicenses(context.Context, *licensemanager.ListReceivedLicensesInput) (*licensemanager.ListReceivedLicensesOutput, error)
-	GetLicenseUsage(context.Context, *licensemanager.GetLicenseUsageInput) (*licensemanager.GetLicenseUsageOutput, error)
+// reasonOfLicense finds out why no seat of Request.LicenseARN could be had,
+// with the permissions of the role AWSLicenseManagerConsumptionRole.
+func (d *driver) reasonOfLicense(ctx context.Context) Reason {
+	api, ok := d.api.(interface {
+		GetLicense(context.Context, *licensemanager.GetLicenseInput) (*licensemanager.GetLicenseOutput, error)
+	})
+	if !ok {
+		return ReasonUnknown
+	}
+	out, err := api.GetLicense(ctx, &licensemanager.GetLicenseInput{LicenseArn: d.request.LicenseARN})
+	var unknown *licensemanager.InvalidParameterValueException
+	switch {
+	case errors.As(err, &unknown):
+		return ReasonNoLicense
+	case err != nil || out.License == nil:
+		return ReasonUnknown
+	case out.License.ProductSKU != "" && out.License.ProductSKU != d.request.ProductSKU:
+		return ReasonWrongProduct
+	case d.isOtherIssuer(out.License):
+		return ReasonWrongIssuer
+	}
+	if reason := d.judge(out.License, nil); reason != ReasonUnknown {
+		return reason
+	}
+	return ReasonSeatsFull // the remainder
 }
 
-// explain finds out why no seat could be had: of several licenses, the reason
-// of the one that came nearest.
-func (l *Lease) explain(ctx context.Context) Reason {
-	api, ok := l.api.(explainer)
+// reason finds out why no seat could be had, which takes more permissions than
+// the role AWSLicenseManagerConsumptionRole has. Of several licenses, the
+// reason of the one that came nearest counts.
+func (d *driver) reason(ctx context.Context) Reason {
+	api, ok := d.api.(interface {
+		ListReceivedLicenses(context.Context, *licensemanager.ListReceivedLicensesInput) (*licensemanager.ListReceivedLicensesOutput, error)
+		GetLicenseUsage(context.Context, *licensemanager.GetLicenseUsageInput) (*licensemanager.GetLicenseUsageOutput, error)
+	})
 	if !ok {
 		return ReasonUnknown
 	}
 	out, err := api.ListReceivedLicenses(ctx, &licensemanager.ListReceivedLicensesInput{
-		Filters: []licensemanager.Filter{{Name: "ProductSKU", Values: []string{l.request.ProductSKU}}},
+		Filters: []licensemanager.Filter{{Name: "ProductSKU", Values: []string{d.request.ProductSKU}}},
 	})
 	if err != nil {
 		return ReasonUnknown
 	}
-	nearest := 1
+	nearest := nearness(ReasonNoLicense)
 	if out.NextToken != "" {
 		nearest = 0 // the next page may have a license
 	}
-	fingerprint := l.request.input().KeyFingerprint
 	for i := range out.Licenses {
 		license := &out.Licenses[i]
-		if license.Issuer != nil && license.Issuer.KeyFingerprint != "" && license.Issuer.KeyFingerprint != fingerprint {
+		if d.isOtherIssuer(&license.License) {
 			continue
 		}
-		nearest = max(nearest, slices.Index(reasons, l.judge(ctx, api, license)))
+		reason := ReasonNotAvailable
+		if permitsCheckout(license.ReceivedMetadata) {
+			usage, err := api.GetLicenseUsage(ctx, &licensemanager.GetLicenseUsageInput{LicenseArn: license.LicenseArn})
+			if err != nil {
+				usage = &licensemanager.GetLicenseUsageOutput{}
+			}
+			reason = d.judge(&license.License, usage.LicenseUsage)
+		}
+		nearest = max(nearest, nearness(reason))
 	}
-	return reasons[nearest]
+	return reasons[nearest].reason
 }
 
-// judge says why one license has no seat.
-func (l *Lease) judge(ctx context.Context, api explainer, license *licensemanager.GrantedLicense) Reason {
+func (d *driver) isOtherIssuer(license *licensemanager.License) bool {
+	return license.Issuer != nil && license.Issuer.KeyFingerprint != "" && license.Issuer.KeyFingerprint != d.request.keyFingerprint()
+}
+
+// judge says why a license has no seat. The usage may be nil.
+func (d *driver) judge(license *licensemanager.License, usage *licensemanager.LicenseUsage) Reason {
+	now := d.machine.service.at(d.now())
+	if now.IsZero() {
+		now = d.clock.Now()
+	}
 	if v := license.Validity; v != nil {
 		begins, beginErr := v.Begins()
 		ends, endErr := v.Ends()
-		now := l.now()
 		if beginErr == nil && now.Before(begins) || endErr == nil && !ends.IsZero() && !now.Before(ends) {
 			return ReasonExpired
 		}
 	}
-	if license.Status == licensemanager.LicenseStatusExpired {
+	switch license.Status {
+	case licensemanager.LicenseStatusExpired:
 		return ReasonExpired
-	}
-	if license.Status != "" && license.Status != licensemanager.LicenseStatusAvailable || !permitsCheckout(license.ReceivedMetadata) {
+	case "", licensemanager.LicenseStatusAvailable:
+	default:
 		return ReasonNotAvailable
 	}
-	usage, err := api.GetLicenseUsage(ctx, &licensemanager.GetLicenseUsageInput{LicenseArn: license.LicenseArn})
-	for _, asked := range l.request.Entitlements {
+	for _, asked := range d.request.Entitlements {
 		i := slices.IndexFunc(license.Entitlements, func(e licensemanager.Entitlement) bool { return e.Name == asked.Name })
 		switch {
 		case i < 0:
 			return ReasonNoEntitlement
 		case license.Entitlements[i].Unit != asked.Unit:
 			return ReasonWrongUnit
-		case err == nil && isFull(&license.Entitlements[i], asked, usage.LicenseUsage):
+		}
+		switch used, want, limited := demand(&license.Entitlements[i], asked, usage); {
+		case limited && want > *license.Entitlements[i].MaxCount:
+			return ReasonTooMany
+		case limited && used+want > *license.Entitlements[i].MaxCount:
 			return ReasonSeatsFull
 		}
 	}
@@ -201,18 +248,18 @@ func permitsCheckout(m *licensemanager.ReceivedMetadata) bool {
 		(len(m.AllowedOperations) == 0 || slices.Contains(m.AllowedOperations, licensemanager.AllowedOperationCheckoutLicense))
 }
 
-// isFull says whether an entitlement does not have as many left as are asked
-// for.
-func isFull(e *licensemanager.Entitlement, asked licensemanager.EntitlementData, usage *licensemanager.LicenseUsage) bool {
+// demand is how much of an entitlement is used and asked for, if it is limited.
+func demand(e *licensemanager.Entitlement, asked licensemanager.EntitlementData, usage *licensemanager.LicenseUsage) (used, want int64, limited bool) {
 	want, counted := number(asked.Value)
 	if !counted || e.MaxCount == nil || e.Overage != nil && *e.Overage {
-		return false
+		return 0, 0, false
 	}
-	for _, u := range usage.EntitlementUsages {
-		if u.Name == e.Name && u.Unit == e.Unit {
-			used, ok := number(u.ConsumedValue)
-			return ok && used+want > *e.MaxCount
+	if usage != nil {
+		for _, u := range usage.EntitlementUsages {
+			if u.Name == e.Name && u.Unit == e.Unit {
+				used, _ = number(u.ConsumedValue)
+			}
 		}
 	}
-	return false
+	return used, want, true
 }

@@ -1,13 +1,13 @@
 // Package lease takes a seat of a license, keeps it for as long as the program
 // runs, and gives it back.
 //
-// # The story
+// # Overview
 //
 // A seat that is checked out provisionally expires: after an hour with AWS
 // Marketplace. A program that uses it has to extend it in time, survive a
 // service that cannot be reached, follow a consumption token that changes, and
-// check the seat in at its end, whatever that end is; otherwise nobody else
-// can have it for the rest of its life. A Lease does all of that:
+// check the seat in at its end; otherwise nobody else can have it for the rest
+// of its life. A [Lease] does all of that:
 //
 //	creds, err := tokencreds.FromEnv(cfg)
 //	...
@@ -21,38 +21,63 @@
 //	...
 //	defer l.Close(context.Background())
 //
-// Close repeats a check-in that fails for a passing reason, for up to a minute;
-// a program that cannot wait so long gives it a context with a timeout.
+// [Acquire] takes one seat, which the Lease keeps until it is lost or closed. It
+// is for programs that do not start without a seat. A service uses [Keep]: a
+// [Keeper] takes a seat whenever there is one, before and after a loss.
+//
+// Watch either with State, Err or [Options.OnEvent], a Lease also with Done.
+// [Check] takes a seat and gives it back at once.
 //
 // # States
 //
-// A lease is Active while the seat is held. When an extension fails it becomes
-// Degraded: the seat is still held, and the extension is tried again after 5
-// seconds, then after twice as long, up to a minute. It becomes Lost at the
-// seat's expiration, or Options.Grace after that; then Done is closed and Err
-// says why. When the service does not know the seat any more, the lease takes
-// another; when that is refused, it is Lost at once.
+// A lease is StateActive while the seat is held for certain. It becomes
+// StateDegraded when a renewal fails: the seat is probably held, and the
+// renewal is retried after 5 seconds, then after twice as long, up to a minute.
+// It is lost when an attempt fails after the seat's expiry and Options.Grace,
+// at most 30 seconds later. If the service does not know the seat any more at
+// its expiry, the lease takes another.
 //
 // AWS asks sellers to avoid a hard stop: tell the customer when a lease
 // degrades, and let a lost lease disable what is licensed, not the product.
 //
-// # Probing
+// # What is promised
 //
-// Check takes a seat and gives it back at once. Its verdict is Denied only
-// when the service says so; a service that cannot be asked is Unknown.
+// A lease never holds two seats, a failed Acquire leaves none, and Close gives
+// the seat back or says until when it may stay taken, with a [*TakenError]. A
+// single wrong refusal of an extension or a check-in ends nothing. StateActive
+// never outlasts the seat. No client can keep the first promise in these cases:
+//
+//   - The response of an extension that changed the consumption token is lost.
+//     Nobody can name the seat until it expires, and with one seat nothing can
+//     be had until then.
+//   - A checkout without a response cannot be sent again within ten minutes, in
+//     which its ClientToken names the same seat.
+//   - The service refuses three times in a row a token that it knows.
+//   - The service processes a request long after it was given up.
+//   - The license forbids check-in.
+//   - The process is killed: its seat expires by itself.
+//
+// # Clocks
+//
+// A seat's life is measured by the service's clock. The local clock may be
+// wrong and may be set during a lease. After a suspension of the machine the
+// lease is not StateActive. Where the operating system does not count
+// suspensions (anywhere but on Linux), the wall clock does; set back around a
+// suspension, it leaves a lease active until the next renewal.
 //
 // # Revocation
 //
 // An issuer who deletes a refresh token refuses the credentials, not the seat:
-// Check is Unknown and Acquire fails with an error, a lease is Degraded and its
-// events have an error, in which errors.Is finds tokencreds.ErrTokenRefused. An
-// outage does not have it.
+// Check is VerdictUnknown and Acquire returns an error, a lease is
+// StateDegraded and its events have an error, in which errors.Is finds
+// tokencreds.ErrTokenRefused. An outage does not have it.
 //
-// # Refusals
+// # Denials
 //
-// The service gives one exception for several reasons. Where the credentials
-// permit ListReceivedLicenses and GetLicenseUsage, a *DeniedError says which it
-// was; those of the role AWSLicenseManagerConsumptionRole do not, and the plain
-// exception stands. A checkout can be partial: it is given back with a
-// *PartialError that names what was missing, unless Request.Any admits it.
+// The service gives one exception for several reasons. A [*DeniedError] says
+// which it was, if [Request.LicenseARN] is set and the credentials permit
+// GetLicense, as the role AWSLicenseManagerConsumptionRole does, or if they
+// permit ListReceivedLicenses and GetLicenseUsage. A checkout can be partial: it
+// is given back with a [*PartialError] that names what was missing, unless
+// [Request.AllowPartial] is set.
 package lease

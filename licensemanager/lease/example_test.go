@@ -65,3 +65,37 @@ func ExampleCheck() {
 	fmt.Println(verdict, err != nil)
 	// Output: denied true
 }
+
+// A service holds a seat whenever there is one, and runs without it meanwhile.
+func ExampleKeep() {
+	server, err := awstokenstest.Start()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	client, err := licensemanager.New(server.Config())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	licensed := make(chan struct{})
+	keeper := lease.Keep(context.Background(), client, lease.Request{
+		ProductSKU:     server.LicenseManager().ProductSKU(),
+		KeyFingerprint: server.LicenseManager().KeyFingerprint(),
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 1)},
+	}, func(o *lease.Options) {
+		o.OnEvent = func(e lease.Event) {
+			if e.Type == lease.EventAcquired {
+				close(licensed)
+			}
+		}
+	})
+	<-licensed
+	fmt.Println(keeper.State(), keeper.Err())
+	fmt.Println(keeper.Close(context.Background()))
+	// Output:
+	// active <nil>
+	// <nil>
+}

@@ -4,129 +4,104 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
 
-	"github.com/seed-25f54b62/awstokens/internal/transport"
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// API is what a lease needs of License Manager. *licensemanager.Client
-// implements it.
+// API is what a lease needs of License Manager. [*licensemanager.Client]
+// implements it. It must be safe for concurrent use if leases share it.
 type API interface {
 	CheckoutLicense(context.Context, *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error)
 	ExtendLicenseConsumption(context.Context, *licensemanager.ExtendLicenseConsumptionInput) (*licensemanager.ExtendLicenseConsumptionOutput, error)
 	CheckInLicense(context.Context, *licensemanager.CheckInLicenseInput) (*licensemanager.CheckInLicenseOutput, error)
 }
 
-// checkAPI reports an API that could only panic.
-func checkAPI(api API) error {
-	if client, ok := api.(*licensemanager.Client); api == nil || ok && client == nil {
-		return errors.New("lease: the API is nil")
-	}
-	return nil
-}
-
 // Request says which seat to take.
 type Request struct {
-	// ProductSKU is the product's. Required.
+	// ProductSKU identifies the product. Required.
 	ProductSKU string
 
-	// KeyFingerprint is that of the license's issuer. Default:
-	// licensemanager.MarketplaceKeyFingerprint. It must be set for licenses
-	// that one issues oneself, which are not found under the default.
+	// KeyFingerprint is that of the license's issuer. The default is
+	// [licensemanager.MarketplaceKeyFingerprint]. Set it for licenses that you
+	// issue yourself, which are not found under the default.
 	KeyFingerprint string
 
 	// Entitlements are what to take. Required.
 	Entitlements []licensemanager.EntitlementData
 
-	// Any says that a part of the entitlements is enough; Lease.Missing then
-	// names the rest. Otherwise a partial checkout is given back and is a
-	// *PartialError.
-	Any bool
+	// AllowPartial accepts a part of the entitlements; Missing then names the
+	// rest. Otherwise a partial checkout is given back and is a
+	// [*PartialError].
+	AllowPartial bool
 
 	// Beneficiary is the license's beneficiary. Needed when the account that
 	// issued the license takes a seat itself.
 	Beneficiary string
 
-	// NodeId is any text that names the machine.
-	NodeId string
+	// NodeID is any name of the machine.
+	NodeID string
+
+	// LicenseARN, if set, is the license that a denial is explained by, with no
+	// other permission than GetLicense. It does not choose the license: the
+	// service does.
+	LicenseARN string
 }
 
-func (r *Request) input() *licensemanager.CheckoutLicenseInput {
-	in := &licensemanager.CheckoutLicenseInput{
+func (r *Request) input(clientToken string) *licensemanager.CheckoutLicenseInput {
+	return &licensemanager.CheckoutLicenseInput{
 		Beneficiary:    r.Beneficiary,
 		CheckoutType:   licensemanager.CheckoutTypeProvisional,
-		ClientToken:    licensemanager.NewClientToken(),
+		ClientToken:    clientToken,
 		Entitlements:   r.Entitlements,
-		KeyFingerprint: r.KeyFingerprint,
-		NodeId:         r.NodeId,
+		KeyFingerprint: r.keyFingerprint(),
+		NodeId:         r.NodeID,
 		ProductSKU:     r.ProductSKU,
 	}
-	if in.KeyFingerprint == "" {
-		in.KeyFingerprint = licensemanager.MarketplaceKeyFingerprint
-	}
-	return in
 }
 
-// Options are the settings of a lease. Zero values mean the defaults.
+func (r *Request) keyFingerprint() string {
+	if r.KeyFingerprint == "" {
+		return licensemanager.MarketplaceKeyFingerprint
+	}
+	return r.KeyFingerprint
+}
+
+// Options are the settings of a lease.
 type Options struct {
-	// RenewAt is the fraction of a seat's life after which it is extended,
-	// between 0 and 1; default 0.6. Up to a tenth of the life is taken off at
-	// random, so that many leases do not call at the same time.
+	// RenewAt is the fraction of a seat's life after which it is extended, from
+	// 0.1 to 0.9; the default is 0.6. Up to a tenth of the life is taken off at
+	// random, so that many leases do not call at the same time. A seat is
+	// extended every 12 hours at least and, in the long run, every 12 seconds
+	// at most.
 	RenewAt float64
 
-	// Grace is how long after the seat's expiration the lease goes on trying
-	// before it is lost; default 0. In that time the service may give the seat
+	// Grace is how long after the seat's expiry the lease goes on trying before
+	// it is lost; the default is 0. In that time the service may give the seat
 	// to somebody else.
 	Grace time.Duration
 
-	// OnEvent is told what happens, one event at a time, from the lease's own
+	// OnEvent is called with each event, one at a time, by the lease's own
 	// goroutine, which waits for it. It must not call Close.
 	OnEvent func(Event)
 
-	// Clock is what the lease tells and waits time by, but for how long calls
-	// take and are repeated at its end. Default: real time.
-	Clock Clock
+	// Clock is the time that the lease measures and waits by. The limits of
+	// single calls are real time. The default is the system's clock.
+	Clock awstokens.Clock
 }
 
-// Clock tells and waits time. It must be safe for concurrent use.
-type Clock interface {
-	Now() time.Time
-
-	// Sleep waits for d, or until the context ends, whose error it then
-	// returns.
-	Sleep(ctx context.Context, d time.Duration) error
-}
-
-type realClock struct{}
-
-func (realClock) Now() time.Time { return time.Now() }
-
-// Sleep waits by whichever of the two clocks goes faster, and looks at them
-// every minute: a timer stands still while the machine is asleep.
-func (realClock) Sleep(ctx context.Context, d time.Duration) error {
-	start := time.Now()
-	for {
-		now := time.Now()
-		left := d - max(now.Sub(start), now.Round(0).Sub(start.Round(0)))
-		if err := transport.Sleep(ctx, min(left, time.Minute)); err != nil || left <= 0 {
-			return err
-		}
-	}
-}
-
-// State is how a lease stands.
+// State is the state of a Lease or a Keeper.
 type State string
 
-// The states of a lease.
+// The states of a Lease and a Keeper.
 const (
-	Active   State = "active"   // the seat is held
-	Degraded State = "degraded" // the last renewal failed, the lease is not lost yet
-	Lost     State = "lost"     // the seat is gone
-	Closed   State = "closed"   // Close was called
+	StateAcquiring State = "acquiring" // a Keeper has had no seat yet
+	StateActive    State = "active"    // the seat is held
+	StateDegraded  State = "degraded"  // the last renewal failed, or its time has passed; the lease is not lost yet
+	StateLost      State = "lost"      // the seat is gone; a Keeper goes on trying
+	StateClosed    State = "closed"    // Close was called
 )
 
 // EventType is what an event is about.
@@ -134,28 +109,32 @@ type EventType string
 
 // The types of events.
 const (
-	Renewed       EventType = "renewed"         // the seat was extended
-	RenewalFailed EventType = "renewal failed"  // Err says why; it is tried again
-	Reacquired    EventType = "reacquired"      // the seat had gone, and another was taken
-	SeatLost      EventType = "lost"            // Err says why; the last event of a lease that was not closed
-	CheckedIn     EventType = "checked in"      // the seat was given back, or had gone; the last event
-	CheckInFailed EventType = "check-in failed" // Err says why; the last event. The seat is free when it expires
+	EventAcquired      EventType = "acquired"        // a Keeper has its first seat
+	EventAcquireFailed EventType = "acquire_failed"  // a Keeper could not take its first seat and tries again
+	EventRenewed       EventType = "renewed"         // the seat was extended
+	EventRenewalFailed EventType = "renewal_failed"  // it could not be extended or replaced; the lease tries again
+	EventReacquired    EventType = "reacquired"      // the seat had gone, another was taken
+	EventLost          EventType = "lost"            // the last event of a Lease that was not closed; a Keeper goes on
+	EventCheckedIn     EventType = "checked_in"      // the seat was given back, or had gone; the last event
+	EventCheckInFailed EventType = "check_in_failed" // the last event; Err, a *TakenError, says when the seat is free
 )
 
 // Event is something that happened to a lease.
 type Event struct {
 	Type    EventType
-	Time    time.Time
-	Expires time.Time // when the seat expires, by the lease's clock
-	Err     error
+	Time    time.Time // by the wall clock
+	Expires time.Time // when the seat expires, by the wall clock; zero if there was none
+	Err     error     // why, for failures
 }
 
-// ErrClosed is what Lease.Err returns after Close.
+// ErrClosed is what Err returns after Close.
 var ErrClosed = errors.New("the lease is closed")
 
-// LostError is what Lease.Err returns after the seat was lost.
+var errOrphan = errors.New("a lost response may have left a seat that nobody can give back")
+
+// LostError is what Err returns after a seat was lost.
 type LostError struct {
-	// At is when the lease was lost.
+	// At is when the lease was lost, by the wall clock.
 	At time.Time
 
 	// Err is the last reason why the seat could not be kept.
@@ -169,391 +148,126 @@ func (e *LostError) Error() string {
 // Unwrap returns the reason.
 func (e *LostError) Unwrap() error { return e.Err }
 
-// Lease is a seat that keeps itself. It is safe for concurrent use, and costs
-// one goroutine, which ends when the lease is lost or closed.
-type Lease struct {
-	api     API
-	request Request
-	options Options
+// TakenError says that a seat may stay taken although the lease has ended.
+type TakenError struct {
+	// Until is when the seat expires at the latest, by the service's clock. It
+	// is zero if that is unknown, which is at most the life of a seat.
+	Until time.Time
 
-	closing  context.Context // ends when Close is called
-	close    context.CancelFunc
-	done     chan struct{} // closed when the lease is lost or closing
-	finished chan struct{} // closed when the goroutine has ended
-
-	mu       sync.Mutex
-	state    State
-	seat     seat
-	err      error // why the lease ended
-	closeErr error // what Close returns
+	// Err is why the lease ended, or why the seat was not given back.
+	Err error
 }
 
-// seat is a checkout.
-type seat struct {
-	licenseArn string
-	token      string
-	granted    []licensemanager.EntitlementData
-	missing    []licensemanager.EntitlementData
-
-	begins  time.Time // by the lease's clock, as expires
-	expires time.Time
-	skew    time.Duration // how far the service's clock is ahead
+func (e *TakenError) Error() string {
+	until := "until it expires"
+	if !e.Until.IsZero() {
+		until = "until " + e.Until.UTC().Format(time.RFC3339)
+	}
+	return fmt.Sprintf("a license seat may stay taken %s: %v", until, e.Err)
 }
 
-// The waits after failed renewals: the first, doubled up to the longest.
-const (
-	firstPause   = 5 * time.Second
-	longestPause = time.Minute
-)
+// Unwrap returns the reason.
+func (e *TakenError) Unwrap() error { return e.Err }
 
-// The same after failed check-ins: shorter, because somebody waits.
-const (
-	firstCheckInPause   = 100 * time.Millisecond
-	longestCheckInPause = 5 * time.Second
-)
-
-const (
-	// callTimeout bounds a call that no caller waits for.
-	callTimeout = 30 * time.Second
-
-	// giveBackTime bounds all that is done to give a seat back.
-	giveBackTime = time.Minute
-
-	// defaultLife is what a seat is taken to live when the service's date
-	// cannot be read: that of AWS Marketplace.
-	defaultLife = time.Hour
-
-	// tolerableSkew is what clocks may differ without being corrected: the
-	// service's dates are whole seconds.
-	tolerableSkew = 5 * time.Second
-)
+// Lease is a seat that is kept until it is lost or closed. It is safe for
+// concurrent use. By the system's clock it has no goroutine while it waits.
+type Lease struct{ d *driver }
 
 // Acquire takes a seat and keeps it until Close. The context is that of the
-// checkout only: its end does not end the lease. When the checkout is partial, or
-// fails in a way that may have taken a seat, as when the context ends, Acquire
-// first gives that back, for at most a minute.
+// checkout only: its end does not end the lease.
 //
-// A refusal is a *DeniedError, and a checkout that does not have all the
-// entitlements is a *PartialError. Other errors are those of
-// licensemanager.Client.CheckoutLicense.
+// Acquire makes one checkout, and returns its error if no seat can have been
+// taken. While the service may have processed a checkout without a response,
+// Acquire sends the same one again, until the context ends; then it gives the
+// seat back, for at most a minute, also on a partial checkout. If a seat may
+// stay taken all the same, the error is a [*TakenError].
+//
+// A denial is a [*DeniedError], a checkout that lacks entitlements a
+// [*PartialError]. Other errors are those of
+// [licensemanager.Client.CheckoutLicense].
 func Acquire(ctx context.Context, api API, request Request, options ...func(*Options)) (*Lease, error) {
-	if err := checkAPI(api); err != nil {
+	d, err := newDriver(ctx, api, request, options)
+	if err != nil {
 		return nil, err
 	}
-	var o Options
-	for _, change := range options {
-		change(&o)
-	}
-	if o.RenewAt == 0 {
-		o.RenewAt = 0.6
-	}
-	if o.RenewAt <= 0 || o.RenewAt >= 1 || o.Grace < 0 {
-		return nil, errors.New("lease: RenewAt must be between 0 and 1, and Grace not negative")
-	}
-	if o.Clock == nil {
-		o.Clock = realClock{}
-	}
-	l := &Lease{
-		api: api, request: request, options: o, state: Active,
-		done: make(chan struct{}), finished: make(chan struct{}),
-	}
-	var err error
-	if l.seat, err = l.checkout(ctx); err != nil {
+	a, err := d.acquire(ctx)
+	if err != nil {
 		return nil, err
 	}
-	l.closing, l.close = context.WithCancel(context.Background())
-	go l.run()
-	return l, nil
+	d.work(a)
+	return &Lease{d}, nil
 }
 
-// checkout takes a seat, or leaves none taken.
-func (l *Lease) checkout(ctx context.Context) (seat, error) {
+// acquire runs the machine until it has a seat, or has ended without one.
+func (d *driver) acquire(ctx context.Context) (action, error) {
 	if err := ctx.Err(); err != nil {
-		return seat{}, err
+		return action{}, err
 	}
-	in := l.request.input()
-	asked := l.now()
-	out, err := l.api.CheckoutLicense(ctx, in)
-	if err != nil {
-		if denial := l.denied(ctx, err); denial != nil {
-			return seat{}, denial
-		}
-		if mayHaveActed(err) {
-			l.giveBack(ctx, in)
-		}
-		return seat{}, err
+	d.calls = context.WithoutCancel(ctx)
+	a := d.start(false)
+	for a.do != taskFinish && !(d.machine.acquired && a.do == taskWait) {
+		a = d.advance(ctx, a)
 	}
-	s := seat{licenseArn: out.LicenseArn, token: out.LicenseConsumptionToken, granted: out.EntitlementsAllowed}
-	s.missing = missing(l.request.Entitlements, out.EntitlementsAllowed)
-	if len(s.missing) > 0 && !(l.request.Any && len(s.granted) > 0) {
-		partial := &PartialError{Granted: s.granted, Missing: s.missing}
-		return seat{}, errors.Join(partial, l.checkIn(ctx, s.token))
+	m := &d.machine
+	if m.acquired && a.do != taskFinish {
+		return a, nil
 	}
-	if issued, err := out.Issued(); err == nil {
-		if skew := issued.Sub(asked); skew.Abs() > tolerableSkew {
-			s.skew = skew
-		}
+	err := d.failure
+	if ctx.Err() != nil && !m.partial && !errors.Is(err, ctx.Err()) {
+		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
-	expires, err := out.Expires()
-	s.set(asked, expires, err)
-	return s, nil
+	if m.taken {
+		err = &TakenError{Until: m.takenUntil, Err: err}
+	}
+	return a, err
 }
 
-// set notes a new period of the seat.
-func (s *seat) set(asked, expires time.Time, unreadable error) {
-	life := s.expires.Sub(s.begins)
-	if life <= 0 {
-		life = defaultLife
-	}
-	s.begins, s.expires = asked, expires.Add(-s.skew)
-	if unreadable != nil || !s.expires.After(asked) {
-		s.expires = asked.Add(life)
-	}
-}
-
-// run is the lease's goroutine.
-func (l *Lease) run() {
-	defer close(l.finished)
-	wait, pause := l.untilRenewal(), firstPause
-	var failure error // of the last renewal
-	for l.options.Clock.Sleep(l.closing, wait) == nil {
-		left := l.deadline().Sub(l.now())
-		if left <= 0 && failure != nil {
-			l.lose(failure)
-			return
-		}
-		event, err := l.renew(left)
-		left = l.deadline().Sub(l.now())
-		switch {
-		case err == nil:
-			l.report(Active, event, nil)
-			wait, pause = l.untilRenewal(), firstPause
-		case left <= 0 || isFinal(err):
-			l.lose(err)
-			return
-		default:
-			l.report(Degraded, RenewalFailed, err)
-			wait, pause = min(pause, left), min(2*pause, longestPause)
-		}
-		failure = err
-	}
-	l.finish()
-}
-
-// renew extends the seat or, if it has gone, takes another. The time that is
-// left bounds the call; when none is, the machine was asleep, and a seat may
-// be had all the same.
-func (l *Lease) renew(left time.Duration) (EventType, error) {
-	timeout := callTimeout
-	if left > 0 {
-		timeout = min(timeout, left)
-	}
-	// Not the closing context: an extension that is under way may change the
-	// token that the check-in needs.
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	asked := l.now()
-	held := l.current()
-	out, err := l.api.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: held.token})
-	if err == nil {
-		if out.LicenseConsumptionToken != "" {
-			held.token = out.LicenseConsumptionToken
-		}
-		expires, err := out.Expires()
-		held.set(asked, expires, err)
-		l.hold(held)
-		return Renewed, nil
-	}
-	if !isGone(err) {
-		return "", err
-	}
-	another, checkoutErr := l.checkout(ctx)
-	if checkoutErr != nil {
-		return "", fmt.Errorf("%w (after %w)", checkoutErr, err)
-	}
-	l.hold(another)
-	return Reacquired, nil
-}
-
-// isGone says whether an extension failed because the service does not know
-// the checkout any more.
-func isGone(err error) bool {
-	var notFound *licensemanager.ResourceNotFoundException
-	var parameter *licensemanager.InvalidParameterValueException
-	var invalid *licensemanager.ValidationException
-	return errors.As(err, &notFound) || errors.As(err, &parameter) || errors.As(err, &invalid)
-}
-
-// isFinal says whether the service has refused the seat, so that trying again
-// is no use.
-func isFinal(err error) bool {
-	var denial *DeniedError
-	var partial *PartialError
-	return errors.As(err, &denial) || errors.As(err, &partial)
-}
-
-// lose ends a lease whose seat has gone.
-func (l *Lease) lose(err error) {
-	l.end(Lost, &LostError{At: l.now(), Err: err})
-	l.report(Lost, SeatLost, err)
-}
-
-// finish gives the seat back.
-func (l *Lease) finish() {
-	err := l.checkIn(context.Background(), l.current().token)
-	l.mu.Lock()
-	l.closeErr = err
-	l.mu.Unlock()
-	if err != nil {
-		l.report(Closed, CheckInFailed, err)
-		return
-	}
-	l.report(Closed, CheckedIn, nil)
-}
-
-// checkIn gives a seat back, also when the context has ended: that is no
-// reason to keep it.
-func (l *Lease) checkIn(ctx context.Context, token string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
-	defer cancel()
-	return l.checkInUntil(ctx, token)
-}
-
-// checkInUntil gives a seat back. A failure that may pass is repeated until
-// the context ends.
-func (l *Lease) checkInUntil(ctx context.Context, token string) error {
-	for pause := firstCheckInPause; ; pause = min(2*pause, longestCheckInPause) {
-		err := l.checkInOnce(ctx, token)
-		if !mayPass(err) || transport.Sleep(ctx, pause-rand.N(pause/10)) != nil {
-			return err
-		}
-	}
-}
-
-// checkInOnce makes the call. A seat that has gone is as good as given back.
-func (l *Lease) checkInOnce(ctx context.Context, token string) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	_, err := l.api.CheckInLicense(ctx, &licensemanager.CheckInLicenseInput{
-		Beneficiary:             l.request.Beneficiary,
-		LicenseConsumptionToken: token,
-	})
-	var notFound *licensemanager.ResourceNotFoundException
-	if errors.As(err, &notFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("check in the license: %w", err)
-	}
-	return nil
-}
-
-// mayPass says whether a failure may pass by itself: no answer, throttling or
-// a fault of the service, but no refusal.
-func mayPass(err error) bool {
-	var says interface{ RetryableError() bool }
-	return errors.As(err, &says) && says.RetryableError() || errors.Is(err, context.DeadlineExceeded)
-}
-
-// end closes Done, once.
-func (l *Lease) end(state State, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil {
-		return
-	}
-	l.state, l.err = state, err
-	close(l.done)
-}
-
-// report notes the state and tells what happened.
-func (l *Lease) report(state State, event EventType, err error) {
-	l.mu.Lock()
-	if l.err == nil {
-		l.state = state
-	}
-	expires := l.seat.expires
-	l.mu.Unlock()
-	if l.options.OnEvent != nil {
-		l.options.OnEvent(Event{Type: event, Time: l.now(), Expires: expires, Err: err})
-	}
-}
-
-// now is wall time: while a machine sleeps, monotonic time stands still.
-func (l *Lease) now() time.Time { return l.options.Clock.Now().Round(0) }
-
-func (l *Lease) current() seat {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.seat
-}
-
-func (l *Lease) hold(s seat) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.seat = s
-}
-
-// deadline is when the lease is lost if no renewal succeeds before.
-func (l *Lease) deadline() time.Time { return l.current().expires.Add(l.options.Grace) }
-
-// untilRenewal is how long to wait before the next extension.
-func (l *Lease) untilRenewal() time.Duration {
-	s := l.current()
-	life := s.expires.Sub(s.begins)
-	at := time.Duration(float64(life) * l.options.RenewAt)
-	return max(0, s.begins.Add(at-rand.N(life/10+1)).Sub(l.now()))
-}
-
-// State returns how the lease stands.
+// State returns the state at this moment.
 func (l *Lease) State() State {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.state
+	d := l.d
+	now := d.now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.ended != nil && !errors.Is(d.ended, ErrClosed):
+		return StateLost
+	case d.closed:
+		return StateClosed
+	case d.machine.status(now) == claimActive:
+		return StateActive
+	}
+	return StateDegraded
 }
 
 // Done returns a channel that is closed when the lease is lost or Close is
 // called.
-func (l *Lease) Done() <-chan struct{} { return l.done }
+func (l *Lease) Done() <-chan struct{} { return l.d.done }
 
-// Err returns nil while the lease lives, a *LostError when the seat was lost,
-// and ErrClosed after Close.
+// Err returns nil while the lease lives, a [*LostError] after the seat was
+// lost, and [ErrClosed] after Close.
 func (l *Lease) Err() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.err
+	l.d.mu.Lock()
+	defer l.d.mu.Unlock()
+	return l.d.ended
 }
 
-// Expires returns when the seat expires if it is not extended, by the lease's
+// Expires returns when the seat expires if it is not extended, by the wall
 // clock.
-func (l *Lease) Expires() time.Time { return l.current().expires }
+func (l *Lease) Expires() time.Time { return l.d.expiry(l.d.now()) }
 
-// LicenseArn returns the license that the seat is of.
-func (l *Lease) LicenseArn() string { return l.current().licenseArn }
+// LicenseARN returns the license that the seat is of.
+func (l *Lease) LicenseARN() string { return l.d.held().licenseARN }
 
 // Granted returns the entitlements that are held.
-func (l *Lease) Granted() []licensemanager.EntitlementData { return slices.Clone(l.current().granted) }
+func (l *Lease) Granted() []licensemanager.EntitlementData { return slices.Clone(l.d.held().granted) }
 
-// Missing returns what was asked for and is not held; only a Request with Any
-// can have it.
-func (l *Lease) Missing() []licensemanager.EntitlementData { return slices.Clone(l.current().missing) }
+// Missing returns what was asked for and is not held. It is empty unless
+// [Request.AllowPartial] is set.
+func (l *Lease) Missing() []licensemanager.EntitlementData { return slices.Clone(l.d.held().missing) }
 
-// Close ends the lease and gives the seat back, exactly once, however often
-// and from wherever it is called. A renewal that is under way is waited for,
-// because it may change the seat. A check-in that fails for a reason that may
-// pass (no answer, throttling, a fault of the service) is repeated for up to a
-// minute. Close waits until all that is done or the context ends; it goes on
-// without it then. Its error is that of CheckInLicense; a seat that has gone
-// already is no error.
-func (l *Lease) Close(ctx context.Context) error {
-	l.end(Closed, ErrClosed)
-	l.close()
-	select {
-	case <-l.finished:
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.closeErr
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+// Close ends the lease and gives the seat back, once, however often and from
+// wherever it is called. It waits for a call under way, which may change the
+// seat, and retries a check-in that fails for up to a minute. It returns when
+// the context ends; the work goes on then. The error is a [*TakenError] if the
+// seat may stay taken. A seat that has gone already is no error.
+func (l *Lease) Close(ctx context.Context) error { return l.d.close(ctx) }

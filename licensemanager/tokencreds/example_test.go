@@ -36,7 +36,7 @@ func Example() {
 	// In a product: tokencreds.FromEnv(cfg).
 	cfg := server.Config()
 	creds, err := tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) {
-		o.RoleArn = server.LicenseManager().RoleARN()
+		o.RoleARN = server.LicenseManager().RoleARN()
 	})
 	if err != nil {
 		fmt.Println(err)

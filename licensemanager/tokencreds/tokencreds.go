@@ -1,37 +1,3 @@
-// Package tokencreds turns a refresh token of AWS License Manager into AWS
-// credentials: what a licensed product does on a machine that has no AWS
-// account.
-//
-// # The story
-//
-// A seller makes a refresh token with licensemanager.CreateToken and hands it
-// to the customer, usually as a file. The product makes a Provider of it, and
-// that the Credentials of its License Manager client:
-//
-//	creds, err := tokencreds.FromEnv(cfg)
-//	...
-//	cfg.Credentials = creds
-//	client, err := licensemanager.New(cfg)
-//
-// Credentials come in three steps: read the refresh token; exchange it for an
-// access token (GetAccessToken); exchange that for credentials of a role that
-// the token embeds (AWS STS AssumeRoleWithWebIdentity). Neither call is
-// signed. The credentials are kept and renewed before they expire, by one
-// caller at a time, while the others go on with the old ones.
-//
-// The token is read again at every renewal, so a file can be replaced at any
-// time. An error of type *Error says which of the three steps failed.
-//
-// # Revocation
-//
-// A seller takes a refresh token back with licensemanager.DeleteToken. The
-// product finds out when its credentials are renewed next, within an hour by
-// default: the error is ErrTokenRefused, through every client that uses the
-// Provider. All other errors may be an outage.
-//
-//	if errors.Is(err, tokencreds.ErrTokenRefused) {
-//		// ask the customer for a new token
-//	}
 package tokencreds
 
 import (
@@ -40,11 +6,11 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/aws-http-auth/credentials"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/refresh"
@@ -53,70 +19,47 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// Source supplies the refresh token. It is called at every renewal, once at a
-// time.
-type Source func(context.Context) (awstokens.Secret, error)
-
-// Token is a Source that always gives the same token.
-func Token(token awstokens.Secret) Source {
-	return func(context.Context) (awstokens.Secret, error) { return trim(token.Reveal()), nil }
-}
-
-// File is a Source that reads a file each time. White space around the token,
-// and double quotes around that, are not part of it.
-func File(path string) Source {
-	return func(context.Context) (awstokens.Secret, error) {
-		text, err := os.ReadFile(path)
-		return trim(string(text)), err
-	}
-}
-
-// trim takes off what files have around a token: a newline at the end, and
-// sometimes the quotes of the JSON or shell that it was copied from.
-func trim(text string) awstokens.Secret {
-	return awstokens.Secret(strings.Trim(text, " \t\r\n\v\f\""))
-}
-
-// Options are the settings of a Provider. Zero values mean the defaults.
+// Options are the settings of a [Provider]. Zero values mean the defaults.
 type Options struct {
-	// RoleArn is the role to assume, one that the refresh token embeds.
-	// Default: the environment variable AWS_ROLE_ARN, without which New fails.
-	RoleArn string
+	// RoleARN is the role to assume, one that the refresh token embeds. The
+	// default is the environment variable AWS_ROLE_ARN; New returns an error if
+	// it is not set either.
+	RoleARN string
 
 	// RoleSessionName names the session in the customer's CloudTrail, with 2
-	// to 64 characters of [\w+=,.@-]. Default: the environment variable
+	// to 64 characters of [\w+=,.@-]. The default is the environment variable
 	// AWS_ROLE_SESSION_NAME, else awstokens.
 	RoleSessionName string
 
-	// TokenProperties are checked by the service against those in the refresh
+	// TokenProperties are compared by the service with those in the refresh
 	// token. At most 3.
 	TokenProperties []string
 
 	// Duration is the life of the credentials, 15 minutes to 12 hours, rounded
-	// up to whole seconds. The role AWSLicenseManagerConsumptionRole allows at most
-	// one hour, which is what STS gives by default.
+	// up to whole seconds. The role AWSLicenseManagerConsumptionRole permits at
+	// most one hour, which is the default of STS.
 	Duration time.Duration
 
-	// Patience is how long a step is tried again that may only need time: STS
-	// cannot reach the identity provider (IDPCommunicationError), or IAM does
-	// not know yet that the role may be assumed (AccessDenied). Default 20
-	// seconds, negative for none.
+	// Patience is how long AssumeRoleWithWebIdentity is retried after an error
+	// that may pass: STS cannot reach the identity provider
+	// (IDPCommunicationError), or a new role is not known everywhere yet
+	// (AccessDenied). The default is 20 seconds; negative means not at all.
 	Patience time.Duration
 }
 
 // assumeRole is the input that exchanges an access token.
 func (o *Options) assumeRole(access awstokens.Secret) *sts.AssumeRoleWithWebIdentityInput {
 	return &sts.AssumeRoleWithWebIdentityInput{
-		RoleArn:          o.RoleArn,
+		RoleArn:          o.RoleARN,
 		RoleSessionName:  o.RoleSessionName,
 		WebIdentityToken: access,
 		DurationSeconds:  int32(max(math.MinInt32, min((o.Duration+time.Second-1)/time.Second, math.MaxInt32))),
 	}
 }
 
-// validate reports what the calls would refuse before they send anything.
+// validate reports what the calls would refuse before any I/O.
 func (o *Options) validate() error {
-	const placeholder = "token"
+	placeholder := awstokens.NewSecret("token")
 	tokens := &licensemanager.GetAccessTokenInput{Token: placeholder, TokenProperties: o.TokenProperties}
 	var list []error
 	for _, err := range []error{o.assumeRole(placeholder).Validate(), tokens.Validate()} {
@@ -129,92 +72,45 @@ func (o *Options) validate() error {
 	return errors.Join(list...)
 }
 
-// option names the option that a violation of an input is about.
+// option names the option for a violation of an input.
 func option(err error) string {
 	var violation smithy.InvalidParamError
 	errors.As(err, &violation)
 	_, member, _ := strings.Cut(violation.Field(), ".")
-	return strings.TrimSuffix(member, "Seconds") // of DurationSeconds
+	return strings.NewReplacer("RoleArn", "RoleARN", "DurationSeconds", "Duration").Replace(member)
 }
 
-// Step is a step on the way from a refresh token to credentials.
-type Step string
-
-// The steps, in their order.
-const (
-	StepReadToken      Step = "read the refresh token"
-	StepGetAccessToken Step = "exchange the refresh token for an access token"
-	StepAssumeRole     Step = "exchange the access token for credentials"
-)
-
-// ErrTokenRefused says that License Manager refused the refresh token, not
-// that it could not be asked. errors.Is finds it in an Error of
-// StepGetAccessToken whose reason is an AccessDeniedException,
-// AuthorizationException, ValidationException or ResourceNotFoundException.
-// Which of them stands for what is not published. A token is refused, too,
-// that is damaged or does not have Options.TokenProperties.
-var ErrTokenRefused = errors.New("the refresh token was refused: it was deleted, has expired, or its license is gone")
-
-// Error says which step failed. It wraps the reason, which for the last two is
-// the error of a call, as package awstokens describes it. What STS reports is
-// found as a smithy.APIError, with a code such as InvalidIdentityToken. It is
-// ErrTokenRefused if the refresh token was.
-type Error struct {
-	Step Step
-	Err  error
-}
-
-// Error names the step and the reason.
-func (e *Error) Error() string {
-	return "license credentials: " + string(e.Step) + ": " + e.Err.Error()
-}
-
-// Unwrap returns the reason.
-func (e *Error) Unwrap() error { return e.Err }
-
-// Is finds ErrTokenRefused.
-func (e *Error) Is(target error) bool {
-	return target == ErrTokenRefused && e.Step == StepGetAccessToken && isRefusal(e.Err)
-}
-
-// isRefusal says whether GetAccessToken refused its token. The call is not
-// signed, so an exception that is about access is about the token.
-func isRefusal(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	switch api.ErrorCode() {
-	case "AccessDeniedException", "AuthorizationException", "ValidationException",
-		"ResourceNotFoundException": // not published for this operation, and can mean nothing else
-		return true
-	}
-	return false
-}
-
-// Provider is an awstokens.CredentialsProvider. It is safe for concurrent use.
+// Provider is an [awstokens.CredentialsProvider]. It is safe for concurrent use.
 type Provider struct {
 	source  Source
 	options Options
-	tokens  *licensemanager.Client
-	roles   *sts.Client
-	cache   *refresh.Cache[credentials.Credentials]
+	now     func() time.Time
+	cache   *refresh.Cache[awstokens.Credentials]
+
+	// Methods of clients. The clients themselves lead to the buffers of HTTP
+	// connections, which a debugger's dump of the Provider would show.
+	getAccessToken func(context.Context, *licensemanager.GetAccessTokenInput) (*licensemanager.GetAccessTokenOutput, error)
+	getCredentials func(context.Context, *sts.AssumeRoleWithWebIdentityInput) (*sts.Output, error)
 }
 
-// New returns a Provider. The configuration is that of both services; its
-// Credentials are not used. It fails on a bad configuration, without a role, and
-// on options that break their rules, each with an awstokens.ConstraintError,
-// unless the configuration disables validation. It makes no call yet.
+// New returns a Provider. The configuration is used for both services; its
+// Region must be the home Region of the license, and its Credentials are not
+// used. New returns an error for an invalid configuration, without a role, and
+// for options that violate their constraints, each as an
+// [awstokens.ConstraintError], unless the configuration disables validation. It
+// does no I/O.
 func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provider, error) {
-	o := Options{RoleArn: os.Getenv("AWS_ROLE_ARN"), RoleSessionName: os.Getenv("AWS_ROLE_SESSION_NAME")}
+	o := Options{RoleARN: os.Getenv("AWS_ROLE_ARN"), RoleSessionName: os.Getenv("AWS_ROLE_SESSION_NAME")}
 	for _, change := range options {
-		change(&o)
+		if change != nil {
+			change(&o)
+		}
 	}
 	if source == nil {
 		return nil, errors.New("license credentials: no source of the refresh token")
 	}
-	if o.RoleArn == "" {
-		return nil, errors.New("license credentials: no role: set Options.RoleArn or AWS_ROLE_ARN")
+	if o.RoleARN == "" {
+		return nil, errors.New("license credentials: no role: set Options.RoleARN or AWS_ROLE_ARN")
 	}
 	if o.RoleSessionName == "" {
 		o.RoleSessionName = "awstokens"
@@ -227,6 +123,7 @@ func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provi
 	if o.Patience == 0 {
 		o.Patience = 20 * time.Second
 	}
+	o.TokenProperties = slices.Clone(o.TokenProperties)
 	cfg.Credentials = nil
 	tokens, err := licensemanager.New(cfg)
 	if err != nil {
@@ -236,7 +133,10 @@ func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provi
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{source: source, options: o, tokens: tokens, roles: roles}
+	p := &Provider{source: source, options: o, now: cfg.Now, getAccessToken: tokens.GetAccessToken, getCredentials: roles.AssumeRoleWithWebIdentity}
+	if p.now == nil {
+		p.now = time.Now
+	}
 	p.cache = refresh.New(refresh.Options{Now: cfg.Now, Timeout: time.Minute + max(0, o.Patience)}, p.renew)
 	return p, nil
 }
@@ -244,9 +144,9 @@ func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provi
 // tokenFileVariables are both in use.
 var tokenFileVariables = []string{"AWS_WEB_IDENTITY_REFRESH_TOKEN_FILE", "AWS_LICENSE_ACCESS_FILE"}
 
-// FromEnv returns a Provider of the file that the environment names with
-// AWS_WEB_IDENTITY_REFRESH_TOKEN_FILE or AWS_LICENSE_ACCESS_FILE, the first
-// that is set, and otherwise as New does. It fails if neither is set.
+// FromEnv is [New] with the [File] that the environment variable
+// AWS_WEB_IDENTITY_REFRESH_TOKEN_FILE names, or else AWS_LICENSE_ACCESS_FILE. It
+// returns an error if neither is set.
 func FromEnv(cfg awstokens.Config, options ...func(*Options)) (*Provider, error) {
 	for _, name := range tokenFileVariables {
 		if path := os.Getenv(name); path != "" {
@@ -256,29 +156,34 @@ func FromEnv(cfg awstokens.Config, options ...func(*Options)) (*Provider, error)
 	return nil, fmt.Errorf("license credentials: neither of %s is set", strings.Join(tokenFileVariables, " and "))
 }
 
-// Retrieve returns credentials that have not expired. Its error, if it is not
-// the context's, is an *Error, and ErrTokenRefused if the refresh token was
-// refused.
-func (p *Provider) Retrieve(ctx context.Context) (credentials.Credentials, error) {
+// Retrieve returns credentials that are good by the service's clock. Unless the
+// context ends, its error is an [*Error]; errors.Is finds [ErrTokenRefused] in
+// it if the refresh token was refused.
+func (p *Provider) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
 	return p.cache.Get(ctx)
 }
 
-func (p *Provider) renew(ctx context.Context) (credentials.Credentials, time.Time, error) {
+// Discard drops the credentials that a service refused as expired, if Retrieve
+// still returns them.
+func (p *Provider) Discard(refused awstokens.Credentials) {
+	p.cache.Discard(func(c awstokens.Credentials) bool { return c.AccessKeyID == refused.AccessKeyID })
+}
+
+func (p *Provider) renew(ctx context.Context) (awstokens.Credentials, time.Duration, error) {
 	access, err := p.accessToken(ctx)
 	if err != nil {
-		return credentials.Credentials{}, time.Time{}, err
+		return awstokens.Credentials{}, 0, err
 	}
 	out, err := p.assumeRole(ctx, access)
 	if err != nil {
-		return credentials.Credentials{}, time.Time{}, &Error{StepAssumeRole, err}
+		return awstokens.Credentials{}, 0, p.notAssumed(err)
 	}
-	creds := out.Credentials()
-	return creds, creds.Expires, nil
+	return out.Credentials(), out.Life(p.now()), nil
 }
 
 const (
 	// rereads is how often a token is read again that cannot be read or is
-	// refused: its file may just have been in the middle of being replaced.
+	// refused: its file may have been read in the middle of its replacement.
 	rereads     = 2
 	rereadPause = 250 * time.Millisecond
 )
@@ -286,15 +191,15 @@ const (
 // accessToken reads the refresh token and exchanges it.
 func (p *Provider) accessToken(ctx context.Context) (awstokens.Secret, error) {
 	for again := 0; ; again++ {
-		token, err := p.source(ctx)
 		step := StepReadToken
-		if err == nil && token == "" {
-			err = errors.New("the refresh token is empty")
+		token, err := p.source(ctx)
+		if err == nil {
+			token, err = parse(token)
 		}
 		if err == nil {
 			step = StepGetAccessToken
 			var out *licensemanager.GetAccessTokenOutput
-			out, err = p.tokens.GetAccessToken(ctx, &licensemanager.GetAccessTokenInput{
+			out, err = p.getAccessToken(ctx, &licensemanager.GetAccessTokenInput{
 				Token:           token,
 				TokenProperties: p.options.TokenProperties,
 			})
@@ -302,25 +207,26 @@ func (p *Provider) accessToken(ctx context.Context) (awstokens.Secret, error) {
 				return out.AccessToken, nil
 			}
 		}
-		failure := &Error{step, err}
-		if again == rereads || !mayBeHalfRead(failure) || transport.Sleep(ctx, rereadPause) != nil {
-			return "", failure
+		failure := &Error{Step: step, Err: err}
+		p.cache.Failed(failure)
+		if again == rereads || !failure.mayBeHalfRead() || transport.Sleep(ctx, rereadPause) != nil {
+			return awstokens.Secret{}, failure
 		}
 	}
 }
 
-// mayBeHalfRead says whether a failure may be that of half a token. Any other
-// has been repeated by the call itself.
-func mayBeHalfRead(failure *Error) bool {
-	var invalid smithy.InvalidParamsError
-	return failure.Step == StepReadToken || errors.Is(failure, ErrTokenRefused) || errors.As(failure.Err, &invalid)
+func (p *Provider) notAssumed(err error) error {
+	return &Error{Step: StepAssumeRole, Err: err, role: p.options.RoleARN}
 }
 
 // assumeRole exchanges the access token, with patience.
 func (p *Provider) assumeRole(ctx context.Context, access awstokens.Secret) (*sts.Output, error) {
 	started, pause := time.Now(), time.Second
 	for {
-		out, err := p.roles.AssumeRoleWithWebIdentity(ctx, p.options.assumeRole(access))
+		out, err := p.getCredentials(ctx, p.options.assumeRole(access))
+		if err != nil {
+			p.cache.Failed(p.notAssumed(err))
+		}
 		if err == nil || !mayNeedTime(err) || time.Since(started)+pause > p.options.Patience || transport.Sleep(ctx, pause) != nil {
 			return out, err
 		}
@@ -328,15 +234,8 @@ func (p *Provider) assumeRole(ctx context.Context, access awstokens.Secret) (*st
 	}
 }
 
-// mayNeedTime says whether an error of STS may pass by itself.
+// mayNeedTime reports whether an error of STS may pass by itself.
 func mayNeedTime(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	switch api.ErrorCode() {
-	case "IDPCommunicationError", "AccessDenied":
-		return true
-	}
-	return false
+	code := codeOf(err)
+	return code == "IDPCommunicationError" || code == "AccessDenied"
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,10 +21,10 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
-// mint makes a refresh token that embeds the server's role.
 // inProcess makes a server that can be used in a bubble of synctest.
 func inProcess(o *awstokenstest.Options) { o.InProcess = true }
 
+// mint makes a refresh token that embeds the server's role.
 func mint(t *testing.T, server *awstokenstest.Server) (token awstokens.Secret, id string) {
 	t.Helper()
 	client, err := licensemanager.New(server.Config())
@@ -41,12 +43,12 @@ func mint(t *testing.T, server *awstokenstest.Server) (token awstokens.Secret, i
 func customer(server *awstokenstest.Server) awstokens.Config {
 	cfg := server.Config()
 	cfg.Credentials = nil
-	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.BaseDelay = 1 })
+	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.BaseDelay = -1 })
 	return cfg
 }
 
 func role(server *awstokenstest.Server) func(*tokencreds.Options) {
-	return func(o *tokencreds.Options) { o.RoleArn, o.Patience = server.LicenseManager().RoleARN(), -1 }
+	return func(o *tokencreds.Options) { o.RoleARN, o.Patience = server.LicenseManager().RoleARN(), -1 }
 }
 
 func TestCredentialsSign(t *testing.T) {
@@ -76,29 +78,86 @@ func TestCredentialsSign(t *testing.T) {
 	assert.Equal(t, 2, server.LicenseManager().Requests("GetAccessToken"))
 }
 
+// TestTokenFile: what a file may have around a token, or in front of it, is
+// accepted.
 func TestTokenFile(t *testing.T) {
 	server := awstokenstest.NewServer(t)
 	token, _ := mint(t, server)
-	for _, text := range []string{"%", "%\n", "\"%\"\n", "  \t\"%\" \r\n"} {
+	for name, text := range map[string]string{
+		"alone":                    "%",
+		"newline":                  "%\n",
+		"double quotes":            "\"%\"\n",
+		"white space":              "  \t\"%\" \r\n",
+		"single quotes":            "'%'\n",
+		"byte order mark":          "\ufeff%\r\n",
+		"mark and quotes":          "\ufeff\"%\"",
+		"NUL":                      "%\x00",
+		"NUL after a newline":      "%\n\x00\x00",
+		"token.csv":                "Token\n%\n",
+		"token.csv, quoted":        "\"Refresh token\"\r\n\"%\"\r\n",
+		"token.csv, any header":    "License token value\n%",
+		"token.csv, with a mark":   "\ufeffToken\r\n%\r\n",
+		"token.csv, blank line":    "Token\n\n%\n\n",
+		"token.csv, columns":       "TokenId,Token,Expiration\nt-1,%,2027-01-01\n",
+		"token.csv, other columns": "'Token ID', 'Refresh Token'\n't-1', '%'\n",
+		"what the AWS CLI prints":  "{\n    \"TokenId\": \"t-1\",\n    \"TokenType\": \"REFRESH_TOKEN\",\n    \"Token\": \"%\"\n}\n",
+	} {
 		path := filepath.Join(t.TempDir(), "license_token")
-		require.NoError(t, os.WriteFile(path, []byte(replace(text, token)), 0o600))
+		require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(text, "%", token.Reveal())), 0o600))
 		creds, err := tokencreds.New(customer(server), tokencreds.File(path), role(server))
 		require.NoError(t, err)
-		_, err = creds.Retrieve(context.Background())
-		assert.NoError(t, err, "%q", text)
+		_, err = creds.Retrieve(t.Context())
+		assert.NoError(t, err, name)
 	}
 }
 
-func replace(text string, token awstokens.Secret) string {
-	var out []byte
-	for i := range len(text) {
-		if text[i] == '%' {
-			out = append(out, token.Reveal()...)
-			continue
+// TestUnusableTokenFile: what is wrong with a file is named, its content is not
+// shown, nothing is sent, and nobody is told that the token was revoked.
+func TestUnusableTokenFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := awstokenstest.NewServer(t, inProcess)
+		for name, test := range map[string]struct{ text, says string }{
+			"empty":                 {"", "the refresh token is empty"},
+			"blank":                 {"\ufeff \"\"\n\x00", "the refresh token is empty"},
+			"UTF-16":                {"\xff\xfef\x00a\x00k\x00e\x00", "UTF-16"},
+			"UTF-16, big-endian":    {"\xfe\xff\x00f\x00a", "UTF-16"},
+			"not UTF-8":             {"fake.token\xff.x", "no token has"},
+			"two words":             {"fake token", "no token has"},
+			"cut in lines":          {"fake.aaa\nfake.bbb\nfake.ccc", "no token has"},
+			"cut in two lines":      {"fake.aaaa\nfake.bbbb", "no token has"},
+			"cut in long lines":     {strings.Repeat("fake", 20) + "\nfake", "no token has"},
+			"NUL inside":            {"fake\x00token", "no token has"},
+			"columns without names": {"a,b\nfake,fake", "no token has"},
+			"more values":           {"Token,x\nfake,fake,fake", "no token has"},
+			"header and two values": {"Token\nfake\nfake", "no token has"},
+			"a page":                {"<html>\n<body>fake</body>\n</html>", "no token has"},
+			"other JSON":            {`{"AccessKeyId": "fake"}`, "the refresh token is empty"},
+			"cut JSON":              {`{"Token":"fake`, "no token has"},
+			"too long":              {strings.Repeat("fake", 16<<10+1), "file too long"},
+			"longer than a token":   {strings.Repeat("fake", 1025), "4100 characters where at most 4096 are allowed"},
+		} {
+			path := filepath.Join(t.TempDir(), "license_token")
+			require.NoError(t, os.WriteFile(path, []byte(test.text), 0o600))
+			creds, err := tokencreds.New(customer(server), tokencreds.File(path), role(server))
+			require.NoError(t, err)
+			_, err = creds.Retrieve(t.Context())
+			require.ErrorContains(t, err, test.says, name)
+			assert.NotContains(t, err.Error(), "fake", name)
+			assert.NotErrorIs(t, err, tokencreds.ErrTokenRefused, name)
+			var failed *tokencreds.Error
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, name != "longer than a token", failed.Step == tokencreds.StepReadToken, name)
 		}
-		out = append(out, text[i])
+		assert.Zero(t, server.LicenseManager().Requests("GetAccessToken"))
+	})
+}
+
+// TestTokenFileIsAFile: a directory or a device in its place is reported.
+func TestTokenFileIsAFile(t *testing.T) {
+	for _, path := range []string{t.TempDir(), os.DevNull} {
+		_, err := tokencreds.File(path)(t.Context())
+		assert.ErrorContains(t, err, "not a regular file", path)
 	}
-	return string(out)
 }
 
 func TestFromEnv(t *testing.T) {
@@ -138,7 +197,7 @@ func TestOptionsAreValidated(t *testing.T) {
 		option string
 		change func(*tokencreds.Options)
 	}{
-		"role":             {"RoleArn", func(o *tokencreds.Options) { o.RoleArn = "nonsense" }},
+		"role":             {"RoleARN", func(o *tokencreds.Options) { o.RoleARN = "nonsense" }},
 		"space in session": {"RoleSessionName", func(o *tokencreds.Options) { o.RoleSessionName = "two words" }},
 		"short session":    {"RoleSessionName", func(o *tokencreds.Options) { o.RoleSessionName = "x" }},
 		"short":            {"Duration", func(o *tokencreds.Options) { o.Duration = time.Minute }},
@@ -148,25 +207,25 @@ func TestOptionsAreValidated(t *testing.T) {
 		"negative":         {"Duration", func(o *tokencreds.Options) { o.Duration = -time.Hour }},
 		"properties":       {"TokenProperties", func(o *tokencreds.Options) { o.TokenProperties = make([]string, 4) }},
 	} {
-		_, err := tokencreds.New(customer(server), tokencreds.Token("token"), role(server), test.change)
+		_, err := tokencreds.New(customer(server), tokencreds.Token(awstokens.NewSecret("token")), role(server), test.change)
 		var violation *awstokens.ConstraintError
 		if assert.ErrorAs(t, err, &violation, name) {
 			assert.Contains(t, err.Error(), "license credentials: Options."+test.option+": ", name)
 		}
 		cfg := customer(server)
 		cfg.DisableValidation = true
-		_, err = tokencreds.New(cfg, tokencreds.Token("token"), role(server), test.change)
+		_, err = tokencreds.New(cfg, tokencreds.Token(awstokens.NewSecret("token")), role(server), test.change)
 		assert.NoError(t, err, name)
 	}
 
-	_, err := tokencreds.New(customer(server), tokencreds.Token("token"), role(server), func(o *tokencreds.Options) {
+	_, err := tokencreds.New(customer(server), tokencreds.Token(awstokens.NewSecret("token")), role(server), func(o *tokencreds.Options) {
 		o.RoleSessionName, o.Duration = "two words", time.Minute
 	})
 	assert.ErrorContains(t, err, "Options.RoleSessionName")
 	assert.ErrorContains(t, err, "Options.Duration")
 
 	for _, d := range []time.Duration{0, 15 * time.Minute, 15*time.Minute - 1, 12 * time.Hour} {
-		_, err := tokencreds.New(customer(server), tokencreds.Token("token"), role(server), func(o *tokencreds.Options) { o.Duration = d })
+		_, err := tokencreds.New(customer(server), tokencreds.Token(awstokens.NewSecret("token")), role(server), func(o *tokencreds.Options) { o.Duration = d })
 		assert.NoError(t, err, "%s", d)
 	}
 }
@@ -239,22 +298,24 @@ func TestErrorsNameTheirStep(t *testing.T) {
 			is   error
 		}{
 			"source fails": {
-				retrieve(func(context.Context) (awstokens.Secret, error) { return "", failed }), tokencreds.StepReadToken, failed,
+				retrieve(func(context.Context) (awstokens.Secret, error) { return awstokens.Secret{}, failed }), tokencreds.StepReadToken, failed,
 			},
 			"no file":     {retrieve(tokencreds.File(filepath.Join(t.TempDir(), "none"))), tokencreds.StepReadToken, os.ErrNotExist},
-			"empty token": {retrieve(tokencreds.Token(" \n")), tokencreds.StepReadToken, nil},
-			"bad token":   {retrieve(tokencreds.Token("not-a-real-token")), tokencreds.StepGetAccessToken, nil},
+			"empty token": {retrieve(tokencreds.Token(awstokens.NewSecret(" \n"))), tokencreds.StepReadToken, nil},
+			"bad token":   {retrieve(tokencreds.Token(awstokens.NewSecret("not-a-real-token"))), tokencreds.StepGetAccessToken, nil},
 			"other properties": {
 				retrieve(tokencreds.Token(token), func(o *tokencreds.Options) { o.TokenProperties = []string{"customer=other"} }),
 				tokencreds.StepGetAccessToken, nil,
 			},
 			"other role": {
-				retrieve(tokencreds.Token(token), func(o *tokencreds.Options) { o.RoleArn += "Other" }), tokencreds.StepAssumeRole, nil,
+				retrieve(tokencreds.Token(token), func(o *tokencreds.Options) { o.RoleARN += "Other" }), tokencreds.StepAssumeRole, nil,
 			},
 		} {
 			var stepError *tokencreds.Error
 			if assert.ErrorAs(t, test.err, &stepError, name) {
 				assert.Equal(t, test.step, stepError.Step, name)
+				assert.Regexp(t, `^[a-z_]+$`, string(stepError.Step), "a code")
+				assert.NotContains(t, test.err.Error(), string(stepError.Step), "a sentence")
 				assert.NotContains(t, test.err.Error(), token.Reveal())
 				assert.NotContains(t, test.err.Error(), "not-a-real-token")
 			}
@@ -262,6 +323,11 @@ func TestErrorsNameTheirStep(t *testing.T) {
 				assert.ErrorIs(t, test.err, test.is, name)
 			}
 		}
+
+		err := retrieve(tokencreds.Token(token), func(o *tokencreds.Options) { o.RoleARN += "Other" })
+		assert.ErrorContains(t, err, "credentials of the role "+server.LicenseManager().RoleARN()+"Other: ")
+		server.STS().Next(1, "AssumeRoleWithWebIdentity").Refuse("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", nil)
+		assert.ErrorContains(t, retrieve(tokencreds.Token(token)), "the token does not embed the role, or the role does not trust License Manager: ")
 
 		seller, err := licensemanager.New(server.Config())
 		require.NoError(t, err)
@@ -272,7 +338,7 @@ func TestErrorsNameTheirStep(t *testing.T) {
 	})
 }
 
-// A token that was taken back is told from a service that cannot be asked.
+// A revoked token is told from a damaged one, a wrong Region, and an outage.
 func TestTokenRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := awstokenstest.NewServer(t, inProcess)
@@ -291,20 +357,26 @@ func TestTokenRefused(t *testing.T) {
 		}
 
 		for code, refused := range map[string]bool{
-			"AccessDeniedException":       true,
-			"AuthorizationException":      true,
-			"ValidationException":         true,
-			"ResourceNotFoundException":   true,
-			"RateLimitExceededException":  false,
-			"ServerInternalException":     false,
-			"UnrecognizedClientException": false,
+			"AccessDeniedException":          true,
+			"AuthorizationException":         true,
+			"ValidationException":            false,
+			"InvalidParameterValueException": false,
+			"RedirectException":              false,
+			"ResourceNotFoundException":      true,
+			"RateLimitExceededException":     false,
+			"ServerInternalException":        false,
+			"UnrecognizedClientException":    false,
 		} {
 			server.LicenseManager().OneIn(1, "GetAccessToken").Refuse(code, "", nil)
-			assert.Equal(t, refused, errors.Is(fails(), tokencreds.ErrTokenRefused), code)
+			err := fails()
+			assert.Equal(t, refused, errors.Is(err, tokencreds.ErrTokenRefused), code)
+			assert.Equal(t, refused, strings.Contains(err.Error(), "it was deleted, has expired, or its license is gone"), "%s: %s", code, err)
+			elsewhere := slices.Contains([]string{"ValidationException", "InvalidParameterValueException", "RedirectException"}, code)
+			assert.Equal(t, elsewhere, strings.Contains(err.Error(), "or the Region is not the home Region of its license"), "%s: %s", code, err)
 			server.ClearFaults()
 		}
 		server.LicenseManager().OneIn(1, "GetAccessToken").Cut()
-		assert.NotErrorIs(t, fails(), tokencreds.ErrTokenRefused, "no answer")
+		assert.NotErrorIs(t, fails(), tokencreds.ErrTokenRefused, "no response")
 		server.ClearFaults()
 		server.STS().OneIn(1, "AssumeRoleWithWebIdentity").Refuse("AccessDeniedException", "", nil)
 		assert.NotErrorIs(t, fails(), tokencreds.ErrTokenRefused, "another step")
@@ -328,8 +400,8 @@ func TestTokenRefused(t *testing.T) {
 	})
 }
 
-// What the service cannot answer is repeated by the call to it and by nothing
-// around that; a token that may be half of one is read again.
+// What fails at the service is retried by the call to it and by nothing around
+// that; a token that may be half of one is read again.
 func TestRequestsOfAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := awstokenstest.NewServer(t, inProcess)
@@ -366,7 +438,7 @@ func TestRequestsOfAFailure(t *testing.T) {
 		}
 
 		read := 0
-		halves := []awstokens.Secret{"", "half of", token}
+		halves := []awstokens.Secret{{}, awstokens.NewSecret("half of"), token}
 		source := func(context.Context) (awstokens.Secret, error) { read++; return halves[read-1], nil }
 		creds, err := tokencreds.New(customer(server), source, role(server))
 		require.NoError(t, err)
@@ -384,7 +456,7 @@ func TestPatience(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := awstokenstest.NewServer(t, inProcess)
 				token, _ := mint(t, server)
-				patient := func(o *tokencreds.Options) { o.RoleArn = server.LicenseManager().RoleARN() }
+				patient := func(o *tokencreds.Options) { o.RoleARN = server.LicenseManager().RoleARN() }
 				cfg := customer(server)
 				cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 })
 				creds, err := tokencreds.New(cfg, tokencreds.Token(token), patient)

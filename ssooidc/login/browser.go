@@ -22,12 +22,12 @@ import (
 )
 
 // AuthorizationError is an error that the authorization endpoint sent back
-// with the browser.
+// through the browser.
 type AuthorizationError struct {
 	// Code is one of RFC 6749 section 4.1.2.1, such as access_denied.
 	Code string
 
-	// Description is the service's explanation, which may be empty.
+	// Description is the service's explanation, or empty.
 	Description string
 }
 
@@ -40,13 +40,13 @@ func (e *AuthorizationError) Error() string {
 	return text
 }
 
-// Is says that access_denied is ErrDenied.
+// Is reports that access_denied is [ErrDenied].
 func (e *AuthorizationError) Is(target error) bool {
 	return target == ErrDenied && e.Code == "access_denied"
 }
 
-// CallbackPortError says that Options.CallbackPort cannot be had. No other is
-// tried, because whoever asks for one has forwarded it.
+// CallbackPortError says that Options.CallbackPort is not available. No other
+// port is tried, because whoever asks for one has forwarded it.
 type CallbackPortError struct {
 	Port int
 	Err  error
@@ -66,12 +66,12 @@ type noBrowserError struct{ err error }
 func (e *noBrowserError) Error() string { return "no browser login: " + e.err.Error() }
 func (e *noBrowserError) Unwrap() error { return e.err }
 
-// openTime is how long a browser may take to fail to open. One that is still
-// there then is open.
+// openTime is how long a browser may take to fail. A launcher still running
+// after this time is assumed to have succeeded.
 const openTime = 2 * time.Second
 
-// byBrowser sends a browser to the authorization endpoint, waits for where it
-// is sent back to, and exchanges the code that it brings.
+// byBrowser sends a browser to the authorization endpoint, waits for it to be
+// redirected back, and exchanges the code that it brings.
 func (l *login) byBrowser(ctx context.Context, r *Registration) (token *Token, err error) {
 	base, err := endpoint.Resolve(endpoint.OIDC, l.Config)
 	if err != nil {
@@ -90,33 +90,33 @@ func (l *login) byBrowser(ctx context.Context, r *Registration) (token *Token, e
 	redirectURI := "http://" + listener.Addr().String() + callbackPath
 	page := authorizeURL(base, r.ClientID, redirectURI, state, verifier, l.scopes)
 
-	failure := l.open(ctx, page, back.answered)
+	failure := l.open(ctx, page, back.arrived)
 	if failure != nil && l.Flow == FlowAuto {
 		return nil, &noBrowserError{failure}
 	}
 	ctx, stop := l.show(ctx, Request{
-		Session: l.session, Flow: FlowBrowser, URL: awstokens.Secret(page), Opened: failure == nil,
+		Session: l.session, Flow: FlowBrowser, URL: awstokens.NewSecret(page), Opened: failure == nil,
 	}, back.paste)
 	defer stop()
 	defer func() { back.finish(err) }() // first: the prompt may be what waits for the page
 	select {
-	case <-back.answered:
-		if back.answer.err != nil {
-			return nil, back.answer.err
+	case <-back.arrived:
+		if back.result.err != nil {
+			return nil, back.result.err
 		}
 		return l.exchange(ctx, r, ssooidc.CreateTokenInput{
-			GrantType: ssooidc.GrantTypeAuthorizationCode, Code: back.answer.code, RedirectUri: redirectURI, CodeVerifier: awstokens.Secret(verifier),
+			GrantType: ssooidc.GrantTypeAuthorizationCode, Code: back.result.code, RedirectUri: redirectURI, CodeVerifier: awstokens.NewSecret(verifier),
 		})
 	case <-ctx.Done():
-		// A client that the endpoint does not know is told to the user alone.
-		// With another registration, the next login gets further.
+		// Only the browser learns that the endpoint does not know a client. With
+		// another registration, the next login gets further.
 		_ = l.Store.DeleteRegistration(context.WithoutCancel(ctx), l.session)
 		return nil, context.Cause(ctx)
 	}
 }
 
 // authorizeURL is the request of RFC 6749 section 4.1.1 as IAM Identity Center
-// wants it, with scopes for scope.
+// expects it, with scopes for scope.
 func authorizeURL(base *url.URL, clientID, redirectURI, state, verifier string, scopes []string) string {
 	challenge := sha256.Sum256([]byte(verifier))
 	u := base.JoinPath("authorize")
@@ -132,8 +132,8 @@ func authorizeURL(base *url.URL, clientID, redirectURI, state, verifier string, 
 	return u.String()
 }
 
-// randomText returns 256 bits in 43 characters, which makes a verifier by RFC
-// 7636 section 4.1.
+// randomText returns 256 bits in 43 characters, a verifier by RFC 7636 section
+// 4.1.
 func randomText() string {
 	var bits [32]byte
 	_, _ = rand.Read(bits[:]) // never fails
@@ -141,7 +141,7 @@ func randomText() string {
 }
 
 // open opens a browser, and returns an error if there is none.
-func (l *login) open(ctx context.Context, page string, answered <-chan struct{}) error {
+func (l *login) open(ctx context.Context, page string, arrived <-chan struct{}) error {
 	if !l.canOpenBrowser() {
 		return errNoBrowser
 	}
@@ -157,7 +157,7 @@ func (l *login) open(ctx context.Context, page string, answered <-chan struct{})
 	case err := <-opened:
 		return err
 	case <-timer.C:
-	case <-answered:
+	case <-arrived:
 	case <-ctx.Done():
 	}
 	return nil
@@ -172,7 +172,7 @@ func (l *login) canOpenBrowser() bool {
 	}) && canRun(opener()[0])
 }
 
-// hasBrowser says whether the user of this process has a browser on this
+// hasBrowser reports whether the user of this process has a browser on this
 // machine, as far as the environment tells.
 func hasBrowser(goos string, getenv func(string) string, exists func(path string) bool) bool {
 	for _, name := range []string{"SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "KUBERNETES_SERVICE_HOST", "container"} {
@@ -207,8 +207,8 @@ func opener() []string {
 }
 
 // openBrowser opens a URL. Any process of the machine can see its arguments,
-// so the URL has nothing in it but what the protocol shows to the browser: the
-// code challenge, but not the verifier.
+// so the URL holds nothing but what the protocol shows to the browser: the code
+// challenge, but not the verifier.
 func openBrowser(url string) error {
 	command := append(opener(), url)
 	return exec.Command(command[0], command[1:]...).Run()

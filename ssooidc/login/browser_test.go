@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,7 +21,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/smithy-go/logging"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -563,7 +563,7 @@ func TestNoSecretInLogsAndErrors(t *testing.T) {
 	}
 	tap := func(o *login.Options) {
 		o.Force = true
-		o.Config.Logger = logging.NewStandardLogger(&seen)
+		o.Config.Logger = slog.New(slog.NewTextHandler(&seen, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		inner := cmp.Or[awstokens.HTTPClient](o.Config.HTTPClient, http.DefaultClient)
 		o.Config.HTTPClient = doFunc(func(r *http.Request) (*http.Response, error) {
 			body, err := io.ReadAll(r.Body)
@@ -610,7 +610,7 @@ func TestNoSecretInLogsAndErrors(t *testing.T) {
 		}
 	})
 	assert.Len(t, secrets, 7)
-	assert.Contains(t, seen.String(), "CreateToken attempt 1")
+	assert.Contains(t, seen.String(), "operation=CreateToken attempt=1")
 	for name, secret := range secrets {
 		assert.NotContains(t, seen.String(), secret, name)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/smithy-go/logging"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -67,7 +67,7 @@ func TestComplaintCorruptCacheFiles(t *testing.T) {
 // The AWS CLI truncates a file and writes in place.
 func TestComplaintHalfWrittenFiles(t *testing.T) {
 	store := newFiles(t)
-	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment}))
 	path := store.TokenPath(mySSO)
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -82,7 +82,7 @@ func TestComplaintHalfWrittenFiles(t *testing.T) {
 		}
 		token, err := store.LoadToken(t.Context(), mySSO)
 		require.NoError(t, err)
-		require.EqualValues(t, "fake", token.AccessToken)
+		require.Equal(t, "fake", token.AccessToken.Reveal())
 	}
 
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
@@ -177,7 +177,9 @@ func TestComplaintTheWrongRegionIsABareInvalidGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		logIn(t, server, store)
-		change(t, store, func(token *Token) { token.Region, token.RefreshToken = "eu-west-1", "fake-token-of-another-region" })
+		change(t, store, func(token *Token) {
+			token.Region, token.RefreshToken = "eu-west-1", awstokens.NewSecret("fake-token-of-another-region")
+		})
 		provider, _ := newProvider(t, server, store)
 		time.Sleep(tokenLife)
 		_, err := provider.RetrieveBearerToken(t.Context())
@@ -198,9 +200,7 @@ func TestComplaintSecretsArePastedWithDebugLogs(t *testing.T) {
 		var log bytes.Buffer
 		provider, err := NewProvider(mySSO, func(o *ProviderOptions) {
 			o.Store, o.Config = store, server.Config()
-			o.Config.Logger = logging.LoggerFunc(func(_ logging.Classification, format string, v ...any) {
-				fmt.Fprintf(&log, format+"\n", v...)
-			})
+			o.Config.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		})
 		require.NoError(t, err)
 		secrets := []awstokens.Secret{first.AccessToken, first.RefreshToken, first.ClientSecret}

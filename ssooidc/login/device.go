@@ -1,7 +1,6 @@
 package login
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,13 +28,17 @@ func (l *login) byDevice(ctx context.Context, r *Registration) (*Token, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(device.ExpiresIn)*time.Second, ErrTimedOut)
 		defer cancel()
 	}
-	ctx, stop := l.show(ctx, Request{
+	request := Request{
 		Session:  l.session,
 		Flow:     FlowDevice,
-		URL:      cmp.Or(device.VerificationUriComplete, awstokens.Secret(device.VerificationUri)),
-		PlainURL: device.VerificationUri,
-		UserCode: device.UserCode,
-	}, nil)
+		URL:      awstokens.NewSecret(printable(device.VerificationUriComplete.Reveal())),
+		PlainURL: printable(device.VerificationUri),
+		UserCode: awstokens.NewSecret(printable(device.UserCode.Reveal())),
+	}
+	if request.URL.IsZero() {
+		request.URL = awstokens.NewSecret(request.PlainURL)
+	}
+	ctx, stop := l.show(ctx, request, nil)
 	defer stop()
 	return l.poll(ctx, r, device)
 }
@@ -43,7 +46,7 @@ func (l *login) byDevice(ctx context.Context, r *Registration) (*Token, error) {
 func (l *login) poll(ctx context.Context, r *Registration, device *ssooidc.StartDeviceAuthorizationOutput) (*Token, error) {
 	in := ssooidc.CreateTokenInput{GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: device.DeviceCode}
 	interval := device.PollInterval()
-	var fault error // the last one that may pass
+	var fault error // the last failure that may pass
 	for {
 		if transport.Sleep(ctx, interval) != nil {
 			return nil, ended(ctx, fault)
@@ -68,7 +71,7 @@ func (l *login) poll(ctx context.Context, r *Registration, device *ssooidc.Start
 			return nil, fmt.Errorf("%w: %w", ErrDenied, err)
 		case errors.As(err, &expired):
 			return nil, fmt.Errorf("%w: %w", ErrTimedOut, err)
-		case mayPass(err):
+		case isPassing(err):
 			fault = err
 		default:
 			return nil, err
@@ -76,22 +79,22 @@ func (l *login) poll(ctx context.Context, r *Registration, device *ssooidc.Start
 	}
 }
 
-// mayPass says whether a poll failed for a reason that may be gone at the
-// next: the network, or a fault of the service or of something before it.
-func mayPass(err error) bool {
+// isPassing reports whether a poll failed for a reason that may be gone at the
+// next one: the network, or a fault of the service or of something before it.
+func isPassing(err error) bool {
 	var (
 		unsent   *awstokens.SendError
-		answered *awstokens.ResponseError
+		response *awstokens.ResponseError
 	)
 	return errors.As(err, &unsent) ||
-		errors.As(err, &answered) && (answered.StatusCode >= 500 || answered.StatusCode == http.StatusTooManyRequests)
+		errors.As(err, &response) && (response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests)
 }
 
-// ended is why a context has ended, and the fault that kept it from ending
-// well, if there was any.
+// ended is why a context has ended, and the fault that kept the login from
+// succeeding, if there was any.
 func ended(ctx context.Context, fault error) error {
 	if fault == nil {
 		return context.Cause(ctx)
 	}
-	return fmt.Errorf("%w; the last try failed: %w", context.Cause(ctx), fault)
+	return fmt.Errorf("%w; the last request failed: %w", context.Cause(ctx), fault)
 }

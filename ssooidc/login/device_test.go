@@ -268,7 +268,7 @@ func TestForgottenRegistrationIsRenewedOnce(t *testing.T) {
 		var o login.Options
 		options(&o)
 		forgotten := &login.Registration{
-			ClientID: "forgotten", ClientSecret: "fake-client-secret", ExpiresAt: time.Now().Add(80 * 24 * time.Hour),
+			ClientID: "forgotten", ClientSecret: awstokens.NewSecret("fake-client-secret"), ExpiresAt: time.Now().Add(80 * 24 * time.Hour),
 			Scopes: []string{login.DefaultScope},
 		}
 		require.NoError(t, o.Store.SaveRegistration(t.Context(), session, forgotten))
@@ -355,7 +355,7 @@ func TestDeviceScopes(t *testing.T) {
 		var o login.Options
 		options(&o)
 		narrow := &login.Registration{
-			ClientID: "narrow", ClientSecret: "fake-client-secret", ExpiresAt: time.Now().Add(80 * 24 * time.Hour), Scopes: []string{"other:scope"},
+			ClientID: "narrow", ClientSecret: awstokens.NewSecret("fake-client-secret"), ExpiresAt: time.Now().Add(80 * 24 * time.Hour), Scopes: []string{"other:scope"},
 		}
 		require.NoError(t, o.Store.SaveRegistration(t.Context(), session, narrow))
 		_, err := login.Login(t.Context(), session, options, after(time.Second, server.IdentityCenter().ApproveDevice))

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
@@ -29,7 +30,7 @@ func endSession(t *testing.T, server *awstokenstest.Server, token *Token) {
 func TestASessionThatWasEndedElsewhere(t *testing.T) {
 	for name, change := range map[string]func(*Token){
 		"refresh token is refused": func(*Token) {},
-		"no refresh token":         func(token *Token) { token.RefreshToken = "" },
+		"no refresh token":         func(token *Token) { token.RefreshToken = awstokens.Secret{} },
 		"registration has expired": func(token *Token) { token.RegistrationExpiresAt = time.Unix(0, 0) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,54 +1,55 @@
 // Package login logs a user in to IAM Identity Center, keeps the tokens where
 // the AWS CLI and the AWS SDKs keep them, and refreshes them.
 //
-// # The story
+// # Overview
 //
-// A session says where to log in. LoadSession reads one that
-// `aws configure sso-session` has made; a program may also make its own.
+// A session says where to log in. [LoadSession] reads one that
+// `aws configure sso-session` has written; a program may also make its own.
 //
 //	session, err := login.LoadSession("my-sso")
 //	...
 //	_, err = login.Login(ctx, session)
 //
-// Login opens a browser, or, where there is none, shows a page and a code. The
-// user approves, and the token is in the cache. From then on a Provider gives
-// the access token, here or in another program, and refreshes it before it
-// expires:
+// [Login] opens a browser, or, if there is none, shows a page and a code. When
+// the user has approved, the token is in the token cache. From then on a
+// [Provider] returns the access token, in this program or in another one, and
+// refreshes it before it expires:
 //
 //	tokens, err := login.NewProvider(session)
 //	...
 //	credentials, err := portal.RoleCredentials(cfg, tokens, account, role)
 //
-// When that fails with ErrLoginRequired, ErrSessionEnded or
-// ErrRegistrationExpired, it is time for Login again; a session that somebody
-// ended elsewhere is among that, since RoleCredentials tells the Provider of a
-// token that the portal refuses. A program that calls the portal itself does
-// so with Provider.Discard. Logout ends the session.
+// If that fails with [ErrLoginRequired], [ErrSessionEnded] or
+// [ErrRegistrationExpired], call Login again. The same errors report a session
+// that was ended elsewhere: portal.RoleCredentials tells the Provider of a
+// token that the portal refuses. A program that calls the portal itself does so
+// with [Provider.Discard]. [Logout] ends the session.
 //
-// # The cache
+// # Token cache
 //
-// A FileStore has the files of the AWS CLI, ~/.aws/sso/cache by default: a
-// login of one is a login of the other, and of every SDK. What it does not know
-// in a file it keeps. A Store of your own can be a keyring; MemoryStore is for
-// tests and for programs that leave nothing behind.
+// A [FileStore] has the files of the AWS CLI, ~/.aws/sso/cache by default: a
+// login of one is a login of the other, and of every SDK. It keeps members of a
+// file that it does not know. A [Store] of your own can be a keyring;
+// [MemoryStore] is for tests and for programs that must leave nothing behind.
 //
-// Who changes a session's token holds the store's lock, which ends with its
-// process. The AWS CLI and the SDKs know nothing of the lock: when one of them
-// has refreshed the token in between, the Provider finds what it got.
+// Whoever changes a session's token holds a lock of the store, which ends with
+// its process. The AWS CLI and the SDKs do not know the lock: if one of them
+// has refreshed the token in the meantime, the Provider finds the new one.
 //
-// # What is not lost
+// # Single-use refresh tokens
 //
-// A refresh token may be good for one use only. That is why a refresh goes on
-// when its caller gives up, why its answer is saved before anybody has it, and
-// why it is not sent again when the answer is lost on the way; then, and when
-// the process is killed between the answer and the saving, a service that
-// rotates refresh tokens wants a new login. Whatever else fails leaves the
-// session as it was, and trying again helps. A program that waits for
-// RetrieveBearerToken before it ends leaves no refresh half done.
+// A refresh token may be good for one use only. For this reason a refresh goes
+// on when its caller gives up, the new token is saved before any caller gets
+// it, and a refresh token is not sent again if its response is lost. In that
+// case, and if the process is killed between the response and the save, a
+// service that rotates refresh tokens requires a new login. After any other
+// failure the session is as it was, and a retry helps. A program that waits for
+// [Provider.RetrieveBearerToken] before it exits leaves no refresh half done.
 //
 // # Errors
 //
-// An error of a session is an *Error: Kind says what to do, Err what happened.
-// A file that is no token is a *CorruptCacheError. No error shows a secret, nor
-// does a Token or a Registration that is printed.
+// An error of a session is an [*Error]: Kind says what to do, Err what
+// happened. A file that is not a token is a [*CorruptCacheError]. No error and
+// no formatter shows a secret; [Token.CacheJSON] and [Registration.CacheJSON]
+// return plain text on purpose.
 package login

@@ -5,33 +5,33 @@ import (
 	"fmt"
 )
 
-// What is wrong with a session, to be found with errors.Is. The error itself
-// is an *Error, which names the session.
+// What is wrong with a session, to be found with errors.Is. The error itself is
+// an [*Error], which names the session.
 var (
-	// ErrLoginRequired: there is no token, or one that has expired and cannot
-	// be refreshed.
+	// ErrLoginRequired says that there is no token, or an expired one that
+	// cannot be refreshed.
 	ErrLoginRequired = errors.New("login required: log in")
 
-	// ErrSessionEnded: the service refuses the refresh token. The session is
-	// past its life, or was ended by its user or an administrator.
+	// ErrSessionEnded says that the service refuses the refresh token. The
+	// session has expired, or its user or an administrator has ended it.
 	ErrSessionEnded = errors.New("the session has ended: log in again")
 
-	// ErrRegistrationExpired: the client that the token was given to is no
-	// longer registered, so that the token cannot be refreshed.
-	ErrRegistrationExpired = errors.New("the client's registration has expired: log in again, which registers it anew")
+	// ErrRegistrationExpired says that the client that the token was issued to
+	// is no longer registered, so that the token cannot be refreshed.
+	ErrRegistrationExpired = errors.New("the client's registration has expired: log in again, which registers a new client")
 
-	// ErrWrongRegion: the Identity Center instance is in another Region than
-	// the session says.
+	// ErrWrongRegion says that the Identity Center instance is in another
+	// Region than the session.
 	ErrWrongRegion = errors.New("wrong region: correct the session's region, sso_region in the AWS config file, and log in again")
 )
 
-// ErrNotFound is what a Store says when it has no such entry.
-var ErrNotFound = errors.New("not in the store")
+// ErrNotFound is the error of a [Store] that has no such entry.
+var ErrNotFound = errors.New("not in the token cache")
 
-// Error is a failure of a session. It wraps the reason in two ways: Kind is
-// one of ErrLoginRequired, ErrSessionEnded, ErrRegistrationExpired and
-// ErrWrongRegion, or nil where trying again may help; Err is what happened,
-// ErrDenied and ErrTimedOut of Login among it, or nil where Kind says it all.
+// Error is a failure of a session. It wraps two reasons. Kind is
+// [ErrLoginRequired], [ErrSessionEnded], [ErrRegistrationExpired] or
+// [ErrWrongRegion], or nil if a retry may help. Err is what happened, such as
+// [ErrDenied] or [ErrTimedOut], or nil if Kind says it all.
 type Error struct {
 	Session Session
 	Kind    error
@@ -47,7 +47,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap returns Kind and Err, as far as there are any.
+// Unwrap returns Kind and Err, without those that are nil.
 func (e *Error) Unwrap() []error {
 	var errs []error
 	for _, err := range []error{e.Kind, e.Err} {
@@ -58,15 +58,12 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// CorruptCacheError says that a file of the cache is not what it should be,
-// also when read again. Logging in replaces it; so does removing it first. The
-// error shows nothing of the file, because there are secrets in it.
+// CorruptCacheError says that a file of the token cache is not what it should
+// be, also when it is read again. Logging in replaces it; so does removing it
+// first. The error shows nothing of the file, which may hold secrets.
 type CorruptCacheError struct {
-	// Path is the file.
-	Path string
-
-	// Reason is what is wrong with it.
-	Reason string
+	Path   string
+	Reason string // what is wrong with the file
 }
 
 // Error names the file and says how to go on.

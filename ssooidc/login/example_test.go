@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 )
 
@@ -23,7 +24,7 @@ func ExampleNewProvider() {
 	if errors.Is(err, login.ErrLoginRequired) {
 		fmt.Println(err)
 		// A program would call login.Login now, which saves such a token.
-		err = store.SaveToken(ctx, session, &login.Token{AccessToken: "not-a-real-token", ExpiresAt: time.Now().Add(time.Hour)})
+		err = store.SaveToken(ctx, session, &login.Token{AccessToken: awstokens.NewSecret("not-a-real-token"), ExpiresAt: time.Now().Add(time.Hour)})
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -38,12 +39,12 @@ func ExampleNewProvider() {
 	fmt.Println("good for an hour:", time.Until(token.Expires) > 59*time.Minute)
 
 	// Output:
-	// session "my-sso" of https://my-sso-portal.awsapps.com/start in us-east-1: login required: log in: not in the store
+	// session "my-sso" of https://my-sso-portal.awsapps.com/start in us-east-1: login required: log in: not in the token cache
 	// good for an hour: true
 }
 
 func ExampleToken() {
-	token := login.Token{StartURL: "https://my-sso-portal.awsapps.com/start", AccessToken: "not-a-real-token"}
+	token := login.Token{StartURL: "https://my-sso-portal.awsapps.com/start", AccessToken: awstokens.NewSecret("not-a-real-token")}
 	fmt.Println(token.StartURL, token.AccessToken)
 	// Output: https://my-sso-portal.awsapps.com/start [redacted]
 }

@@ -17,92 +17,98 @@ import (
 // Flow is a way to log in.
 type Flow string
 
+// The ways to log in.
 const (
-	// FlowAuto is FlowBrowser where a browser can be opened, and FlowDevice
-	// where not. It can be where Options.OpenBrowser is set; otherwise the
-	// environment tells: no browser is opened over SSH (SSH_CONNECTION,
+	// FlowAuto is FlowBrowser if a browser can be opened, and FlowDevice
+	// otherwise. A browser can be opened if Options.OpenBrowser is set. If not,
+	// the environment decides: no browser is opened over SSH (SSH_CONNECTION,
 	// SSH_CLIENT or SSH_TTY), in a container, in CI (CI), without the
-	// platform's program for it, and, but for macOS and Windows, without a
-	// display (DISPLAY or WAYLAND_DISPLAY). If opening one fails, FlowAuto
-	// goes on with FlowDevice.
+	// platform's program for it, and, except on macOS and Windows, without a
+	// display (DISPLAY or WAYLAND_DISPLAY). If the browser does not open,
+	// FlowAuto goes on with FlowDevice.
 	FlowAuto Flow = ""
 
 	// FlowDevice shows a page and a code, for a browser on any machine: the
-	// device authorization of RFC 8628. It opens no browser by itself.
+	// device authorization of RFC 8628. It opens no browser itself.
 	FlowDevice Flow = "device"
 
 	// FlowBrowser opens a browser on this machine and waits on 127.0.0.1 for
-	// where that ends: the authorization code grant with PKCE of RFC 7636. If
-	// the browser is on another machine after all, the address that it ends at
-	// can be pasted into the prompt.
+	// its redirect: the authorization code grant with PKCE of RFC 7636. If the
+	// browser is on another machine after all, the address that it ends at can
+	// be pasted into the prompt.
 	FlowBrowser Flow = "browser"
 )
 
-// Why a login came to nothing, to be found with errors.Is.
+// Why a login failed, to be found with errors.Is.
 var (
-	// ErrDenied: the user, or a policy, said no.
+	// ErrDenied says that the user, or a policy, denied the login.
 	ErrDenied = errors.New("the login was denied")
 
-	// ErrTimedOut: Options.Timeout or the life of the device code is over.
+	// ErrTimedOut says that Options.Timeout or the life of the device code is
+	// over.
 	ErrTimedOut = errors.New("nobody approved the login in time")
 )
 
-// Options are the settings of Login and Logout. Zero values mean the defaults.
+// Options are the settings of [Login] and [Logout]. Zero values mean the
+// defaults.
 type Options struct {
-	// Store keeps the token and the registration; default the files of the AWS
-	// CLI, NewFileStore("").
+	// Store keeps the token and the registration. The default is
+	// NewFileStore(""), the files of the AWS CLI.
 	Store Store
 
-	// Config is that of the calls, but for its Region, which is the session's,
-	// and its Credentials, which no call needs.
+	// Config configures the calls. Its Region is replaced by the session's, and
+	// its Credentials are not used.
 	Config awstokens.Config
 
-	// Flow is how to log in; default FlowAuto.
+	// Flow is how to log in. The default is FlowAuto.
 	Flow Flow
 
-	// Prompt tells the user what to do; default a Terminal.
+	// Prompt tells the user what to do. The default is a Terminal on standard
+	// input and standard error.
 	Prompt Prompt
 
-	// OpenBrowser opens a browser at a URL; default the platform's program for
-	// it. It may return when the browser is on its way, or wait for its end.
+	// OpenBrowser opens a browser at a URL. The default is the platform's
+	// program for it. It may return when the browser starts, or wait for its
+	// end.
 	OpenBrowser func(url string) error
 
 	// CallbackPort is the port on 127.0.0.1 that FlowBrowser waits on, for
-	// those who forward one; default any that is free. Taken, it is a
-	// *CallbackPortError in every flow that would have used it.
+	// those who forward one. The default is any free port. If it is not
+	// available, Login returns a *CallbackPortError, in FlowAuto too.
 	CallbackPort int
 
-	// Timeout bounds all of it: waiting for a login of another process, and
-	// for the user. Default 10 minutes.
+	// Timeout bounds the whole call: waiting for the login of another process,
+	// and for the user. The default is 10 minutes.
 	Timeout time.Duration
 
-	// Force logs in even when there is a good token: as somebody else, or
-	// because the session was ended at the portal.
+	// Force logs in even if there is a good token: as somebody else, or because
+	// the session was ended at the portal.
 	Force bool
 }
 
 const (
 	defaultTimeout = 10 * time.Minute
 
-	// leastRegistration is what a registration must have left to be used for
-	// one more login: its end is also the end of that login's refreshes.
-	leastRegistration = 24 * time.Hour
+	// minRegistration is what a registration must have left to be used for one
+	// more login: its end is also the end of that login's refreshes.
+	minRegistration = 24 * time.Hour
 )
 
-// Login logs the user in and returns the token, which the Store keeps, too.
+// Login logs the user in, and returns the token, which it also saves in the
+// Store.
 //
 // If the Store has a token of the session that is good for 5 minutes more,
-// Login returns that and asks nobody. Of several logins to a session that
-// share a Store, one at a time asks; when it is done, the others return what
-// it got. So many processes that find an expired token together open one
-// browser.
+// Login returns that and asks nobody. Of several logins to a session that share
+// a Store, one at a time asks the user; when it is done, the others return its
+// token. So many processes that find an expired token at once open one browser.
+// A [Provider] can still refresh the session's token in the meantime.
 //
-// The client's registration is reused while it lasts, and renewed before the
-// user is asked. Requests go to the session's Region.
+// The client's registration is used again while it lasts, and renewed before
+// the user is asked. Requests go to the session's Region.
 //
-// An error is an *Error. errors.Is and errors.As find ErrDenied, ErrTimedOut,
-// ErrWrongRegion, *AuthorizationError, *CallbackPortError, the context's
-// error, and those of package ssooidc in it.
+// The error is an [*Error]. errors.Is and errors.As find [ErrDenied],
+// [ErrTimedOut], [ErrWrongRegion], [*AuthorizationError], [*CallbackPortError],
+// the context's error, and those of package ssooidc in it.
 func Login(ctx context.Context, s Session, options ...func(*Options)) (*Token, error) {
 	l, err := newLogin(s, options)
 	if err != nil {
@@ -117,12 +123,12 @@ func Login(ctx context.Context, s Session, options ...func(*Options)) (*Token, e
 	return token, nil
 }
 
-// Logout ends the session at the AWS access portal and forgets its token.
-// Without a token there is nothing to do. The token is forgotten also when the
-// portal was not told, which is an error all the same: the session then lives
-// on until it expires. The registration stays.
+// Logout ends the session at the AWS access portal and deletes its token.
+// Without a token there is nothing to do. The token is deleted also if the
+// portal could not be told, which is an error all the same: the session then
+// lives on until it expires. The registration stays.
 //
-// Of the options, it knows Store, Config and Timeout.
+// It uses the options Store, Config and Timeout.
 func Logout(ctx context.Context, s Session, options ...func(*Options)) error {
 	l, err := newLogin(s, options)
 	if err != nil {
@@ -151,7 +157,9 @@ func newLogin(s Session, options []func(*Options)) (*login, error) {
 	}
 	l := &login{session: s, scopes: s.Scopes, now: time.Now}
 	for _, change := range options {
-		change(&l.Options)
+		if change != nil {
+			change(&l.Options)
+		}
 	}
 	l.Config.Region, l.Config.Credentials = s.Region, nil
 	l.Timeout = cmp.Or(l.Timeout, defaultTimeout)
@@ -199,12 +207,12 @@ func (l *login) run(ctx context.Context) (*Token, error) {
 	if before != nil && !l.Force {
 		return before, nil
 	}
-	unlock, err := l.Store.Lock(ctx, l.session)
+	unlock, err := l.Store.Lock(ctx, l.session, LockPrompt)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if now := l.stored(ctx); now != nil && (before == nil || before.AccessToken != now.AccessToken) {
+	if now := l.stored(ctx); now != nil && (before == nil || !before.AccessToken.Equal(now.AccessToken)) {
 		return now, nil // somebody else has just logged in
 	}
 	if l.Flow == FlowBrowser || l.Flow == FlowAuto && l.canOpenBrowser() {
@@ -217,8 +225,8 @@ func (l *login) run(ctx context.Context) (*Token, error) {
 	return l.withRegistration(ctx, ssooidc.GrantTypeDeviceCode, l.byDevice)
 }
 
-// stored returns a token of the session that is good for a while, or nil. What
-// else there may be, a login replaces.
+// stored returns a token of the session that is good for a while, or nil. A
+// login replaces anything else.
 func (l *login) stored(ctx context.Context) *Token {
 	t, err := l.Store.LoadToken(ctx, l.session)
 	if err != nil || t.StartURL != l.session.StartURL || t.Region != l.session.Region || t.left(l.now()) < lateWindow {
@@ -228,12 +236,12 @@ func (l *login) stored(ctx context.Context) *Token {
 }
 
 // withRegistration logs in with a client that is registered for a grant. If
-// the service does not know a client that was registered before, it is
-// registered again, once.
+// the service does not know a client that was registered before, it registers
+// another, once.
 func (l *login) withRegistration(ctx context.Context, grant ssooidc.GrantType, flow func(context.Context, *Registration) (*Token, error)) (*Token, error) {
 	// A registration that cannot be read is replaced.
 	r, err := l.Store.LoadRegistration(ctx, l.session)
-	if err == nil && r.Serves(grant, l.now().Add(leastRegistration)) && l.hasScopes(r) {
+	if err == nil && r.Serves(grant, l.now().Add(minRegistration)) && l.hasScopes(r) {
 		token, err := flow(ctx, r)
 		if !refusesClient(err) {
 			return token, err
@@ -249,8 +257,7 @@ func (l *login) hasScopes(r *Registration) bool {
 	return !slices.ContainsFunc(l.scopes, func(scope string) bool { return !slices.Contains(r.Scopes, scope) })
 }
 
-// refusesClient says whether an error means that another registration would
-// have helped.
+// refusesClient reports whether another registration would have helped.
 func refusesClient(err error) bool {
 	var (
 		invalid      *ssooidc.InvalidClientException
@@ -280,14 +287,14 @@ func (l *login) register(ctx context.Context, grant ssooidc.GrantType) (*Registr
 		ClientID: out.ClientId, ClientSecret: out.ClientSecret, ExpiresAt: out.Expires(),
 		Scopes: in.Scopes, GrantTypes: in.GrantTypes,
 	}
-	// Before the user is asked: a Store that cannot be written ends it here.
+	// Before the user is asked: if the Store cannot be written, this ends it.
 	return r, l.Store.SaveRegistration(ctx, l.session, r)
 }
 
-// exchange gets a token for a code, and keeps it.
+// exchange gets a token for a code, and saves it.
 func (l *login) exchange(ctx context.Context, r *Registration, in ssooidc.CreateTokenInput) (*Token, error) {
 	in.ClientId, in.ClientSecret = r.ClientID, r.ClientSecret
-	asked := l.now() // the token's life begins before the answer is here
+	asked := l.now() // the token's life begins before the response arrives
 	out, err := l.client.CreateToken(ctx, &in)
 	if err != nil {
 		return nil, err
@@ -302,15 +309,28 @@ func (l *login) exchange(ctx context.Context, r *Registration, in ssooidc.Create
 		ClientSecret:          r.ClientSecret,
 		RegistrationExpiresAt: r.ExpiresAt,
 	}
-	// The code is used up: the end of the context must not cost the token.
-	if err := l.Store.SaveToken(context.WithoutCancel(ctx), l.session, token); err != nil {
+	if err := l.save(ctx, token); err != nil {
 		return nil, err
 	}
 	return token, nil
 }
 
+// save saves a token. The code for it is used up, so that the end of the
+// context must not cost the token.
+func (l *login) save(ctx context.Context, token *Token) error {
+	ctx = context.WithoutCancel(ctx)
+	lockCtx, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	if unlock, err := l.Store.Lock(lockCtx, l.session, LockToken); err == nil {
+		defer unlock()
+	} // without the lock, a refresh of the old token may replace the new one
+	ctx, cancel = context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	return l.Store.SaveToken(ctx, l.session, token)
+}
+
 func (l *login) logout(ctx context.Context) error {
-	unlock, err := l.Store.Lock(ctx, l.session)
+	unlock, err := l.Store.Lock(ctx, l.session, LockToken)
 	if err != nil {
 		return err
 	}

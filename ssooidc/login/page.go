@@ -22,15 +22,15 @@ const (
 	callbackPath = "/oauth/callback"
 )
 
-// callback is the server that a browser login ends at. It takes one answer:
-// the first with the login's state. All else that comes in changes nothing.
+// callback is the server that a browser login ends at. It takes one result: the
+// first with the login's state. All other requests change nothing.
 type callback struct {
 	state  string
 	server *http.Server
 
-	first    sync.Once
-	answered chan struct{} // closed when there is an answer
-	answer   answer        // set before
+	first   sync.Once
+	arrived chan struct{} // closed when there is a result
+	result  result        // set before
 
 	done chan struct{} // closed when the login is over
 	err  error         // how it ended; set before
@@ -38,26 +38,26 @@ type callback struct {
 
 var errNotTheAddress = errors.New("that is not the address of this login")
 
-// answer is what the authorization endpoint sent back.
-type answer struct {
+// result is what the authorization endpoint sent back.
+type result struct {
 	code awstokens.Secret
 	err  error // an *AuthorizationError instead of the code
 }
 
 func serveCallback(listener net.Listener, state string) *callback {
-	c := &callback{state: state, answered: make(chan struct{}), done: make(chan struct{})}
+	c := &callback{state: state, arrived: make(chan struct{}), done: make(chan struct{})}
 	c.server = &http.Server{
 		Handler:           c,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       10 * time.Second,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(io.Discard, "", 0), // it would be the program's
+		ErrorLog:          log.New(io.Discard, "", 0), // by default, that of the program
 	}
 	go func() { _ = c.server.Serve(listener) }() // until close
 	return c
 }
 
-// closeTime is what the browser gets to receive its page.
+// closeTime is how long the browser has to receive its page.
 const closeTime = time.Second
 
 // finish tells the browser how the login ended.
@@ -66,7 +66,7 @@ func (c *callback) finish(err error) {
 	close(c.done)
 }
 
-// close ends the server.
+// close stops the server.
 func (c *callback) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
@@ -74,15 +74,15 @@ func (c *callback) close() {
 	_ = c.server.Close() // browsers open connections that they do not use
 }
 
-// ServeHTTP answers once the login is over, so that the page can say how it
-// went.
+// ServeHTTP responds when the login is over, so that the page can say how it
+// ended.
 func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet || r.URL.EscapedPath() != callbackPath {
 		webpage.Write(w, http.StatusNotFound, ignoredPage, "There is nothing here.")
 		return
 	}
 	if !c.take(r.URL.Query()) {
-		webpage.Write(w, http.StatusBadRequest, ignoredPage, "This is not the answer that the program waits for. It goes on waiting.")
+		webpage.Write(w, http.StatusBadRequest, ignoredPage, "The program waits for the result of another login. It goes on waiting.")
 		return
 	}
 	select {
@@ -101,27 +101,27 @@ func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *callback) paste(address string) error {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil || u.EscapedPath() != callbackPath || !c.take(u.Query()) {
-		return errNotTheAddress // and nothing of what was pasted
+		return errNotTheAddress // which shows nothing of what was pasted
 	}
 	return nil
 }
 
-// take takes the login's answer from the parameters of a callback, if it is
-// in there. A second one is of no use to anybody.
+// take takes the login's result from the parameters of a callback. It reports
+// whether they hold one. A second one is not used.
 func (c *callback) take(query url.Values) bool {
 	if subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(c.state)) != 1 {
 		return false
 	}
-	a := answer{code: awstokens.Secret(query.Get("code"))}
+	r := result{code: awstokens.NewSecret(query.Get("code"))}
 	if code := query.Get("error"); code != "" {
-		a = answer{err: &AuthorizationError{clean(code), clean(query.Get("error_description"))}}
+		r = result{err: &AuthorizationError{clean(code), clean(query.Get("error_description"))}}
 	}
-	if a == (answer{}) {
+	if r.code.IsZero() && r.err == nil {
 		return false
 	}
 	c.first.Do(func() {
-		c.answer = a
-		close(c.answered)
+		c.result = r
+		close(c.arrived)
 	})
 	return true
 }
@@ -129,9 +129,9 @@ func (c *callback) take(query url.Values) bool {
 // maxDescription is more than anybody reads.
 const maxDescription = 500
 
-// clean makes a text that came with a URL fit for an error.
+// clean makes text that came with a URL fit for an error.
 func clean(text string) string {
-	text = printable(strings.ReplaceAll(text, "\n", " "))
+	text = printable(text)
 	return strings.ToValidUTF8(text[:min(len(text), maxDescription)], "")
 }
 

@@ -49,7 +49,7 @@ func FuzzCallback(f *testing.F) {
 			t.Skip("no request")
 		}
 		open := func() *callback {
-			return &callback{state: fakeState, answered: make(chan struct{}), done: make(chan struct{})}
+			return &callback{state: fakeState, arrived: make(chan struct{}), done: make(chan struct{})}
 		}
 		browser, paste := open(), open()
 		close(browser.done) // the pages tell how the login ended
@@ -64,22 +64,22 @@ func FuzzCallback(f *testing.F) {
 			require.Equal(t, ok, pasted == nil)
 		}
 		select {
-		case <-browser.answered:
+		case <-browser.arrived:
 			require.Equal(t, http.StatusOK, w.Code)
 		default:
 			require.Contains(t, []int{http.StatusBadRequest, http.StatusNotFound}, w.Code)
 			require.True(t, browser.take(url.Values{"state": {fakeState}, "code": {"right"}}), "it goes on waiting")
-			require.Equal(t, "right", browser.answer.code.Reveal())
+			require.Equal(t, "right", browser.result.code.Reveal())
 			return
 		}
 		if failure == "" {
-			require.Equal(t, answer{code: browser.answer.code}, browser.answer)
-			require.Equal(t, code, browser.answer.code.Reveal())
+			require.Equal(t, result{code: browser.result.code}, browser.result)
+			require.Equal(t, code, browser.result.code.Reveal())
 			return
 		}
 		var refused *AuthorizationError
-		require.ErrorAs(t, browser.answer.err, &refused)
-		require.Empty(t, browser.answer.code)
+		require.ErrorAs(t, browser.result.err, &refused)
+		require.Empty(t, browser.result.code)
 		require.LessOrEqual(t, len(refused.Code)+len(refused.Description), 2*maxDescription)
 		require.False(t, strings.ContainsFunc(refused.Error(), func(r rune) bool { return !unicode.IsPrint(r) }), "%q", refused.Error())
 	})

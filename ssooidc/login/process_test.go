@@ -186,9 +186,9 @@ func eventually(t *testing.T, condition func() bool) {
 // writeToken is the token that taskWrite writes in a round: its members agree
 // with each other, and every other file is much longer.
 func writeToken(round int) *Token {
-	mark := awstokens.Secret(fmt.Sprintf("fake-%d", round))
-	padding, _ := json.Marshal(strings.Repeat(mark.Reveal()+" ", 1+round%2*4000))
-	return &Token{AccessToken: mark, ExpiresAt: moment, RefreshToken: mark, unknown: map[string]json.RawMessage{"padding": padding}}
+	mark := awstokens.NewSecret(fmt.Sprintf("fake-%d", round))
+	padding, _ := json.Marshal(map[string]string{"padding": strings.Repeat(mark.Reveal()+" ", 1+round%2*4000)})
+	return &Token{AccessToken: mark, ExpiresAt: moment, RefreshToken: mark, rest: awstokens.NewSecret(string(padding))}
 }
 
 // taskWrite writes one token after the other, and a byte after each.

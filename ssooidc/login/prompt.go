@@ -5,30 +5,29 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/internal/redact"
 )
 
 // Prompt tells the user what to do.
 type Prompt interface {
 	// Show shows a request. The context ends when the request is over, however
-	// it went, and Login waits for Show to return then; its deadline is how
-	// long the user has. Show may return before. If it returns an error, the
-	// login ends with that.
+	// it ended, and Login waits for Show to return then; its deadline is how
+	// long the user has. Show may return earlier. If it returns an error, the
+	// login ends with that error.
 	//
 	// In FlowBrowser, paste takes the address that a browser on another machine
-	// ended at. It returns an error for what is not that, and the user may try
+	// ended at. It returns an error for anything else, and the user may try
 	// again. In FlowDevice, it is nil.
 	Show(ctx context.Context, r Request, paste func(url string) error) error
 }
 
-// Request is what the user shall do: open a page and approve.
+// Request is what the user is asked to do: open a page and approve. What the
+// service has sent of it is on one line and has no control characters.
 type Request struct {
 	Session Session
 
@@ -39,7 +38,7 @@ type Request struct {
 	// approve in the user's place.
 	URL awstokens.Secret
 
-	// Opened says that a browser was sent to URL already.
+	// Opened says that a browser was opened at URL already.
 	Opened bool
 
 	// UserCode is what the page of FlowDevice must show. PlainURL is that page
@@ -47,12 +46,6 @@ type Request struct {
 	UserCode awstokens.Secret
 	PlainURL string
 }
-
-// LogValue hides the secrets from slog.
-func (r Request) LogValue() slog.Value { return redact.LogValue(r) }
-
-// Format hides the secrets from fmt.
-func (r Request) Format(f fmt.State, _ rune) { redact.Format(f, r) }
 
 // show starts the prompt. The context that it returns ends with the prompt's
 // error, if there is one. Stop ends the prompt and waits for it.
@@ -71,24 +64,24 @@ func (l *login) show(ctx context.Context, r Request, paste func(string) error) (
 	}
 }
 
-// Terminal is a Prompt that writes what to do to Out, with the time that is
+// Terminal is a [Prompt] that writes what to do to Out, with the time that is
 // left, which it counts down if Out is a terminal.
 //
-// Where no browser could be opened for FlowBrowser, it also reads In, if that
-// is not nil, for the address to paste, a line each. A read cannot be taken
-// back: after the login, one may still be waiting, and takes the next line.
+// If no browser could be opened for FlowBrowser, it also reads In, unless that
+// is nil, for the address to paste, one a line. A read cannot be undone: one may
+// still be waiting after the login, and takes the next line.
 type Terminal struct {
 	In  io.Reader
 	Out io.Writer
 }
 
-// defaultTerminal uses standard error, so that standard output is the
+// defaultTerminal writes to standard error, because standard output is the
 // program's.
 func defaultTerminal() *Terminal { return &Terminal{In: os.Stdin, Out: os.Stderr} }
 
 var _ Prompt = (*Terminal)(nil)
 
-// Show implements Prompt.
+// Show implements [Prompt].
 func (t *Terminal) Show(ctx context.Context, r Request, paste func(string) error) error {
 	if _, err := io.WriteString(t.Out, instructions(r)); err != nil {
 		return err
@@ -100,7 +93,7 @@ func (t *Terminal) Show(ctx context.Context, r Request, paste func(string) error
 	}
 	deadline, _ := ctx.Deadline()
 	var second <-chan time.Time
-	if lines == nil && isTerminal(t.Out) { // a line that is typed cannot count
+	if lines == nil && isTerminal(t.Out) { // a line that is typed into cannot count
 		ticker := time.NewTicker(time.Second)
 		defer ticker.Stop()
 		second = ticker.C
@@ -126,21 +119,20 @@ func (t *Terminal) Show(ctx context.Context, r Request, paste func(string) error
 }
 
 func instructions(r Request) string {
-	to := r.Session.Name
+	to := printable(r.Session.Name)
 	if to == "" {
-		to = r.Session.StartURL
+		to = printable(r.Session.StartURL)
 	}
-	var text string
+	url := printable(r.URL.Reveal())
 	switch {
 	case r.Flow == FlowDevice:
-		text = fmt.Sprintf("To log in to %s, open this page in a browser on any machine:\n\n    %s\n\nApprove if it shows the code %s, or type that at %s\n\n",
-			to, r.URL.Reveal(), r.UserCode.Reveal(), r.PlainURL)
+		return fmt.Sprintf("To log in to %s, open this page in a browser on any machine:\n\n    %s\n\nApprove if it shows the code %s, or type that at %s\n\n",
+			to, url, printable(r.UserCode.Reveal()), printable(r.PlainURL))
 	case r.Opened:
-		text = fmt.Sprintf("To log in to %s, approve in the browser that opens. If none does, open this page:\n\n    %s\n\n", to, r.URL.Reveal())
+		return fmt.Sprintf("To log in to %s, approve in the browser that opens. If none does, open this page:\n\n    %s\n\n", to, url)
 	default:
-		text = fmt.Sprintf("To log in to %s, open this page in a browser:\n\n    %s\n\n", to, r.URL.Reveal())
+		return fmt.Sprintf("To log in to %s, open this page in a browser:\n\n    %s\n\n", to, url)
 	}
-	return printable(text)
 }
 
 func countdown(deadline time.Time) string {
@@ -152,19 +144,22 @@ func left(deadline time.Time) string {
 	return fmt.Sprintf("%d:%02d", seconds/60, seconds%60)
 }
 
-// printable drops what could steer a terminal: some of the text is the
-// service's.
+// printable returns text on one line, without what could command a terminal
+// and without invisible characters.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || unicode.IsPrint(r) {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsPrint(r):
 			return r
 		}
 		return -1
 	}, text)
 }
 
-// isTerminal says whether a file is a device, which is near enough: a line
-// that counts does no harm to others.
+// isTerminal reports whether w is a device, which is close enough: a line that
+// counts does no harm to other devices.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	if !ok {
@@ -177,7 +172,7 @@ func isTerminal(w io.Writer) bool {
 // maxPaste is far above the length of an address with a code in it.
 const maxPaste = 1 << 20
 
-// readLines sends lines until there are no more. The channel is closed then.
+// readLines sends lines until there are no more, and then closes the channel.
 func readLines(ctx context.Context, r io.Reader) <-chan string {
 	lines := make(chan string)
 	go func() {

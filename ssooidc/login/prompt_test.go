@@ -19,13 +19,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 )
 
 var deviceRequest = login.Request{
-	Session: session, Flow: login.FlowDevice, URL: "https://device.example/?user_code=FAKE-CODE",
-	PlainURL: "https://device.example/", UserCode: "FAKE-CODE",
+	Session: session, Flow: login.FlowDevice, URL: awstokens.NewSecret("https://device.example/?user_code=FAKE-CODE"),
+	PlainURL: "https://device.example/", UserCode: awstokens.NewSecret("FAKE-CODE"),
 }
 
 func TestTerminalShowsPageCodeAndTimeLeft(t *testing.T) {
@@ -60,7 +61,7 @@ func TestTerminalShowsNoControlCharacters(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r := deviceRequest
-	r.UserCode, r.PlainURL = "FAKE\x1b[2J", "https://device.example/\x07\u202e"
+	r.UserCode, r.PlainURL = awstokens.NewSecret("FAKE\x1b[2J"), "https://device.example/\x07\u202e"
 	var out strings.Builder
 	require.NoError(t, (&login.Terminal{Out: &out}).Show(ctx, r, nil))
 	for _, control := range []string{"\x1b", "\x07", "\u202e"} {
@@ -78,7 +79,7 @@ func TestTerminalTakesAPastedAddress(t *testing.T) {
 	terminal := &login.Terminal{In: in, Out: out}
 	done := make(chan error, 1)
 	go func() {
-		done <- terminal.Show(ctx, login.Request{Session: session, Flow: login.FlowBrowser, URL: "https://oidc.example/authorize"}, func(text string) error {
+		done <- terminal.Show(ctx, login.Request{Session: session, Flow: login.FlowBrowser, URL: awstokens.NewSecret("https://oidc.example/authorize")}, func(text string) error {
 			pasted = append(pasted, text)
 			if text == "right" {
 				cancel()
@@ -114,7 +115,7 @@ func TestTerminalDoesNotReadWhereABrowserOpened(t *testing.T) {
 	defer cancel()
 	var out strings.Builder
 	terminal := &login.Terminal{In: unreadable{t}, Out: &out}
-	require.NoError(t, terminal.Show(ctx, login.Request{Session: session, Flow: login.FlowBrowser, URL: "https://oidc.example/", Opened: true}, func(string) error { return nil }))
+	require.NoError(t, terminal.Show(ctx, login.Request{Session: session, Flow: login.FlowBrowser, URL: awstokens.NewSecret("https://oidc.example/"), Opened: true}, func(string) error { return nil }))
 	assert.Contains(t, out.String(), "in the browser that opens")
 	require.NoError(t, terminal.Show(ctx, deviceRequest, nil))
 }
@@ -135,7 +136,10 @@ func TestTerminalThatCannotBeWritten(t *testing.T) {
 func TestRequestHidesItsSecrets(t *testing.T) {
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("asked", "request", deviceRequest)
-	text := fmt.Sprintf("%v %+v %s %d", deviceRequest, deviceRequest, &deviceRequest, deviceRequest) + log.String()
+	text := log.String()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
+		text += fmt.Sprintf(verb, deviceRequest) + fmt.Sprintf(verb, &deviceRequest)
+	}
 	assert.NotContains(t, text, "FAKE-CODE")
 	assert.Contains(t, text, "https://device.example/")
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go/auth/bearer"
-	"github.com/aws/smithy-go/logging"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
@@ -44,20 +43,22 @@ const (
 	saveTimeout    = 30 * time.Second
 )
 
-// ProviderOptions are the settings of a Provider. Zero values mean the defaults.
+// ProviderOptions are the settings of a [Provider]. Zero values mean the
+// defaults.
 type ProviderOptions struct {
-	// Store keeps the token. Default: NewFileStore(""), the files of the AWS
-	// CLI.
+	// Store keeps the token. The default is NewFileStore(""), the files of the
+	// AWS CLI.
 	Store Store
 
-	// Config is how to reach IAM Identity Center. Its Region is replaced by
-	// the session's; its Credentials are not used; its Now is the clock.
+	// Config configures the calls to IAM Identity Center. Its Region is
+	// replaced by the session's, and its Credentials are not used. Its Now is
+	// the clock.
 	Config awstokens.Config
 
-	// Report is told of failures that did not keep a caller from its token: an
-	// early refresh that failed, and a token that could not be saved. It must
-	// be safe for concurrent use. Default: a warning to Config.Logger, if
-	// there is one.
+	// Report is called with failures that did not keep a caller from its
+	// token: an early refresh that failed, and a token that could not be saved.
+	// It must be safe for concurrent use. The default is a warning to
+	// Config.Logger, if there is one.
 	Report func(error)
 }
 
@@ -112,7 +113,9 @@ type flight struct {
 func NewProvider(s Session, options ...func(*ProviderOptions)) (*Provider, error) {
 	var o ProviderOptions
 	for _, change := range options {
-		change(&o)
+		if change != nil {
+			change(&o)
+		}
 	}
 	if err := s.Validate(); err != nil {
 		return nil, err
@@ -136,7 +139,7 @@ func NewProvider(s Session, options ...func(*ProviderOptions)) (*Provider, error
 	if p.report == nil {
 		p.report = func(err error) {
 			if o.Config.Logger != nil {
-				o.Config.Logger.Logf(logging.Warn, "%s", err)
+				o.Config.Logger.Warn("awstokens: session", "error", err)
 			}
 		}
 	}
@@ -169,7 +172,7 @@ func (p *Provider) Discard(token awstokens.Secret) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
-	if t := p.token.Load(); t != nil && t.AccessToken == token && !now.Before(p.discard) {
+	if t := p.token.Load(); t != nil && t.AccessToken.Equal(token) && !now.Before(p.discard) {
 		p.refused.Store(t)
 		p.token.Store(nil)
 		p.discard = now.Add(discardPause)
@@ -179,7 +182,7 @@ func (p *Provider) Discard(token awstokens.Secret) {
 // isRefused says that a service does not accept a token any more.
 func (p *Provider) isRefused(t *Token) bool {
 	r := p.refused.Load()
-	return r != nil && t != nil && r.AccessToken == t.AccessToken
+	return r != nil && t != nil && r.AccessToken.Equal(t.AccessToken)
 }
 
 func (p *Provider) retrieve(ctx context.Context) (*Token, error) {
@@ -260,7 +263,7 @@ func (p *Provider) renew(ctx context.Context) (*Token, error) {
 			return nil, err
 		}
 	}
-	unlock, err := p.store.Lock(lockCtx, p.session)
+	unlock, err := p.store.Lock(lockCtx, p.session, LockToken)
 	if err != nil {
 		// If it is only the time, somebody else refreshes the token or logs in.
 		return nil, p.fail(nil, fmt.Errorf("wait for the lock: %w", err))
@@ -308,9 +311,9 @@ func (p *Provider) fail(kind, err error) error {
 // refreshable says what keeps a token from being refreshed.
 func (p *Provider) refreshable(t *Token) error {
 	switch {
-	case t.RefreshToken == "":
+	case t.RefreshToken.IsZero():
 		return p.fail(ErrLoginRequired, errors.New("there is no refresh token"))
-	case t.ClientID == "", t.ClientSecret == "":
+	case t.ClientID == "", t.ClientSecret.IsZero():
 		return p.fail(ErrLoginRequired, errors.New("the token says no client to refresh it with"))
 	case !t.RegistrationExpiresAt.IsZero() && !p.now().Before(t.RegistrationExpiresAt):
 		return p.fail(ErrRegistrationExpired, nil)
@@ -337,7 +340,7 @@ func (p *Provider) refresh(ctx context.Context, t, stored *Token) (*Token, error
 			next.StartURL, next.Region = p.session.StartURL, p.session.Region
 			next.AccessToken = out.AccessToken
 			next.ExpiresAt = asked.Add(time.Duration(out.ExpiresIn) * time.Second).UTC().Truncate(time.Second)
-			if out.RefreshToken != "" {
+			if !out.RefreshToken.IsZero() {
 				next.RefreshToken = out.RefreshToken
 			}
 			p.save(ctx, &next, stored)
@@ -378,7 +381,7 @@ func (p *Provider) newer(ctx context.Context, than *Token) *Token {
 
 // same says whether two tokens come from the same answer.
 func (t *Token) same(as *Token) bool {
-	return t.AccessToken == as.AccessToken && t.RefreshToken == as.RefreshToken
+	return t.AccessToken.Equal(as.AccessToken) && t.RefreshToken.Equal(as.RefreshToken)
 }
 
 // giveUp marks the store's token as expired if nobody accepts it any more and

@@ -1,10 +1,11 @@
 package login
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -13,7 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/smithy-go/logging"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -115,14 +115,14 @@ func get(t *testing.T, p *Provider) awstokens.Secret {
 	require.NoError(t, err)
 	assert.True(t, token.CanExpire)
 	assert.True(t, token.Expires.After(p.now()), "a token that is served has not expired")
-	return awstokens.Secret(token.Value)
+	return awstokens.NewSecret(token.Value)
 }
 
 func TestATokensLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		first := logIn(t, server, store)
-		change(t, store, func(token *Token) { require.NoError(t, token.UnmarshalJSON(withMember(t, token, `"more": 1`))) })
+		change(t, store, func(token *Token) { *token = *parse(t, withMember(t, token, `"more": 1`)) })
 		provider, reported := newProvider(t, server, store)
 		assert.Equal(t, first.AccessToken, get(t, provider))
 		time.Sleep(tokenLife - earlyWindow)
@@ -136,7 +136,9 @@ func TestATokensLife(t *testing.T) {
 		assert.Equal(t, second, saved.AccessToken)
 		assert.NotEqual(t, first.RefreshToken, saved.RefreshToken)
 		assert.Equal(t, server.Now().Add(tokenLife).Truncate(time.Second), saved.ExpiresAt)
-		assert.Equal(t, "1", string(saved.unknown["more"]))
+		text, err := saved.CacheJSON()
+		require.NoError(t, err)
+		assert.Contains(t, string(text), `"more":1`)
 		assert.Equal(t, first.ClientID, saved.ClientID)
 		assert.Equal(t, first.RegistrationExpiresAt, saved.RegistrationExpiresAt)
 		time.Sleep(tokenLife + time.Hour)
@@ -149,9 +151,16 @@ func TestATokensLife(t *testing.T) {
 // withMember returns the JSON of a token with one member more.
 func withMember(t *testing.T, token *Token, member string) []byte {
 	t.Helper()
-	text, err := token.MarshalJSON()
+	text, err := token.CacheJSON()
 	require.NoError(t, err)
 	return []byte(strings.TrimSuffix(string(text), "}") + ", " + member + "}")
+}
+
+func parse(t *testing.T, text []byte) *Token {
+	t.Helper()
+	token, err := ParseToken(text)
+	require.NoError(t, err)
+	return token
 }
 
 func TestTheRefreshTokenIsKeptWhenTheAnswerHasNone(t *testing.T) {
@@ -167,7 +176,7 @@ func TestTheRefreshTokenIsKeptWhenTheAnswerHasNone(t *testing.T) {
 		}
 		server.IdentityCenter().Next(1, "CreateToken").Answer(200, nil, `{"accessToken": "fake-access", "expiresIn": 3600}`)
 		time.Sleep(tokenLife)
-		assert.EqualValues(t, "fake-access", get(t, provider))
+		assert.Equal(t, "fake-access", get(t, provider).Reveal())
 		assert.Equal(t, first.RefreshToken, load(t, store).RefreshToken)
 	})
 }
@@ -313,11 +322,11 @@ func (f *flaky) SaveToken(ctx context.Context, s Session, t *Token) error {
 	return f.Store.SaveToken(ctx, s, t)
 }
 
-func (f *flaky) Lock(ctx context.Context, s Session) (func(), error) {
+func (f *flaky) Lock(ctx context.Context, s Session, l Lock) (func(), error) {
 	if err := f.locks.get(); err != nil {
 		return nil, err
 	}
-	return f.Store.Lock(ctx, s)
+	return f.Store.Lock(ctx, s, l)
 }
 
 var errFull = errors.New("no space left")
@@ -437,23 +446,23 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
 				require.NoError(t, store.DeleteToken(t.Context(), mySSO))
 			},
-			kind: ErrLoginRequired, text: "login required: log in: not in the store",
+			kind: ErrLoginRequired, text: "login required: log in: not in the token cache",
 		},
 		"no refresh token": {
 			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
-				change(t, store, func(token *Token) { token.RefreshToken = "" })
+				change(t, store, func(token *Token) { token.RefreshToken = awstokens.Secret{} })
 			},
 			kind: ErrLoginRequired, text: "no refresh token",
 		},
 		"no client": {
 			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
-				change(t, store, func(token *Token) { token.ClientSecret = "" })
+				change(t, store, func(token *Token) { token.ClientSecret = awstokens.Secret{} })
 			},
 			kind: ErrLoginRequired, text: "no client",
 		},
 		"revoked": {
 			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
-				change(t, store, func(token *Token) { token.RefreshToken = "fake-revoked-token" })
+				change(t, store, func(token *Token) { token.RefreshToken = awstokens.NewSecret("fake-revoked-token") })
 			},
 			kind: ErrSessionEnded, text: "the session has ended: log in again: ", sent: 1,
 		},
@@ -467,7 +476,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
 				change(t, store, func(token *Token) { token.ClientID = "somebody" })
 			},
-			kind: ErrRegistrationExpired, text: "registers it anew", sent: 1,
+			kind: ErrRegistrationExpired, text: "registers a new client", sent: 1,
 		},
 		"wrong region, as the service says": {
 			spoil: func(_ *testing.T, server *awstokenstest.Server, _ *flaky) {
@@ -519,7 +528,7 @@ func (h *hosts) Do(r *http.Request) (*http.Response, error) {
 func TestTheRegionIsTheSessions(t *testing.T) {
 	store := NewMemoryStore()
 	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{
-		Region: "eu-west-1", AccessToken: "fake", ExpiresAt: moment, RefreshToken: "fake", ClientID: "c", ClientSecret: "fake",
+		Region: "eu-west-1", AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment, RefreshToken: awstokens.NewSecret("fake"), ClientID: "c", ClientSecret: awstokens.NewSecret("fake"),
 	}))
 	var called hosts
 	provider, err := NewProvider(mySSO, func(o *ProviderOptions) {
@@ -559,20 +568,16 @@ func TestWithoutReportTheLoggerIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		logIn(t, server, store)
-		var lines []string
+		var lines bytes.Buffer
 		provider, err := NewProvider(mySSO, func(o *ProviderOptions) {
 			o.Store, o.Config = store, server.Config()
-			o.Config.Logger = logging.LoggerFunc(func(level logging.Classification, format string, v ...any) {
-				if level == logging.Warn {
-					lines = append(lines, fmt.Sprintf(format, v...))
-				}
-			})
+			o.Config.Logger = slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		})
 		require.NoError(t, err)
 		time.Sleep(tokenLife - lateWindow)
 		server.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidScopeException", "no", nil)
 		get(t, provider)
-		require.Len(t, lines, 1)
-		assert.Contains(t, lines[0], "InvalidScopeException: no")
+		assert.Equal(t, 1, strings.Count(lines.String(), "\n"))
+		assert.Contains(t, lines.String(), "InvalidScopeException: no")
 	})
 }

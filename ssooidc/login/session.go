@@ -9,32 +9,32 @@ import (
 	"strings"
 )
 
-// DefaultScope is the scope of a session that names none. It gives accounts
-// and roles.
+// DefaultScope is the scope of a session that names none. It permits listing
+// accounts and roles, and getting their credentials.
 const DefaultScope = "sso:account:access"
 
-// Session is where and how to log in: an [sso-session NAME] of the AWS config
-// file, or the same given by a program.
+// Session says where and how to log in: a section [sso-session NAME] of the AWS
+// config file, or the same made by a program.
 type Session struct {
-	// Name is the session's name, and what its token is kept under. Without
+	// Name is the session's name, and what its token is stored under. Without
 	// one, the session is of the older kind that the AWS config file has in
-	// its profiles: its token is kept under the start URL.
+	// its profiles: its token is stored under the start URL.
 	Name string
 
-	// StartURL is the URL of the AWS access portal. Its bytes matter: with a
-	// slash at the end it is another session. Required.
+	// StartURL is the URL of the AWS access portal. It is compared byte by
+	// byte: with a slash at the end it is another session. Required.
 	StartURL string
 
 	// Region is the Region of the Identity Center instance. All requests go
 	// there, whatever the Region of the rest of the program. Required.
 	Region string
 
-	// Scopes are what the client asks for when it registers. None means
-	// DefaultScope.
+	// Scopes are what the client registers for. None means DefaultScope.
 	Scopes []string
 }
 
-// Validate checks that the required members are there. Its error is an *Error.
+// Validate checks that the required members are present. Its error is an
+// [*Error].
 func (s Session) Validate() error {
 	var errs []error
 	if s.StartURL == "" {
@@ -64,10 +64,10 @@ func (s Session) String() string {
 	return strings.Join(words, " ")
 }
 
-// LoadSession reads [sso-session NAME] of the AWS config file, which is the
-// one that the environment variable AWS_CONFIG_FILE names, or else
-// ~/.aws/config. It fails if there is no such section, or one without
-// sso_start_url or sso_region.
+// LoadSession reads the section [sso-session NAME] of the AWS config file, which
+// is the one that the environment variable AWS_CONFIG_FILE names, or
+// ~/.aws/config. It returns an error if there is no such section, or one
+// without sso_start_url or sso_region.
 func LoadSession(name string) (Session, error) {
 	path, err := configPath()
 	if err != nil {
@@ -79,7 +79,7 @@ func LoadSession(name string) (Session, error) {
 	}
 	settings, ok := ssoSession(string(text), name)
 	if !ok || name == "" { // which would be another kind of session
-		return Session{}, fmt.Errorf("%s has no [sso-session %s]: make it with aws configure sso-session", path, quoteName(name))
+		return Session{}, fmt.Errorf("%s has no [sso-session %s]: create it with aws configure sso-session", path, quoteName(name))
 	}
 	for _, setting := range []string{"sso_start_url", "sso_region"} {
 		if settings[setting] == "" {
@@ -96,7 +96,7 @@ func LoadSession(name string) (Session, error) {
 }
 
 // configPath is where the AWS config file is. A tilde in the variable is the
-// home directory, also where no shell has seen to that.
+// home directory, also if no shell has replaced it.
 func configPath() (string, error) {
 	path := os.Getenv("AWS_CONFIG_FILE")
 	rest, tilde := strings.CutPrefix(path, "~")
@@ -113,7 +113,7 @@ func configPath() (string, error) {
 	return filepath.Join(home, rest), nil
 }
 
-// quoteName writes a name as the config file wants it.
+// quoteName writes a name as the config file requires it.
 func quoteName(name string) string {
 	if name == "" || strings.ContainsAny(name, " \t'\"\\") {
 		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
@@ -123,11 +123,11 @@ func quoteName(name string) string {
 
 // ssoSession returns the settings of a section [sso-session NAME]. It reads
 // the config file as the AWS CLI does: comments are whole lines; a line that
-// is indented deeper than a setting goes on with its value, so that the
-// settings of a nested block are not the section's; names of settings have no
-// case; a section that comes twice is one. Like the SDKs, and unlike the CLI,
-// it takes a space and # or ; in a value for a comment: no setting of a session
-// can have a space there.
+// is indented deeper than a setting continues its value, so that the settings
+// of a nested block are not the section's; names of settings have no case; a
+// section that occurs twice is one. Like the SDKs, and unlike the CLI, it takes
+// a space and # or ; in a value for a comment: no setting of a session can have
+// a space there.
 func ssoSession(text, name string) (settings map[string]string, found bool) {
 	var (
 		inside  bool   // of a section of that name
@@ -167,7 +167,7 @@ func ssoSession(text, name string) (settings map[string]string, found bool) {
 }
 
 // withoutComment cuts a comment off a value. A start URL may have a # in it,
-// but no space before that.
+// but no space before it.
 func withoutComment(value string) string {
 	for i := 1; i < len(value); i++ {
 		if (value[i] == '#' || value[i] == ';') && (value[i-1] == ' ' || value[i-1] == '\t') {
@@ -177,8 +177,8 @@ func withoutComment(value string) string {
 	return strings.TrimSpace(value)
 }
 
-// splitWords splits a text at white space as a POSIX shell does, with its
-// quotes and backslashes. It returns nil if one has no end.
+// splitWords splits text at white space as a POSIX shell does, with its quotes
+// and backslashes. It returns nil if one has no end.
 func splitWords(text string) []string {
 	var words []string
 	var word strings.Builder

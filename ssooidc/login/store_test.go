@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
 )
 
 var mySSO = Session{
@@ -69,17 +71,17 @@ func TestStores(t *testing.T) {
 			require.NoError(t, store.DeleteToken(ctx, mySSO))
 			require.NoError(t, store.DeleteRegistration(ctx, mySSO))
 
-			token := &Token{StartURL: mySSO.StartURL, Region: mySSO.Region, AccessToken: "fake-access", ExpiresAt: moment, RefreshToken: "fake-refresh"}
+			token := &Token{StartURL: mySSO.StartURL, Region: mySSO.Region, AccessToken: awstokens.NewSecret("fake-access"), ExpiresAt: moment, RefreshToken: awstokens.NewSecret("fake-refresh")}
 			require.NoError(t, store.SaveToken(ctx, mySSO, token))
 			loaded, err := store.LoadToken(ctx, mySSO)
 			require.NoError(t, err)
 			assert.Equal(t, token, loaded)
-			loaded.AccessToken = "fake-other"
+			loaded.AccessToken = awstokens.NewSecret("fake-other")
 			loaded, err = store.LoadToken(ctx, mySSO)
 			require.NoError(t, err)
 			assert.Equal(t, token, loaded, "a caller's change is the caller's")
 
-			registration := &Registration{ClientID: "id", ClientSecret: "fake-secret", ExpiresAt: moment, Scopes: mySSO.Scopes}
+			registration := &Registration{ClientID: "id", ClientSecret: awstokens.NewSecret("fake-secret"), ExpiresAt: moment, Scopes: mySSO.Scopes}
 			require.NoError(t, store.SaveRegistration(ctx, mySSO, registration))
 			found, err := store.LoadRegistration(ctx, mySSO)
 			require.NoError(t, err)
@@ -104,7 +106,7 @@ func TestStores(t *testing.T) {
 			assert.ErrorIs(t, err, context.Canceled)
 			assert.ErrorIs(t, store.SaveToken(ended, mySSO, token), context.Canceled)
 			assert.ErrorIs(t, store.DeleteToken(ended, mySSO), context.Canceled)
-			_, err = store.Lock(ended, mySSO)
+			_, err = store.Lock(ended, mySSO, LockToken)
 			assert.ErrorIs(t, err, context.Canceled)
 		})
 	}
@@ -117,7 +119,7 @@ func TestLockExcludesGoroutines(t *testing.T) {
 			done := make(chan error)
 			for range 20 {
 				go func() {
-					unlock, err := store.Lock(t.Context(), mySSO)
+					unlock, err := store.Lock(t.Context(), mySSO, LockToken)
 					if err == nil {
 						if inside.Add(1) > 1 {
 							err = errors.New("two at once")
@@ -134,16 +136,16 @@ func TestLockExcludesGoroutines(t *testing.T) {
 				assert.NoError(t, <-done)
 			}
 
-			unlock, err := store.Lock(t.Context(), mySSO)
+			unlock, err := store.Lock(t.Context(), mySSO, LockToken)
 			require.NoError(t, err)
 			defer unlock()
 			soon, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			defer cancel()
-			_, err = store.Lock(soon, mySSO)
+			_, err = store.Lock(soon, mySSO, LockToken)
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 			other := mySSO
 			other.Name = "other"
-			unlockOther, err := store.Lock(t.Context(), other)
+			unlockOther, err := store.Lock(t.Context(), other, LockToken)
 			require.NoError(t, err, "other sessions do not wait")
 			unlockOther()
 		})
@@ -155,13 +157,13 @@ func TestOnlyTheOwnerMayRead(t *testing.T) {
 		t.Skip("Windows has other permissions")
 	}
 	store := newFiles(t)
-	unlock, err := store.Lock(t.Context(), mySSO)
+	unlock, err := store.Lock(t.Context(), mySSO, LockToken)
 	require.NoError(t, err)
 	defer unlock()
-	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
-	require.NoError(t, store.SaveRegistration(t.Context(), mySSO, &Registration{ClientID: "c", ClientSecret: "fake", ExpiresAt: moment}))
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment}))
+	require.NoError(t, store.SaveRegistration(t.Context(), mySSO, &Registration{ClientID: "c", ClientSecret: awstokens.NewSecret("fake"), ExpiresAt: moment}))
 	require.NoError(t, os.Chmod(store.TokenPath(mySSO), 0o644))
-	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment}))
 
 	info, err := os.Stat(store.dir)
 	require.NoError(t, err)
@@ -180,21 +182,21 @@ func TestOnlyTheOwnerMayRead(t *testing.T) {
 // only.
 func TestNothingElseEndsInJSON(t *testing.T) {
 	store := newFiles(t)
-	unlock, err := store.Lock(t.Context(), mySSO)
+	unlock, err := store.Lock(t.Context(), mySSO, LockToken)
 	require.NoError(t, err)
 	unlock()
-	leftover, err := os.CreateTemp(store.dir, filepath.Base(store.TokenPath(mySSO))+".*")
+	leftover, err := os.CreateTemp(store.dir, "."+filepath.Base(store.TokenPath(mySSO))+".*")
 	require.NoError(t, err)
 	require.NoError(t, leftover.Close())
 	found, err := filepath.Glob(filepath.Join(store.dir, "*.json"))
 	require.NoError(t, err)
 	assert.Empty(t, found)
 
-	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment}))
 	assert.FileExists(t, leftover.Name(), "it may be in use")
 	old := time.Now().Add(-2 * time.Hour)
 	require.NoError(t, os.Chtimes(leftover.Name(), old, old))
-	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
+	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment}))
 	assert.NoFileExists(t, leftover.Name())
 
 	require.NoError(t, os.WriteFile(leftover.Name(), []byte("half of a fake token"), 0o600))
@@ -210,13 +212,13 @@ func TestWhatCannotBeStored(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
 	store, err := NewFileStore(filepath.Join(dir, "file"))
 	require.NoError(t, err)
-	assert.Error(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
-	_, err = store.Lock(t.Context(), mySSO)
+	assert.Error(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment}))
+	_, err = store.Lock(t.Context(), mySSO, LockToken)
 	assert.Error(t, err)
 
 	store = newFiles(t)
 	require.NoError(t, os.MkdirAll(filepath.Join(store.TokenPath(mySSO), "not empty"), 0o700))
-	assert.Error(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: "fake", ExpiresAt: moment}))
+	assert.Error(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment}))
 	assert.Error(t, store.DeleteToken(t.Context(), mySSO))
 	store.wait = func(context.Context, time.Duration) error { return nil }
 	_, err = store.LoadToken(t.Context(), mySSO)
@@ -230,4 +232,55 @@ func TestWhatCannotBeStored(t *testing.T) {
 	var corrupt *CorruptCacheError
 	require.ErrorAs(t, err, &corrupt)
 	assert.Equal(t, "longer than 1 MiB", corrupt.Reason)
+}
+
+// TestLocksAreApart: a prompt that waits for a person keeps nobody from
+// refreshing the token.
+func TestLocksAreApart(t *testing.T) {
+	for name, store := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			unlockPrompt, err := store.Lock(t.Context(), mySSO, LockPrompt)
+			require.NoError(t, err)
+			unlockToken, err := store.Lock(t.Context(), mySSO, LockToken)
+			require.NoError(t, err)
+			ended, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			for _, lock := range []Lock{LockPrompt, LockToken} {
+				_, err = store.Lock(ended, mySSO, lock)
+				assert.ErrorIs(t, err, context.DeadlineExceeded, lock)
+			}
+			unlockPrompt()
+			unlockToken()
+		})
+	}
+	_, err := newFiles(t).Lock(t.Context(), mySSO, "other")
+	assert.ErrorContains(t, err, `no lock "other"`)
+}
+
+func TestReserveToken(t *testing.T) {
+	for name, store := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			ended, end := context.WithCancel(t.Context())
+			end()
+			_, err := store.ReserveToken(ended, mySSO)
+			assert.ErrorIs(t, err, context.Canceled)
+
+			for _, saves := range []int{0, 1, 2} {
+				release, err := store.ReserveToken(t.Context(), mySSO)
+				require.NoError(t, err)
+				_, err = store.LoadToken(t.Context(), mySSO)
+				require.Equal(t, saves > 1, err == nil, "nothing is changed yet")
+				for range saves {
+					require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment}))
+				}
+				release()
+				release()
+			}
+			if files, ok := store.(*FileStore); ok {
+				entries, err := os.ReadDir(files.dir)
+				require.NoError(t, err)
+				assert.Len(t, entries, 1, "only the token is left")
+			}
+		})
+	}
 }

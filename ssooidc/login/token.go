@@ -1,53 +1,47 @@
 package login
 
 import (
-	"encoding/json"
-	"fmt"
-	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/internal/redact"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// Token is what a login gives: an access token, and what it is refreshed with.
-// As JSON it is the token file of the AWS CLI.
+// Token is the result of a login: an access token, and what refreshes it. Its
+// text for a token file is [Token.CacheJSON]; encoding/json shows no secret of
+// it.
 type Token struct {
 	// StartURL and Region are those of the session that the token is for.
 	StartURL string
 	Region   string
 
-	// AccessToken is good until ExpiresAt. Files keep whole seconds.
+	// AccessToken is good until ExpiresAt, by the clock of the machine that
+	// wrote it. Files keep whole seconds.
 	AccessToken awstokens.Secret
 	ExpiresAt   time.Time
 
-	// RefreshToken gets the next access token. Sessions without a name, and
-	// scopes that do not allow it, have none.
+	// RefreshToken gets the next access token. It is empty for a session
+	// without a name, and for scopes that do not permit it.
 	RefreshToken awstokens.Secret
 
-	// ClientID and ClientSecret are the registration that the token was given
-	// to, and which alone can refresh it until RegistrationExpiresAt. A zero
-	// time is not known.
+	// ClientID and ClientSecret are the registration that the token was issued
+	// to, and which alone can refresh it, until RegistrationExpiresAt. The zero
+	// time means that the end is not known.
 	ClientID              string
 	ClientSecret          awstokens.Secret
 	RegistrationExpiresAt time.Time
 
-	unknown map[string]json.RawMessage
+	rest awstokens.Secret // the members of a file that have no field
 }
 
-// LogValue hides the secrets from slog.
-func (t Token) LogValue() slog.Value { return redact.LogValue(t) }
-
-// Format hides the secrets from fmt.
-func (t Token) Format(f fmt.State, _ rune) { redact.Format(f, t) }
-
-// UnmarshalJSON reads the JSON of a token file. It keeps members that it does
-// not know. An access token and its expiration must be there.
-func (t *Token) UnmarshalJSON(data []byte) error {
+// ParseToken reads the JSON of a token file, which the AWS CLI, the AWS SDKs
+// or [Token.CacheJSON] wrote. It keeps members that it does not know. It
+// returns an error if data has no access token or no expiration. The error
+// shows nothing of data.
+func ParseToken(data []byte) (*Token, error) {
 	in := newReader(data)
-	*t = Token{
+	t := &Token{
 		StartURL:              take[string](&in, "startUrl"),
 		Region:                take[string](&in, "region"),
 		AccessToken:           take[awstokens.Secret](&in, "accessToken"),
@@ -57,30 +51,34 @@ func (t *Token) UnmarshalJSON(data []byte) error {
 		ClientSecret:          take[awstokens.Secret](&in, "clientSecret"),
 		RegistrationExpiresAt: in.time("registrationExpiresAt"),
 	}
-	in.require("accessToken", t.AccessToken != "")
+	in.require("accessToken", !t.AccessToken.IsZero())
 	in.require("expiresAt", !t.ExpiresAt.IsZero())
 	var err error
-	t.unknown, err = in.rest()
-	return err
+	if t.rest, err = in.rest(); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
-// MarshalJSON writes the JSON of a token file, with the members in the order
-// of the AWS CLI and those that were not known at the end.
-func (t Token) MarshalJSON() ([]byte, error) {
-	var w writer
+// CacheJSON returns the JSON of a token file, as the AWS CLI and the AWS SDKs
+// read it. It holds the token's secrets in plain text: a [Store] writes it where
+// only its user can read it.
+func (t *Token) CacheJSON() ([]byte, error) {
+	w := writer{}
 	w.string("startUrl", t.StartURL)
 	w.string("region", t.Region)
 	w.string("accessToken", t.AccessToken.Reveal())
 	w.time("expiresAt", t.ExpiresAt)
+	w.string("refreshToken", t.RefreshToken.Reveal())
 	w.string("clientId", t.ClientID)
 	w.string("clientSecret", t.ClientSecret.Reveal())
 	w.time("registrationExpiresAt", t.RegistrationExpiresAt)
-	w.string("refreshToken", t.RefreshToken.Reveal())
-	return w.object(t.unknown), nil
+	return w.json(t.rest)
 }
 
-// Registration is a client of RegisterClient, which serves every login of its
-// session for 90 days. As JSON it is the registration file of the AWS CLI.
+// Registration is a client that was registered with RegisterClient. It serves
+// every login of its session for 90 days. Its text for a registration file is
+// [Registration.CacheJSON]; encoding/json shows no secret of it.
 type Registration struct {
 	ClientID     string
 	ClientSecret awstokens.Secret
@@ -95,11 +93,11 @@ type Registration struct {
 	// the device code and its refresh token.
 	GrantTypes []ssooidc.GrantType
 
-	unknown map[string]json.RawMessage
+	rest awstokens.Secret // the members of a file that have no field
 }
 
-// Serves says whether the registration is good for a login with the grant
-// type at that time: it is for that grant, and has not expired.
+// Serves reports whether a login with the grant type can use the registration
+// at that time: it is for that grant, and has not expired.
 func (r *Registration) Serves(grant ssooidc.GrantType, now time.Time) bool {
 	grants := r.GrantTypes
 	if len(grants) == 0 {
@@ -108,18 +106,13 @@ func (r *Registration) Serves(grant ssooidc.GrantType, now time.Time) bool {
 	return now.Before(r.ExpiresAt) && slices.Contains(grants, grant)
 }
 
-// LogValue hides the client secret from slog.
-func (r Registration) LogValue() slog.Value { return redact.LogValue(r) }
-
-// Format hides the client secret from fmt.
-func (r Registration) Format(f fmt.State, _ rune) { redact.Format(f, r) }
-
-// UnmarshalJSON reads the JSON of a registration file. It keeps members that
-// it does not know. The client's ID and secret and its expiration must be
-// there.
-func (r *Registration) UnmarshalJSON(data []byte) error {
+// ParseRegistration reads the JSON of a registration file, which the AWS CLI
+// or [Registration.CacheJSON] wrote. It keeps members that it does not know. It
+// returns an error if data has no client ID, no client secret or no expiration.
+// The error shows nothing of data.
+func ParseRegistration(data []byte) (*Registration, error) {
 	in := newReader(data)
-	*r = Registration{
+	r := &Registration{
 		ClientID:     take[string](&in, "clientId"),
 		ClientSecret: take[awstokens.Secret](&in, "clientSecret"),
 		ExpiresAt:    in.time("expiresAt"),
@@ -127,24 +120,24 @@ func (r *Registration) UnmarshalJSON(data []byte) error {
 		GrantTypes:   take[[]ssooidc.GrantType](&in, "grantTypes"),
 	}
 	in.require("clientId", r.ClientID != "")
-	in.require("clientSecret", r.ClientSecret != "")
+	in.require("clientSecret", !r.ClientSecret.IsZero())
 	in.require("expiresAt", !r.ExpiresAt.IsZero())
 	var err error
-	r.unknown, err = in.rest()
-	return err
+	if r.rest, err = in.rest(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
-// MarshalJSON writes the JSON of a registration file.
-func (r Registration) MarshalJSON() ([]byte, error) {
-	var w writer
+// CacheJSON returns the JSON of a registration file, as the AWS CLI reads it.
+// It holds the client's secret in plain text: a [Store] writes it where only
+// its user can read it.
+func (r *Registration) CacheJSON() ([]byte, error) {
+	w := writer{}
 	w.string("clientId", r.ClientID)
 	w.string("clientSecret", r.ClientSecret.Reveal())
 	w.time("expiresAt", r.ExpiresAt)
-	if len(r.Scopes) > 0 {
-		list(&w, "scopes", r.Scopes)
-	}
-	if len(r.GrantTypes) > 0 {
-		list(&w, "grantTypes", r.GrantTypes)
-	}
-	return w.object(r.unknown), nil
+	list(w, "scopes", r.Scopes)
+	list(w, "grantTypes", r.GrantTypes)
+	return w.json(r.rest)
 }

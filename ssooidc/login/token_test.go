@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
@@ -30,28 +31,27 @@ func TestFilesLikeBotocore(t *testing.T) {
 	var want botocoreAnswers
 	golden(t, "botocore.json", &want)
 
-	var token Token
-	require.NoError(t, token.UnmarshalJSON([]byte(want.TokenFile)))
-	assert.Equal(t, Token{
+	token := parse(t, []byte(want.TokenFile))
+	assert.Equal(t, &Token{
 		StartURL: "https://größe.example/start#/", Region: "us-east-1",
-		AccessToken: "fake-access-token", ExpiresAt: moment, RefreshToken: "fake-refresh-token",
-		ClientID: "fake-client", ClientSecret: "fake-client-secret",
+		AccessToken: awstokens.NewSecret("fake-access-token"), ExpiresAt: moment, RefreshToken: awstokens.NewSecret("fake-refresh-token"),
+		ClientID: "fake-client", ClientSecret: awstokens.NewSecret("fake-client-secret"),
 		RegistrationExpiresAt: time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC),
 	}, token)
-	text, err := token.MarshalJSON()
+	text, err := token.CacheJSON()
 	require.NoError(t, err)
-	assert.Equal(t, want.TokenFile, string(text))
+	assert.JSONEq(t, want.TokenFile, string(text))
 
-	var registration Registration
-	require.NoError(t, registration.UnmarshalJSON([]byte(want.RegistrationFile)))
-	assert.Equal(t, Registration{
-		ClientID: "fake-client", ClientSecret: "fake-client-secret", ExpiresAt: moment,
+	registration, err := ParseRegistration([]byte(want.RegistrationFile))
+	require.NoError(t, err)
+	assert.Equal(t, &Registration{
+		ClientID: "fake-client", ClientSecret: awstokens.NewSecret("fake-client-secret"), ExpiresAt: moment,
 		Scopes:     []string{"sso:account:access"},
 		GrantTypes: []ssooidc.GrantType{ssooidc.GrantTypeAuthorizationCode, ssooidc.GrantTypeRefreshToken},
 	}, registration)
-	text, err = registration.MarshalJSON()
+	text, err = registration.CacheJSON()
 	require.NoError(t, err)
-	assert.Equal(t, want.RegistrationFile, string(text))
+	assert.JSONEq(t, want.RegistrationFile, string(text))
 }
 
 var moment = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -62,28 +62,35 @@ func TestTimes(t *testing.T) {
 		"2026-01-02T03:04:05.678Z":  moment.Add(678 * time.Millisecond),
 		"2026-01-02T03:04:05+00:00": moment,
 		"2026-01-02T05:04:05+02:00": moment,
+		"2026-01-02T03:04:05+0000":  moment,
 		"2026-01-02T03:04:05UTC":    moment,
+		"2026-01-02T03:04:05 UTC":   moment,
+		"2026-01-02T03:04:05":       moment,
+		"20260102T030405Z":          moment,
 	} {
-		var token Token
-		require.NoError(t, json.Unmarshal(fmt.Appendf(nil, `{"accessToken": "fake", "expiresAt": %q}`, text), &token))
+		token := parse(t, fmt.Appendf(nil, `{"accessToken": "fake", "expiresAt": %q}`, text))
 		assert.Equal(t, want, token.ExpiresAt, text)
-		written, err := token.MarshalJSON()
+		written, err := token.CacheJSON()
 		require.NoError(t, err)
-		assert.Equal(t, `{"accessToken": "fake", "expiresAt": "2026-01-02T03:04:05Z"}`, string(written), text)
+		assert.Equal(t, `{"accessToken":"fake","expiresAt":"2026-01-02T03:04:05Z"}`, string(written), text)
 	}
 }
 
+// cacheFile is a Token or a Registration.
+type cacheFile interface{ CacheJSON() ([]byte, error) }
+
+func parseToken(data []byte) (cacheFile, error)        { return ParseToken(data) }
+func parseRegistration(data []byte) (cacheFile, error) { return ParseRegistration(data) }
+
 func TestUnknownMembersAreKept(t *testing.T) {
 	const more = `"AccessToken": "another member", "a": [1, {"b": null}], "big": 12345678901234567890.10, "ü": "\ud83d\udd11"`
-	for text, value := range map[string]interface {
-		json.Marshaler
-		json.Unmarshaler
-	}{
-		`{"accessToken": "fake", "expiresAt": "2026-01-02T03:04:05Z", ` + more + `}`:                   new(Token),
-		`{"clientId": "c", "clientSecret": "fake", "expiresAt": "2026-01-02T03:04:05Z", ` + more + `}`: new(Registration),
+	for text, parse := range map[string]func([]byte) (cacheFile, error){
+		`{"accessToken": "fake", "expiresAt": "2026-01-02T03:04:05Z", ` + more + `}`:                   parseToken,
+		`{"clientId": "c", "clientSecret": "fake", "expiresAt": "2026-01-02T03:04:05Z", ` + more + `}`: parseRegistration,
 	} {
-		require.NoError(t, json.Unmarshal([]byte(text), value))
-		written, err := value.MarshalJSON()
+		value, err := parse([]byte(text))
+		require.NoError(t, err)
+		written, err := value.CacheJSON()
 		require.NoError(t, err)
 		assert.JSONEq(t, text, string(written))
 		assert.Contains(t, string(written), "12345678901234567890.10", "a number is not read")
@@ -97,16 +104,18 @@ func TestWhatIsNoToken(t *testing.T) {
 		`[]`:                     "not a whole JSON object",
 		`{"accessToken": "fake"`: "not a whole JSON object",
 		`{}`:                     "no accessToken",
+		`{"AccessToken": "fake", "expiresAt": "2026-01-02T03:04:05Z"}`:       "no accessToken",
 		`{"accessToken": null, "expiresAt": "2026-01-02T03:04:05Z"}`:         "no accessToken",
 		`{"accessToken": "fake"}`:                                            "no expiresAt",
 		`{"accessToken": 424242, "expiresAt": "2026-01-02T03:04:05Z"}`:       "accessToken has the wrong type",
-		`{"accessToken": "fake", "expiresAt": "tomorrow"}`:                   "expiresAt is not a time",
-		`{"accessToken": "fake", "expiresAt": "9999-12-31T23:59:59-01:00"}`:  "expiresAt is not a time",
-		`{"accessToken": "fake", "expiresAt": "0000-01-01T00:00:00+01:00"}`:  "expiresAt is not a time",
+		`{"accessToken": "fake", "expiresAt": "tomorrow"}`:                   "expiresAt: not a time",
+		`{"accessToken": "fake", "expiresAt": "9999-12-31T23:59:59-01:00"}`:  "expiresAt: not a time",
+		`{"accessToken": "fake", "expiresAt": "0000-01-01T00:00:00+01:00"}`:  "expiresAt: not a time",
 		`{"accessToken": "fake", "expiresAt": 1767323045}`:                   "expiresAt has the wrong type",
-		`{"accessToken": "fake", "expiresAt": "2026-01-02T03:04:05+01:00Z"}`: "expiresAt is not a time",
+		`{"accessToken": "fake", "expiresAt": "2026-01-02T03:04:05+01:00Z"}`: "expiresAt: not a time",
 	} {
-		assert.EqualError(t, new(Token).UnmarshalJSON([]byte(text)), want, text)
+		_, err := ParseToken([]byte(text))
+		assert.EqualError(t, err, want, text)
 	}
 	for text, want := range map[string]string{
 		`{}`:                "no clientId",
@@ -114,7 +123,8 @@ func TestWhatIsNoToken(t *testing.T) {
 		`{"clientId": "c", "clientSecret": "fake"}`:                                                       "no expiresAt",
 		`{"clientId": "c", "clientSecret": "fake", "expiresAt": "2026-01-02T03:04:05Z", "scopes": "one"}`: "scopes has the wrong type",
 	} {
-		assert.EqualError(t, new(Registration).UnmarshalJSON([]byte(text)), want, text)
+		_, err := ParseRegistration([]byte(text))
+		assert.EqualError(t, err, want, text)
 	}
 }
 
@@ -129,59 +139,66 @@ func TestWhatARegistrationServes(t *testing.T) {
 	assert.False(t, device.Serves(ssooidc.GrantTypeDeviceCode, moment))
 }
 
-// What is printed of a token, in any way, shows none of its secrets, nor a
-// member that nobody knows.
+// TestNothingSecretIsPrinted: what is printed or encoded of a token, in any
+// way, shows none of its secrets, nor a member that has no field.
 func TestNothingSecretIsPrinted(t *testing.T) {
 	const text = `{"accessToken": "fake-secret-1", "expiresAt": "2026-01-02T03:04:05Z", "refreshToken": "fake-secret-2",
 		"clientId": "c", "clientSecret": "fake-secret-3", "newSecret": "fake-secret-4", "startUrl": "visible"}`
-	token, registration := new(Token), new(Registration)
-	require.NoError(t, json.Unmarshal([]byte(text), token))
-	require.NoError(t, json.Unmarshal([]byte(text), registration))
+	token := parse(t, []byte(text))
+	registration, err := ParseRegistration([]byte(text))
+	require.NoError(t, err)
 	store := NewMemoryStore()
 	require.NoError(t, store.SaveToken(t.Context(), mySSO, token))
 	provider, err := NewProvider(mySSO, func(o *ProviderOptions) { o.Store = store })
 	require.NoError(t, err)
+	_, _ = provider.RetrieveBearerToken(t.Context())
 
 	for _, value := range []any{token, *token, registration, *registration, []Token{*token}, store, provider, &Error{Session: mySSO}} {
 		var out bytes.Buffer
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%p", "%w"} {
 			fmt.Fprintf(&out, verb, value)
 		}
 		slog.New(slog.NewTextHandler(&out, nil)).Info("m", "value", value)
-		if _, list := value.([]Token); !list { // which only the JSON handler opens, and JSON is plain
-			slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "value", value)
-		}
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "value", value)
+		encoded, err := json.Marshal(value)
+		require.NoError(t, err)
+		out.Write(encoded)
 		assert.NotContains(t, out.String(), "fake-secret", "%T", value)
 		assert.NotContains(t, out.String(), fmt.Sprintf("%x", "fake-secret"), "%T", value)
 	}
 }
 
-func fuzzJSON[T any, P interface {
-	*T
-	json.Marshaler
-	json.Unmarshaler
-}](f *testing.F, seeds ...string) {
+// TestEncodedTokenIsNotParsed: somebody has stored a token with encoding/json,
+// and the secrets are lost.
+func TestEncodedTokenIsNotParsed(t *testing.T) {
+	_, err := ParseToken([]byte(`{"accessToken": "[redacted]", "expiresAt": "2026-01-02T03:04:05Z"}`))
+	assert.ErrorContains(t, err, "accessToken: ")
+	assert.ErrorContains(t, err, "[redacted]")
+}
+
+func fuzzCacheFile(f *testing.F, parse func([]byte) (cacheFile, error), seeds ...string) {
 	for _, seed := range seeds {
 		f.Add([]byte(seed))
 		f.Add([]byte(seed[:len(seed)/2]))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		first, second := P(new(T)), P(new(T))
-		if first.UnmarshalJSON(data) != nil {
+		first, err := parse(data)
+		if err != nil {
 			return
 		}
-		text, err := first.MarshalJSON()
+		text, err := first.CacheJSON()
 		require.NoError(t, err)
 		require.True(t, json.Valid(text), "%q", text)
-		require.NoError(t, second.UnmarshalJSON(text), "what was read is written so that it can be read")
-		again, err := second.MarshalJSON()
+		second, err := parse(text)
+		require.NoError(t, err, "what was read is written so that it can be read")
+		again, err := second.CacheJSON()
 		require.NoError(t, err)
 		require.Equal(t, string(text), string(again), "and stays as it is")
 	})
 }
 
 func FuzzTokenFile(f *testing.F) {
-	fuzzJSON[Token](f,
+	fuzzCacheFile(f, parseToken,
 		`{"startUrl": "https://x.example/start", "region": "us-east-1", "accessToken": "fake", "expiresAt": "2026-01-02T03:04:05Z", "clientId": "c", "clientSecret": "fake", "registrationExpiresAt": "2026-04-01T00:00:00.000Z", "refreshToken": "fake"}`,
 		`{"accessToken": "\ud83d\udd11 <&>\u007f", "expiresAt": "2026-01-02T03:04:05UTC", "unknown": {"a": [null, 1e400]}, "refreshToken": null}`,
 		`{"accessToken": "fake", "expiresAt": "9999-12-31T23:59:59-01:00"}`,
@@ -189,7 +206,7 @@ func FuzzTokenFile(f *testing.F) {
 }
 
 func FuzzRegistrationFile(f *testing.F) {
-	fuzzJSON[Registration](f,
+	fuzzCacheFile(f, parseRegistration,
 		`{"clientId": "c", "clientSecret": "fake", "expiresAt": "2026-01-02T03:04:05Z", "scopes": ["sso:account:access"], "grantTypes": ["authorization_code", "refresh_token"]}`,
 		`{"clientId": "c", "clientSecret": "fake", "expiresAt": "2026-01-02T03:04:05+00:00", "scopes": null, "grantTypes": [], "": 0}`,
 	)

@@ -2,145 +2,91 @@ package portal
 
 import (
 	"context"
-	"fmt"
 	"iter"
-	"log/slog"
 	"net/http"
-	"strconv"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
-	"github.com/seed-25f54b62/awstokens/internal/redact"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
 
-// ListAccountsInput is the input of ListAccounts.
+// ListAccountsInput is the input of [Client.ListAccounts].
 type ListAccountsInput struct {
-	// NextToken continues a list where the last page ended.
-	NextToken string `json:"nextToken,omitempty"`
+	NextToken string `query:"next_token,omitzero"` // continues a list where the last page ended
 
-	// MaxResults is the most accounts of a page, 1 to 100. Zero leaves it to
-	// the service.
-	MaxResults int32 `json:"maxResults,omitempty"`
+	MaxResults int32 `query:"max_result,omitzero"` // the most accounts of a page, 1 to 100; zero leaves it to the service
 
-	// AccessToken is that of ssooidc.CreateToken. Required.
-	AccessToken awstokens.Secret `json:"accessToken"`
+	// AccessToken is the access token of ssooidc.CreateToken. Required.
+	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"`
 }
 
-// Validate checks the input against the API's documented limits.
+// Validate checks the documented limits.
 func (in *ListAccountsInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Range("MaxResults", int64(in.MaxResults), 1, 100)
-	c.Required("AccessToken", in.AccessToken != "")
+	c.PageSize("MaxResults", in.MaxResults)
+	c.RequiredSecret("AccessToken", in.AccessToken)
 	return c.Err("ListAccountsInput")
 }
-
-// LogValue hides the access token from slog.
-func (in ListAccountsInput) LogValue() slog.Value { return redact.LogValue(in) }
-
-// Format hides the access token from fmt.
-func (in ListAccountsInput) Format(f fmt.State, _ rune) { redact.Format(f, in) }
 
 // AccountInfo describes an account that is assigned to the user.
 type AccountInfo struct {
 	AccountId    string `json:"accountId"`    // what the other operations take
-	AccountName  string `json:"accountName"`  // the name that people gave it
+	AccountName  string `json:"accountName"`  // as people see it
 	EmailAddress string `json:"emailAddress"` // of the account's owner
 }
 
-// ListAccountsOutput is the output of ListAccounts.
+// ListAccountsOutput is the output of [Client.ListAccounts].
 type ListAccountsOutput struct {
-	// AccountList is one page of the list.
-	AccountList []AccountInfo `json:"accountList"`
-
-	// NextToken is the NextToken of the input for the next page, or empty on
-	// the last one.
-	NextToken string `json:"nextToken"`
+	AccountList []AccountInfo `json:"accountList"` // one page of the list
+	NextToken   string        `json:"nextToken"`   // of the input for the next page; empty on the last one
 
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output: email
-// addresses of at most 254 characters.
-func (out *ListAccountsOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	for i := range out.AccountList {
-		c.Nested("AccountList", out.AccountList[i].validate(), i)
-	}
-	return c.Err("ListAccountsOutput")
-}
-
-func (a *AccountInfo) validate() error {
-	var c constraint.Checker
-	c.MaxLength("EmailAddress", a.EmailAddress, 254)
-	return c.Err("AccountInfo")
-}
-
-var listAccounts = transport.Operation{
-	Name: "ListAccounts", Auth: transport.Unsigned, Method: http.MethodGet, Path: "/assignment/accounts", Repeatable: true,
-	Bind: func(in any, b *transport.Binding) {
-		i := in.(*ListAccountsInput)
-		bindPage(b, i.NextToken, i.MaxResults)
-		authorize(b, i.AccessToken)
-	},
-}
+var listAccounts = transport.Operation[ListAccountsInput, ListAccountsOutput]{Name: "ListAccounts", Auth: transport.Unsigned, Method: http.MethodGet, Path: "/assignment/accounts", Idempotent: true}
 
 // ListAccounts returns a page of the accounts that are assigned to the user.
-// Accounts walks all pages. It is not signed.
+// [Client.Accounts] iterates over all pages. It is not signed.
 //
-// Its exceptions are InvalidRequestException, ResourceNotFoundException,
-// TooManyRequestsException and UnauthorizedException.
+// Its exceptions are [InvalidRequestException], [ResourceNotFoundException],
+// [TooManyRequestsException] and [UnauthorizedException].
 func (c *Client) ListAccounts(ctx context.Context, in *ListAccountsInput) (*ListAccountsOutput, error) {
-	return transport.Call[ListAccountsOutput](ctx, c.transport, &listAccounts, in)
+	return listAccounts.Call(ctx, c.transport, in)
 }
 
-// Accounts iterates over the accounts that ListAccounts lists, from
-// in.NextToken on, and asks for the next page when it gets there. It ends
-// after an error, which comes with a zero AccountInfo, and when the service
-// repeats a NextToken. The input is not changed.
+// Accounts iterates over the accounts that [Client.ListAccounts] lists, from
+// in.NextToken on, a page at a time. It ends after an error, which comes with a
+// zero AccountInfo, and when the service repeats a NextToken. It does not change
+// the input.
 func (c *Client) Accounts(ctx context.Context, in *ListAccountsInput) iter.Seq2[AccountInfo, error] {
-	return transport.Pages(in, func(in *ListAccountsInput) *string { return &in.NextToken }, func(page *ListAccountsInput) ([]AccountInfo, string, error) {
-		out, err := c.ListAccounts(ctx, page)
-		if err != nil {
-			return nil, "", err
-		}
-		return out.AccountList, out.NextToken, nil
+	return transport.Pages(ctx, c.ListAccounts, in, func(in *ListAccountsInput, out *ListAccountsOutput) ([]AccountInfo, *string, string) {
+		return out.AccountList, &in.NextToken, out.NextToken
 	})
 }
 
-// ListAccountRolesInput is the input of ListAccountRoles.
+// ListAccountRolesInput is the input of [Client.ListAccountRoles].
 type ListAccountRolesInput struct {
-	// NextToken continues a list where the last page ended.
-	NextToken string `json:"nextToken,omitempty"`
+	NextToken string `query:"next_token,omitzero"` // continues a list where the last page ended
 
-	// MaxResults is the most roles of a page, 1 to 100. Zero leaves it to the
-	// service.
-	MaxResults int32 `json:"maxResults,omitempty"`
+	MaxResults int32 `query:"max_result,omitzero"` // the most roles of a page, 1 to 100; zero leaves it to the service
 
-	// AccessToken is that of ssooidc.CreateToken. Required.
-	AccessToken awstokens.Secret `json:"accessToken"`
+	// AccessToken is the access token of ssooidc.CreateToken. Required.
+	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"`
 
 	// AccountId is the account of the roles. Required.
-	AccountId string `json:"accountId"`
+	AccountId string `query:"account_id"`
 }
 
-// Validate checks the input against the API's documented limits.
+// Validate checks the documented limits.
 func (in *ListAccountRolesInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Range("MaxResults", int64(in.MaxResults), 1, 100)
-	c.Required("AccessToken", in.AccessToken != "")
-	c.Required("AccountId", in.AccountId != "")
+	c.PageSize("MaxResults", in.MaxResults)
+	c.RequiredSecret("AccessToken", in.AccessToken)
+	c.RequiredString("AccountId", in.AccountId)
 	return c.Err("ListAccountRolesInput")
 }
-
-// LogValue hides the access token from slog.
-func (in ListAccountRolesInput) LogValue() slog.Value { return redact.LogValue(in) }
-
-// Format hides the access token from fmt.
-func (in ListAccountRolesInput) Format(f fmt.State, _ rune) { redact.Format(f, in) }
 
 // RoleInfo describes a role that is assigned to the user.
 type RoleInfo struct {
@@ -148,58 +94,28 @@ type RoleInfo struct {
 	AccountId string `json:"accountId"`
 }
 
-// ListAccountRolesOutput is the output of ListAccountRoles.
+// ListAccountRolesOutput is the output of [Client.ListAccountRoles].
 type ListAccountRolesOutput struct {
-	// RoleList is one page of the list.
-	RoleList []RoleInfo `json:"roleList"`
-
-	// NextToken is the NextToken of the input for the next page, or empty on
-	// the last one.
-	NextToken string `json:"nextToken"`
+	RoleList  []RoleInfo `json:"roleList"`  // one page of the list
+	NextToken string     `json:"nextToken"` // of the input for the next page; empty on the last one
 
 	awstokens.Result
 }
 
-// Validate finds nothing: the documentation promises nothing of the output.
-func (*ListAccountRolesOutput) Validate() error { return nil }
+var listAccountRoles = transport.Operation[ListAccountRolesInput, ListAccountRolesOutput]{Name: "ListAccountRoles", Auth: transport.Unsigned, Method: http.MethodGet, Path: "/assignment/roles", Idempotent: true}
 
-var listAccountRoles = transport.Operation{
-	Name: "ListAccountRoles", Auth: transport.Unsigned, Method: http.MethodGet, Path: "/assignment/roles", Repeatable: true,
-	Bind: func(in any, b *transport.Binding) {
-		i := in.(*ListAccountRolesInput)
-		b.Query("account_id", i.AccountId)
-		bindPage(b, i.NextToken, i.MaxResults)
-		authorize(b, i.AccessToken)
-	},
-}
-
-// ListAccountRoles returns a page of the roles that are assigned to the user
-// in an account. AccountRoles walks all pages. It is not signed.
+// ListAccountRoles returns a page of the roles that are assigned to the user in
+// an account. [Client.AccountRoles] iterates over all pages. It is not signed.
 //
-// Its exceptions are InvalidRequestException, ResourceNotFoundException,
-// TooManyRequestsException and UnauthorizedException.
+// Its exceptions are those of [Client.ListAccounts].
 func (c *Client) ListAccountRoles(ctx context.Context, in *ListAccountRolesInput) (*ListAccountRolesOutput, error) {
-	return transport.Call[ListAccountRolesOutput](ctx, c.transport, &listAccountRoles, in)
+	return listAccountRoles.Call(ctx, c.transport, in)
 }
 
-// AccountRoles iterates over what ListAccountRoles lists, as Accounts does
-// over accounts.
+// AccountRoles iterates over the roles that [Client.ListAccountRoles] lists, as
+// [Client.Accounts] does over accounts.
 func (c *Client) AccountRoles(ctx context.Context, in *ListAccountRolesInput) iter.Seq2[RoleInfo, error] {
-	return transport.Pages(in, func(in *ListAccountRolesInput) *string { return &in.NextToken }, func(page *ListAccountRolesInput) ([]RoleInfo, string, error) {
-		out, err := c.ListAccountRoles(ctx, page)
-		if err != nil {
-			return nil, "", err
-		}
-		return out.RoleList, out.NextToken, nil
+	return transport.Pages(ctx, c.ListAccountRoles, in, func(in *ListAccountRolesInput, out *ListAccountRolesOutput) ([]RoleInfo, *string, string) {
+		return out.RoleList, &in.NextToken, out.NextToken
 	})
-}
-
-// bindPage sets the parameters of a list. That of MaxResults is a singular.
-func bindPage(b *transport.Binding, nextToken string, maxResults int32) {
-	if maxResults != 0 {
-		b.Query("max_result", strconv.Itoa(int(maxResults)))
-	}
-	if nextToken != "" {
-		b.Query("next_token", nextToken)
-	}
 }

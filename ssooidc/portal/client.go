@@ -3,22 +3,36 @@ package portal
 import (
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/endpoint"
-	"github.com/seed-25f54b62/awstokens/internal/restjson"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
+	"github.com/seed-25f54b62/awstokens/internal/wire"
 )
 
 // Client calls the AWS access portal. It is immutable and safe for concurrent
 // use.
 type Client struct{ transport *transport.Client }
 
-var protocol = &restjson.Protocol{Exception: newException}
+var protocol = &wire.RESTJSON{Exception: newException}
+
+// setDefaults sets the Retryer of this package. The portal permits 20 requests a
+// second, so that a walk over hundreds of accounts is throttled all the time,
+// which must use up neither the attempts of a call nor the budget of all.
+func setDefaults(cfg *awstokens.Config) {
+	if cfg.Retryer == nil {
+		cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) {
+			o.MaxAttempts, o.RetryBudget = 10, 5000
+		})
+	}
+}
 
 // New returns a client. Region is that of the Identity Center instance. It
-// fails if the configuration has no Region and no custom endpoint, if FIPS or
-// dual-stack are asked of a custom endpoint, or if the endpoint is not a URL
-// or not secure (ErrInsecureEndpoint). Credentials are not used: an access
-// token authorizes each call.
+// returns an error if the configuration has neither a Region nor a custom
+// endpoint, if ServiceEndpoints has an unknown key, if FIPS or dual-stack is set
+// beside a custom endpoint, or if the endpoint is not a URL or not secure
+// ([awstokens.ErrInsecureEndpoint]). Credentials are not used: an access token
+// authorizes each call. If Retryer is nil, calls are retried as by
+// [awstokens.NewStandardRetryer], but with 10 attempts and a RetryBudget of 5000.
 func New(cfg awstokens.Config) (*Client, error) {
+	setDefaults(&cfg)
 	t, err := transport.New(cfg, endpoint.Portal, protocol)
 	if err != nil {
 		return nil, err
@@ -26,19 +40,17 @@ func New(cfg awstokens.Config) (*Client, error) {
 	return &Client{t}, nil
 }
 
-// With returns a client whose configuration is that of c with a change, and
-// leaves c as it is. The two share what was not changed, such as the retry
-// budget and the connections.
+// With returns a client with a changed configuration and leaves c as it is. The
+// two share what was not changed, such as the retry budget and the connections.
 func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
-	t, err := c.transport.With(change)
+	t, err := c.transport.With(func(cfg *awstokens.Config) {
+		if change != nil {
+			change(cfg)
+		}
+		setDefaults(cfg)
+	})
 	if err != nil {
 		return nil, err
 	}
 	return &Client{t}, nil
-}
-
-// authorize sets the header that every operation has. HTTP does not mind the
-// case of its name.
-func authorize(b *transport.Binding, token awstokens.Secret) {
-	b.Header("X-Amz-Sso_bearer_token", token.Reveal())
 }

@@ -2,131 +2,73 @@ package portal
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
-	"github.com/seed-25f54b62/awstokens/internal/redact"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
 
-// GetRoleCredentialsInput is the input of GetRoleCredentials.
+// GetRoleCredentialsInput is the input of [Client.GetRoleCredentials].
 type GetRoleCredentialsInput struct {
 	// RoleName is the name of the role, as ListAccountRoles lists it. Required.
-	RoleName string `json:"roleName"`
+	RoleName string `query:"role_name"`
 
 	// AccountId is the account of the role. Required.
-	AccountId string `json:"accountId"`
+	AccountId string `query:"account_id"`
 
-	// AccessToken is that of ssooidc.CreateToken. Required.
-	AccessToken awstokens.Secret `json:"accessToken"`
+	// AccessToken is the access token of ssooidc.CreateToken. Required.
+	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"`
 }
 
-// Validate checks that the required members are there. The API documents no
+// Validate checks that the required members are present. The API documents no
 // limits.
 func (in *GetRoleCredentialsInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	c.Required("RoleName", in.RoleName != "")
-	c.Required("AccountId", in.AccountId != "")
-	c.Required("AccessToken", in.AccessToken != "")
+	c.RequiredString("RoleName", in.RoleName)
+	c.RequiredString("AccountId", in.AccountId)
+	c.RequiredSecret("AccessToken", in.AccessToken)
 	return c.Err("GetRoleCredentialsInput")
 }
-
-// LogValue hides the access token from slog.
-func (in GetRoleCredentialsInput) LogValue() slog.Value { return redact.LogValue(in) }
-
-// Format hides the access token from fmt.
-func (in GetRoleCredentialsInput) Format(f fmt.State, _ rune) { redact.Format(f, in) }
 
 // Credentials are keys of a role in an account. The API calls this structure
 // RoleCredentials, as it does the member that holds it.
 type Credentials struct {
 	// AccessKeyId names the keys.
-	AccessKeyId string `json:"accessKeyId"`
+	AccessKeyId string `json:"accessKeyId" wire:"required"`
 
 	// SecretAccessKey signs requests.
-	SecretAccessKey awstokens.Secret `json:"secretAccessKey"`
+	SecretAccessKey awstokens.Secret `json:"secretAccessKey" wire:"required"`
 
 	// SessionToken goes with each signed request.
-	SessionToken awstokens.Secret `json:"sessionToken"`
+	SessionToken awstokens.Secret `json:"sessionToken" wire:"required"`
 
-	// Expiration is a Unix time in milliseconds.
-	Expiration int64 `json:"expiration"`
+	// Expiration is a Unix time in milliseconds. Without one, nobody could tell
+	// when to renew the credentials.
+	Expiration int64 `json:"expiration" wire:"required"`
 }
 
 // Expires returns Expiration as a time.
 func (c Credentials) Expires() time.Time { return time.UnixMilli(c.Expiration) }
 
-// LogValue hides the keys from slog.
-func (c Credentials) LogValue() slog.Value { return redact.LogValue(c) }
-
-// Format hides the keys from fmt.
-func (c Credentials) Format(f fmt.State, _ rune) { redact.Format(f, c) }
-
-// missing returns the name of a member that is not there, or "". Without an
-// expiration nobody could tell when to renew them.
-func (c *Credentials) missing() string {
-	switch {
-	case c.AccessKeyId == "":
-		return "accessKeyId"
-	case c.SecretAccessKey == "":
-		return "secretAccessKey"
-	case c.SessionToken == "":
-		return "sessionToken"
-	case c.Expiration == 0:
-		return "expiration"
-	}
-	return ""
-}
-
-// GetRoleCredentialsOutput is the output of GetRoleCredentials.
+// GetRoleCredentialsOutput is the output of [Client.GetRoleCredentials].
 type GetRoleCredentialsOutput struct {
 	// RoleCredentials are the keys.
-	RoleCredentials Credentials `json:"roleCredentials"`
+	RoleCredentials Credentials `json:"roleCredentials" wire:"required"`
 
 	awstokens.Result
 }
 
-// Validate checks what the documentation promises of the output: keys with
-// all their members.
-func (out *GetRoleCredentialsOutput) Validate() error {
-	out = constraint.OrEmpty(out)
-	var c constraint.Checker
-	c.Required("RoleCredentials", out.RoleCredentials.missing() == "")
-	return c.Err("GetRoleCredentialsOutput")
-}
+var getRoleCredentials = transport.Operation[GetRoleCredentialsInput, GetRoleCredentialsOutput]{Name: "GetRoleCredentials", Auth: transport.Unsigned, Method: http.MethodGet, Path: "/federation/credentials", Idempotent: true}
 
-// LogValue hides the keys from slog.
-func (out GetRoleCredentialsOutput) LogValue() slog.Value { return redact.LogValue(out) }
-
-// Format hides the keys from fmt.
-func (out GetRoleCredentialsOutput) Format(f fmt.State, _ rune) { redact.Format(f, out) }
-
-var getRoleCredentials = transport.Operation{
-	Name: "GetRoleCredentials", Auth: transport.Unsigned, Method: http.MethodGet, Path: "/federation/credentials", Repeatable: true,
-	Bind: func(in any, b *transport.Binding) {
-		i := in.(*GetRoleCredentialsInput)
-		b.Query("account_id", i.AccountId)
-		b.Query("role_name", i.RoleName)
-		authorize(b, i.AccessToken)
-	},
-	Missing: func(out any) string {
-		return out.(*GetRoleCredentialsOutput).RoleCredentials.missing()
-	},
-}
-
-// GetRoleCredentials returns temporary credentials of a role that is assigned
-// to the user. RoleCredentials keeps and renews them. It is not signed.
-//
-// A role that is not the user's is also answered with the code
+// GetRoleCredentials returns temporary credentials of a role that is assigned to
+// the user. [RoleCredentials] caches and renews them. It is not signed. For a
+// role that is not assigned to the user, the error can also have the code
 // ForbiddenException, which the API does not publish.
 //
-// Its exceptions are InvalidRequestException, ResourceNotFoundException,
-// TooManyRequestsException and UnauthorizedException.
+// Its exceptions are those of [Client.ListAccounts].
 func (c *Client) GetRoleCredentials(ctx context.Context, in *GetRoleCredentialsInput) (*GetRoleCredentialsOutput, error) {
-	return transport.Call[GetRoleCredentialsOutput](ctx, c.transport, &getRoleCredentials, in)
+	return getRoleCredentials.Call(ctx, c.transport, in)
 }

@@ -1,20 +1,21 @@
-// Package portal is a client for the AWS access portal of IAM Identity Center:
-// it lists the accounts and roles that are assigned to a user, and turns the
-// access token of a login into AWS credentials.
+// Package portal is a client for the AWS access portal of IAM Identity Center. It
+// lists the accounts and roles that are assigned to a user, and exchanges the
+// access token of a login for AWS credentials.
 //
-// # The story
+// # Overview
 //
-// A user has logged in, with package ssooidc/login or by CreateToken of
-// package ssooidc, and the program wants to call AWS as one of the user's
-// roles. RoleCredentials makes the login's tokens the Credentials of any client
-// of this module, and renews them for as long as the session lives:
+// A user has logged in, with package ssooidc/login or by CreateToken of package
+// ssooidc, and the program wants to call AWS as one of the user's roles.
+// [RoleCredentials] makes the tokens of the login the Credentials of any client
+// of this module, and renews the credentials for as long as the session lives:
 //
 //	creds, err := portal.RoleCredentials(cfg, tokens, "111122223333", "ReadOnlyAccess")
 //	...
 //	cfg.Credentials = creds
 //	client, err := licensemanager.New(cfg)
 //
-// Which accounts and roles there are, Accounts and AccountRoles tell:
+// [Client.Accounts] and [Client.AccountRoles] iterate over the accounts and
+// roles:
 //
 //	client, err := portal.New(awstokens.Config{Region: sessionRegion})
 //	...
@@ -22,27 +23,43 @@
 //		...
 //	}
 //
-// Logout ends the session at the service.
+// [Client.Logout] ends the session at the service.
 //
-// # Rules
+// # Region
 //
-// The portal is that of the session's Region, which need not be the one that
-// the credentials are used in. An access token of another Region is refused
-// as if it had expired.
+// The portal is that of the session's Region, which may differ from the one in
+// which the credentials are used. It refuses an access token of another Region
+// as if the token had expired.
 //
-// No call is signed: the access token goes with each of them in a header, and
-// is never shown in an error or a log. Every input has a Validate method that
-// encodes the limits of the API, and a call runs it before it sends anything.
-// The API documents no form for an account ID or a role's name, so none is
-// asked for.
+// # Rate limit
+//
+// The portal permits 20 requests a second, for all of its operations together,
+// and listing the roles of every account takes a request an account. A client
+// whose configuration has no Retryer therefore makes up to 10 attempts a call,
+// where the other clients of this module make 3, and has a ten times larger
+// retry budget. A walk over hundreds of accounts, from one goroutine or from
+// ten, then takes up to twice the time that the limit permits, and no call
+// fails because of it. A Retryer of your own should be as patient:
+//
+//	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) {
+//		o.MaxAttempts, o.RetryBudget = 10, 5000
+//	})
+//
+// # Validation
+//
+// No call is signed: the access token is sent in a header, and is never shown in
+// an error or a log. Every input has a method Validate with the constraints of
+// the API, which a call runs before any I/O. The API documents no pattern for an
+// account ID or the name of a role, so none is checked.
 //
 // # Errors
 //
-// Each published exception is a type, found with errors.As in the error of a
-// call; package awstokens tells what else an error can be. An
-// UnauthorizedException means that the user has to log in again. A role that
-// is not assigned to the user is a ForbiddenException, which is not published
-// and therefore a *smithy.GenericAPIError of that code.
+// Each published exception is a type, which errors.As finds in the error of a
+// call; package awstokens describes the other errors. After an
+// [UnauthorizedException] the user has to log in again. For a role that is not
+// assigned to the user, the error is a *smithy.GenericAPIError with the code
+// ForbiddenException, which AWS does not publish. An error of [RoleCredentials]
+// is an [*Error], which names the role and the account.
 //
 // # Tests
 //

@@ -1,6 +1,10 @@
 package portal
 
-import "github.com/aws/smithy-go"
+import (
+	"errors"
+
+	"github.com/aws/smithy-go"
+)
 
 // Exception is what all exceptions of the AWS access portal have in common.
 type Exception struct {
@@ -10,7 +14,7 @@ type Exception struct {
 // ErrorMessage returns the service's explanation.
 func (e *Exception) ErrorMessage() string { return e.Message }
 
-// ErrorFault says that the caller is at fault.
+// ErrorFault returns [smithy.FaultClient].
 func (e *Exception) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
 
 func (e *Exception) text(code string) string { return code + ": " + e.Message }
@@ -22,36 +26,36 @@ type InvalidRequestException struct{ Exception }
 func (*InvalidRequestException) ErrorCode() string { return "InvalidRequestException" }
 func (e *InvalidRequestException) Error() string   { return e.text(e.ErrorCode()) }
 
-// ResourceNotFoundException: there is no such account or role. It comes with
-// HTTP status 404.
+// ResourceNotFoundException: there is no such account or role. Its HTTP status
+// is 404.
 type ResourceNotFoundException struct{ Exception }
 
 // ErrorCode returns the exception's code, which is its type's name.
 func (*ResourceNotFoundException) ErrorCode() string { return "ResourceNotFoundException" }
 func (e *ResourceNotFoundException) Error() string   { return e.text(e.ErrorCode()) }
 
-// TooManyRequestsException: requests come too fast. A call that gets it is
-// retried. It comes with HTTP status 429.
+// TooManyRequestsException: there are more requests than the 20 a second that the
+// portal permits. It is retried. Its HTTP status is 429.
 type TooManyRequestsException struct{ Exception }
 
 // ErrorCode returns the exception's code, which is its type's name.
 func (*TooManyRequestsException) ErrorCode() string { return "TooManyRequestsException" }
 func (e *TooManyRequestsException) Error() string   { return e.text(e.ErrorCode()) }
 
-// RetryableError says that the call may be repeated.
+// RetryableError returns true.
 func (*TooManyRequestsException) RetryableError() bool { return true }
 
-// UnauthorizedException: the access token has expired, was made in another
-// Region, or belongs to a session that has ended. The user has to log in
-// again. It comes with HTTP status 401.
+// UnauthorizedException: the access token has expired, was issued in another
+// Region, or belongs to a session that has ended. The user has to log in again.
+// Its HTTP status is 401.
 type UnauthorizedException struct{ Exception }
 
 // ErrorCode returns the exception's code, which is its type's name.
 func (*UnauthorizedException) ErrorCode() string { return "UnauthorizedException" }
 func (e *UnauthorizedException) Error() string   { return e.text(e.ErrorCode()) }
 
-// newException returns an empty exception of the type that a code names, or
-// nil for a code that is not published.
+// newException returns an empty exception of the type that a code names, or nil
+// for a code that is not published.
 func newException(code string) smithy.APIError {
 	switch code {
 	case "InvalidRequestException":
@@ -65,3 +69,48 @@ func newException(code string) smithy.APIError {
 	}
 	return nil
 }
+
+// Step is a step on the way from a session to credentials of a role.
+type Step string
+
+// The steps, in their order.
+const (
+	StepGetAccessToken     Step = "get_access_token"     // get the session's access token
+	StepGetRoleCredentials Step = "get_role_credentials" // exchange it for credentials
+)
+
+// Error is the error of a provider that [RoleCredentials] returned. It says
+// which step failed. It wraps the reason, which is the token provider's for the
+// first step and the error of a call, as package awstokens describes it, for the
+// second.
+type Error struct {
+	Step                Step
+	AccountID, RoleName string // what was asked for
+	Err                 error
+}
+
+// Error says which step failed and why, and what may help.
+func (e *Error) Error() string {
+	text := "credentials of the role " + e.RoleName + " in the account " + e.AccountID + ": "
+	if e.Step == StepGetAccessToken {
+		return text + "cannot get the access token of the session: " + e.Err.Error()
+	}
+	return text + e.hint() + e.Err.Error()
+}
+
+// hint explains to the person who has to act.
+func (e *Error) hint() string {
+	var api smithy.APIError
+	if errors.As(e.Err, &api) {
+		switch api.ErrorCode() {
+		case "UnauthorizedException":
+			return "the session has ended or is of another Region, log in again: "
+		case "ForbiddenException", "ResourceNotFoundException":
+			return "the account or the role does not exist or is not assigned to the user: "
+		}
+	}
+	return ""
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }

@@ -144,12 +144,15 @@ func TestErrorsNameTheirStep(t *testing.T) {
 		"no token": {retrieve(bearer.TokenProviderFunc(func(context.Context) (bearer.Token, error) {
 			return bearer.Token{}, noLogin
 		})), portal.StepGetAccessToken},
-		"empty token": {retrieve(static("")), portal.StepGetAccessToken},
-		"bad token":   {retrieve(static("not-a-real-token")), portal.StepGetRoleCredentials},
+		"empty token": {retrieve(static(awstokens.Secret{})), portal.StepGetAccessToken},
+		"bad token":   {retrieve(static(awstokens.NewSecret("not-a-real-token"))), portal.StepGetRoleCredentials},
 	} {
 		var step *portal.Error
 		require.ErrorAs(t, test.err, &step, name)
 		assert.Equal(t, test.step, step.Step, name)
+		assert.Regexp(t, `^[a-z_]+$`, string(step.Step), "a code")
+		assert.NotContains(t, test.err.Error(), string(step.Step), "a sentence")
+		assert.ErrorContains(t, test.err, "role ReadOnlyAccess in the account 111122223333")
 		assert.NotContains(t, test.err.Error(), "not-a-real-token")
 		assert.Equal(t, name == "no token", errors.Is(test.err, noLogin))
 
@@ -166,7 +169,11 @@ func TestErrorsNameTheirStep(t *testing.T) {
 	require.NoError(t, err)
 	_, err = creds.Retrieve(t.Context())
 	assert.ErrorContains(t, err, "ForbiddenException")
+	assert.ErrorContains(t, err, "role NotMine in the account 111122223333: the account or the role does not exist or is not assigned to the user: ")
 	assert.NotContains(t, err.Error(), "log in again")
+	var denied *portal.Error
+	require.ErrorAs(t, err, &denied)
+	assert.Equal(t, [2]string{account, "NotMine"}, [2]string{denied.AccountID, denied.RoleName})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = creds.Retrieve(ctx)
@@ -177,7 +184,7 @@ func TestErrorsNameTheirStep(t *testing.T) {
 // used in another, with one configuration.
 func TestRegionIsTheSessions(t *testing.T) {
 	get := func(tokens bearer.TokenProvider, options ...func(*portal.Options)) (string, error) {
-		stub := &answer{status: 200, body: someKeys}
+		stub := &response{status: 200, body: someKeys}
 		cfg := awstokens.Config{Region: "eu-north-1", HTTPClient: stub}
 		creds, err := portal.RoleCredentials(cfg, tokens, account, "ReadOnlyAccess", options...)
 		if err != nil {
@@ -194,21 +201,21 @@ func TestRegionIsTheSessions(t *testing.T) {
 		require.NoError(t, err, name)
 		assert.Equal(t, "portal.sso.us-east-1.amazonaws.com", host, name)
 	}
-	host, err := get(static("fake"), inRegion("us-west-2"))
+	host, err := get(static(awstokens.NewSecret("fake")), inRegion("us-west-2"))
 	require.NoError(t, err)
 	assert.Equal(t, "portal.sso.us-west-2.amazonaws.com", host)
 
-	_, err = get(static("fake"))
+	_, err = get(static(awstokens.NewSecret("fake")))
 	assert.ErrorContains(t, err, "set Options.Region")
 	_, err = get(session, inRegion("us-west-2"))
 	assert.ErrorContains(t, err, "us-east-1")
-	_, err = get(static("fake"), inRegion("no host"))
+	_, err = get(static(awstokens.NewSecret("fake")), inRegion("no host"))
 	assert.ErrorContains(t, err, "not a host label")
 }
 
 func TestRoleCredentialsNeeds(t *testing.T) {
 	for _, missing := range []int{0, 1, 2} {
-		tokens, account, role := static("fake"), account, "ReadOnlyAccess"
+		tokens, account, role := static(awstokens.NewSecret("fake")), account, "ReadOnlyAccess"
 		switch missing {
 		case 0:
 			tokens = nil

@@ -1,0 +1,33 @@
+// Package clock is the real awstokens.Clock.
+package clock
+
+import (
+	"context"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/transport"
+)
+
+// System is the system's clock. On Linux its Elapsed runs on while the machine
+// is suspended. Elsewhere it is Go's monotonic time, which may stand still
+// meanwhile: there only the wall clock shows a suspension.
+type System struct {
+	start     time.Time
+	suspended time.Duration // at start
+}
+
+var _ awstokens.Clock = System{}
+
+// New returns a System whose Elapsed begins at zero. Made in a bubble of
+// testing/synctest, it has the time of that bubble.
+func New() System { return System{time.Now(), suspended()} }
+
+// Now returns the wall clock.
+func (System) Now() time.Time { return time.Now() }
+
+// Elapsed returns the time since New.
+func (s System) Elapsed() time.Duration { return time.Since(s.start) + suspended() - s.suspended }
+
+// Sleep waits for d, or until the context ends, whose error it then returns.
+func (System) Sleep(ctx context.Context, d time.Duration) error { return transport.Sleep(ctx, d) }

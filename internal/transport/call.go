@@ -1,0 +1,162 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/seed-25f54b62/awstokens"
+)
+
+func (c *client) call(ctx context.Context, op *description, in, out any, result *awstokens.Result) error {
+	if ctx == nil {
+		return errors.New("the context is nil")
+	}
+	if in, ok := in.(interface{ Validate() error }); ok && !c.cfg.DisableValidation {
+		if err := in.Validate(); err != nil {
+			return err
+		}
+	}
+	req, err := c.format.Encode(op.Operation, in)
+	if err != nil {
+		return &smithy.SerializationError{Err: err}
+	}
+	a := attempt{client: c, op: op, in: in, out: out, request: req, invocation: NewUUID()}
+	if err := c.attempts(ctx, &a); err != nil {
+		return &callError{err, a.mayHaveProcessed}
+	}
+	*result = awstokens.Result{RequestID: a.requestID, Attempts: a.number, Date: a.date}
+	return nil
+}
+
+// callError is the error of a call that came as far as an attempt.
+type callError struct {
+	error
+	mayHaveProcessed bool
+}
+
+func (e *callError) Unwrap() error { return e.error }
+
+// MayHaveProcessed is what awstokens.MayHaveProcessed finds.
+func (e *callError) MayHaveProcessed() bool { return e.mayHaveProcessed }
+
+// attempts makes attempts until one succeeds or the call is given up.
+func (c *client) attempts(ctx context.Context, a *attempt) error {
+	release := c.cfg.Retryer.GetInitialToken()
+	var failure error // of the attempt before
+	for {
+		a.number++
+		err := c.try(ctx, a)
+		if a.unsent && failure != nil {
+			err = notRetried(failure, err)
+		}
+		failure = err
+		_ = release(err)
+		if err == nil {
+			return nil
+		}
+		if a.repaired {
+			release = keepToken
+			continue
+		}
+		if release, err = c.next(ctx, a, err); err != nil {
+			return err
+		}
+	}
+}
+
+// try makes an attempt, after asking a retryer that limits attempts too.
+func (c *client) try(ctx context.Context, a *attempt) error {
+	start := c.cfg.Now()
+	a.reset()
+	release := keepToken
+	limiter, ok := c.cfg.Retryer.(interface {
+		GetAttemptToken(context.Context) (func(error) error, error)
+	})
+	if ok {
+		var err error
+		if release, err = limiter.GetAttemptToken(ctx); err != nil {
+			return a.withhold(err)
+		}
+	}
+	err := a.run(ctx)
+	_ = release(err)
+	c.log(ctx, a, start, err)
+	return err
+}
+
+// next waits for the next attempt. It returns an error if there is none to
+// come: the failure itself, or the context's end.
+func (c *client) next(ctx context.Context, a *attempt, failure error) (func(error) error, error) {
+	retryer := c.cfg.Retryer
+	retry := !a.final && retryer.IsErrorRetryable(failure)
+	if ctx.Err() != nil && (retry || a.noResponse) {
+		return nil, canceled(ctx, failure)
+	}
+	if limit := retryer.MaxAttempts(); !retry || limit > 0 && a.number >= limit {
+		return nil, failure
+	}
+	release, err := retryer.GetRetryToken(ctx, failure)
+	if err != nil {
+		return nil, notRetried(failure, err)
+	}
+	delay, err := retryer.RetryDelay(a.number, failure)
+	if err != nil {
+		_ = release(err)
+		return nil, notRetried(failure, err)
+	}
+	if err := Sleep(ctx, delay); err != nil {
+		_ = release(err)
+		return nil, canceled(ctx, failure)
+	}
+	return release, nil
+}
+
+// notRetried is the failure of an attempt that something kept from being
+// retried.
+func notRetried(failure, reason error) error {
+	return fmt.Errorf("%w (not retried: %w)", failure, reason)
+}
+
+func canceled(ctx context.Context, failure error) error {
+	return &smithy.CanceledError{Err: fmt.Errorf("%w: %w", ctx.Err(), failure)}
+}
+
+func keepToken(error) error { return nil }
+
+// Sleep waits for d, or until the context ends, whose error it then returns.
+func Sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d <= 0 {
+		return err
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *client) log(ctx context.Context, a *attempt, start time.Time, err error) {
+	if c.cfg.Logger == nil || !c.cfg.Logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("service", c.service.ID),
+		slog.String("operation", a.op.Name),
+		slog.Int("attempt", a.number),
+		slog.Int("status", a.status),
+		slog.String("request_id", a.requestID),
+		slog.Duration("duration", c.cfg.Now().Sub(start)),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	c.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "awstokens: attempt", attrs...)
+}

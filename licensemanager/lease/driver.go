@@ -1,0 +1,421 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/clock"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+)
+
+// wakeEvery is the longest sleep at a time: what follows from a wall clock that
+// was set, or from a suspended machine, is seen so soon.
+const wakeEvery = 30 * time.Second
+
+// A driver runs a machine: it does what the machine waits for, tells it what
+// came of that, and shows its state.
+type driver struct {
+	api      API
+	request  Request
+	clock    awstokens.Clock
+	onEvent  func(Event)
+	settings settings
+
+	calls    context.Context // of calls that nobody waits for
+	detach   func() bool     // from a Keeper's context
+	done     chan struct{}   // closed by Close, and when a Lease is lost
+	finished chan struct{}   // closed when the machine has ended
+
+	mu        sync.Mutex // of what follows; not held during calls and waits
+	machine   machine
+	checkout  checkout
+	failure   error  // of the last attempt to take or renew the seat
+	giving    error  // of the last attempt to give it back
+	closed    bool   // Close was called, or a Keeper's context has ended
+	interrupt func() // cuts the last wait short
+	ended     error  // what Err returns after the end
+}
+
+// checkout is what a seat consists of.
+type checkout struct {
+	licenseARN string
+	granted    []licensemanager.EntitlementData
+	missing    []licensemanager.EntitlementData
+}
+
+func newDriver(ctx context.Context, api API, request Request, options []func(*Options)) (*driver, error) {
+	if client, ok := api.(*licensemanager.Client); api == nil || ok && client == nil {
+		return nil, errors.New("lease: the API is nil")
+	}
+	if ctx == nil {
+		return nil, errors.New("lease: the context is nil")
+	}
+	o := Options{RenewAt: 0.6}
+	for _, change := range options {
+		if change != nil {
+			change(&o)
+		}
+	}
+	if !(o.RenewAt >= 0.1 && o.RenewAt <= 0.9) || o.Grace < 0 || o.Grace > protocolTiming.longestLife {
+		return nil, errors.New("lease: RenewAt must be from 0.1 to 0.9, and Grace from 0 to ten years")
+	}
+	if o.Clock == nil {
+		o.Clock = clock.New()
+	}
+	return &driver{
+		api: api, request: request, clock: o.Clock, onEvent: o.OnEvent,
+		settings: settings{renewAt: o.RenewAt, grace: o.Grace, timing: &protocolTiming},
+		detach:   func() bool { return false },
+		done:     make(chan struct{}), finished: make(chan struct{}),
+	}, nil
+}
+
+func (d *driver) now() reading { return reading{d.clock.Elapsed(), d.clock.Now().Round(0)} }
+
+// start begins without a record.
+func (d *driver) start(keeper bool) action {
+	d.machine.keeper = keeper
+	return d.tell(event{kind: eventStarted})
+}
+
+// work goes on until the machine waits or has ended.
+func (d *driver) work(a action) {
+	for a.do != taskFinish {
+		if a.do != taskWait {
+			a = d.advance(d.calls, a)
+			continue
+		}
+		d.mu.Lock()
+		stop := d.closed && !d.ending()
+		if !stop {
+			d.sleep(min(a.limit, wakeEvery))
+		}
+		d.mu.Unlock()
+		if !stop {
+			return
+		}
+		a = d.tell(event{kind: eventStopped})
+	}
+	d.detach()
+	close(d.finished)
+}
+
+func (d *driver) resume(kind eventKind) { d.work(d.tell(event{kind: kind})) }
+
+// sleep has the work resumed later. By the system's clock it takes no
+// goroutine, whose stack would be larger than all the rest of a lease.
+func (d *driver) sleep(limit time.Duration) {
+	if _, ok := d.clock.(clock.System); ok {
+		timer := time.AfterFunc(limit, func() { d.resume(eventWoke) })
+		d.interrupt = func() {
+			if timer.Stop() {
+				go d.resume(eventStopped)
+			}
+		}
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.interrupt = cancel
+	go func() {
+		kind := d.wait(ctx, limit)
+		cancel()
+		d.resume(kind)
+	}()
+}
+
+// wait waits, or stops when the context ends.
+func (d *driver) wait(ctx context.Context, limit time.Duration) eventKind {
+	if d.clock.Sleep(ctx, min(limit, wakeEvery)) != nil && ctx.Err() != nil {
+		return eventStopped
+	}
+	return eventWoke
+}
+
+// advance does what the machine waits for. The end of the context cuts calls
+// and waits short until the machine gives the seat back.
+func (d *driver) advance(ctx context.Context, a action) action {
+	if d.ending() {
+		ctx = context.WithoutCancel(ctx)
+	}
+	switch a.do {
+	case taskSave: // there is no store: the record is in memory
+		return d.tell(event{kind: eventSaved, ok: true})
+	case taskWait:
+		return d.tell(event{kind: d.wait(ctx, a.limit)})
+	}
+	return d.call(ctx, a)
+}
+
+// ending says whether the machine gives a seat back, which the end of a context
+// is no reason to leave off.
+func (d *driver) ending() bool { return d.machine.stop || d.machine.state >= givingBack }
+
+// tell gives the machine an event and reports what it notes. Only one goroutine
+// calls it.
+func (d *driver) tell(e event) action {
+	e.now, e.jitter = d.now(), rand.Float64()
+	if d.machine.state != held {
+		e.fresh = licensemanager.NewClientToken()
+	}
+	m, a := step(&d.settings, d.machine, e)
+	d.mu.Lock()
+	d.machine = m
+	d.mu.Unlock()
+	for _, n := range a.notes {
+		d.report(n)
+	}
+	return a
+}
+
+// call makes the call that the machine waits for.
+func (d *driver) call(ctx context.Context, a action) action {
+	m := &d.machine
+	ctx, cancel := context.WithTimeout(ctx, a.limit)
+	defer cancel()
+	sent := d.now()
+	var r response
+	var err error
+	switch a.do {
+	case taskCheckout:
+		r, err = d.checkOut(ctx)
+	case taskExtend:
+		r, err = d.extend(ctx)
+	default:
+		_, err = d.api.CheckInLicense(ctx, &licensemanager.CheckInLicenseInput{Beneficiary: d.request.Beneficiary, LicenseConsumptionToken: m.Token})
+	}
+	if err != nil {
+		r = classify(a.do, err)
+	}
+	r.sent = sent
+	switch {
+	case m.state == asking && r.verdict == verdictRefused:
+		err = d.explain(ctx, err)
+	case r.partial:
+		err = &PartialError{Granted: d.checkout.granted, Missing: d.checkout.missing}
+	}
+	d.mu.Lock()
+	if m.state >= givingBack {
+		d.giving = err
+	} else {
+		d.failure = err
+	}
+	d.mu.Unlock()
+	return d.tell(event{kind: eventResponded, response: r})
+}
+
+func (d *driver) checkOut(ctx context.Context) (response, error) {
+	out, err := d.api.CheckoutLicense(ctx, d.request.input(d.machine.ClientToken))
+	if err != nil {
+		return response{}, err
+	}
+	c := checkout{out.LicenseArn, out.EntitlementsAllowed, missing(d.request.Entitlements, out.EntitlementsAllowed)}
+	d.mu.Lock()
+	d.checkout = c
+	d.mu.Unlock()
+	r := response{date: out.Date, token: out.LicenseConsumptionToken}
+	r.partial = len(c.missing) > 0 && (!d.request.AllowPartial || len(c.granted) == 0)
+	r.issued = readable(out.Issued())
+	r.expiration = readable(out.Expires())
+	if r.date.IsZero() && r.issued.IsZero() { // nothing tells the service's time
+		r.date = d.now().wall
+	}
+	return r, nil
+}
+
+func (d *driver) extend(ctx context.Context) (response, error) {
+	out, err := d.api.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: d.machine.Token})
+	if err != nil {
+		return response{}, err
+	}
+	r := response{date: out.Date, token: out.LicenseConsumptionToken, expiration: readable(out.Expires())}
+	if r.token.IsZero() {
+		r.token = d.machine.Token
+	}
+	return r, nil
+}
+
+// readable is the zero time if there is none that can be read.
+func readable(t time.Time, err error) time.Time {
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// classify says what an error means for the seat.
+func classify(do task, err error) response {
+	r := response{verdict: verdictNotDone, maybe: mayHaveProcessed(err)}
+	if r.maybe {
+		r.verdict = verdictUnknown
+	}
+	failure := responseError(err)
+	if failure == nil {
+		return r
+	}
+	r.date, r.retryAfter = failure.Date, max(failure.RetryAfter, failure.AmzRetryAfter)
+	var api smithy.APIError
+	if failure.StatusCode < 400 || failure.StatusCode > 499 || failure.Throttled() || !errors.As(failure.Err, &api) {
+		return r
+	}
+	switch code := api.ErrorCode(); {
+	case code == unknownCode: // something in front of the service
+	case do == taskCheckout:
+		r.verdict = verdictRefused
+	case slices.Contains(goneCodes, code):
+		r.verdict = verdictRefused
+	case do == taskCheckIn && code == "ConflictException":
+		r.verdict = verdictConflict
+	}
+	return r
+}
+
+// unknownCode is that of an error without a code.
+const unknownCode = "UnknownError"
+
+// goneCodes are what the service may say about a token that it does not know.
+// Others, such as AccessDeniedException, say nothing about the seat.
+var goneCodes = []string{"InvalidParameterValueException", "ResourceNotFoundException", "ValidationException"}
+
+// mayHaveProcessed is awstokens.MayHaveProcessed, also for an API that is not
+// of this module and gives up with its context.
+func mayHaveProcessed(err error) bool {
+	var call interface{ MayHaveProcessed() bool }
+	if errors.As(err, &call) {
+		return call.MayHaveProcessed()
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// responseError is the response of the service to the call itself, not to
+// one that a credentials provider made for it.
+func responseError(err error) *awstokens.ResponseError {
+	var op *smithy.OperationError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return findResponse(err)
+}
+
+func findResponse(err error) *awstokens.ResponseError {
+	switch e := err.(type) {
+	case *awstokens.ResponseError:
+		return e
+	case *smithy.OperationError: // of another call
+		return nil
+	case interface{ Unwrap() error }:
+		return findResponse(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			if r := findResponse(part); r != nil {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
+// report tells the user what the machine noted.
+func (d *driver) report(n note) {
+	now, m := d.now(), &d.machine
+	e := Event{Type: eventTypes[n], Time: now.wall, Expires: d.expiry(now)}
+	d.mu.Lock()
+	switch n {
+	case noteFailed, noteLost:
+		e.Err = d.failure
+	case noteCheckInFailed:
+		e.Err = d.closeError()
+	}
+	if n == noteFailed && !m.acquired {
+		e.Type = EventAcquireFailed
+	}
+	if n == noteLost && !m.keeper {
+		d.end(&LostError{At: e.Time, Err: e.Err})
+	}
+	d.mu.Unlock()
+	// Acquire's result tells of its seat, and EventLost is the last of a Lease.
+	told := !m.keeper && (n == noteAcquired || !m.acquired || m.lost && n != noteFailed && n != noteLost)
+	if d.onEvent != nil && e.Type != "" && !told {
+		d.onEvent(e)
+	}
+}
+
+var eventTypes = [...]EventType{
+	noteAcquired:      EventAcquired,
+	noteRenewed:       EventRenewed,
+	noteReacquired:    EventReacquired,
+	noteFailed:        EventRenewalFailed,
+	noteUnsaved:       "",
+	noteLost:          EventLost,
+	noteCheckedIn:     EventCheckedIn,
+	noteCheckInFailed: EventCheckInFailed,
+}
+
+// end notes why there is no seat any more, once.
+func (d *driver) end(err error) {
+	if d.ended == nil {
+		d.ended = err
+		close(d.done)
+	}
+}
+
+// closeError is what Close returns.
+func (d *driver) closeError() error {
+	if !d.machine.taken {
+		return nil
+	}
+	err := d.giving
+	if err == nil {
+		err = errOrphan
+	}
+	return &TakenError{Until: d.machine.takenUntil, Err: err}
+}
+
+// expiry is the confirmed expiry by the wall clock; zero: there was no seat.
+func (d *driver) expiry(now reading) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.machine.expires == 0 {
+		return time.Time{}
+	}
+	return now.wall.Add(d.machine.expires - now.boot)
+}
+
+func (d *driver) held() checkout {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.checkout
+}
+
+// stop has the seat given back.
+func (d *driver) stop() {
+	d.mu.Lock()
+	d.closed = true
+	d.end(ErrClosed)
+	interrupt := d.interrupt
+	if d.ending() {
+		interrupt = nil
+	}
+	d.mu.Unlock()
+	if interrupt != nil {
+		interrupt()
+	}
+}
+
+func (d *driver) close(ctx context.Context) error {
+	d.stop()
+	select {
+	case <-d.finished:
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.closeError()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,104 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+)
+
+// Keeper holds a seat whenever there is one: it takes a seat, renews it, and
+// takes another after a loss or a denial, until it is closed. It is safe for
+// concurrent use. By the system's clock it has no goroutine while it waits.
+type Keeper struct{ d *driver }
+
+// Keep starts a Keeper and returns at once. A service that cannot be reached or
+// denies a seat is a state of the Keeper, not an error: watch it with State,
+// Err or [Options.OnEvent]. It retries within a minute, after a denial within
+// five. The end of the context closes the Keeper, as Close does.
+//
+// Options that break their rules make a Keeper that is closed; Err says why.
+func Keep(ctx context.Context, api API, request Request, options ...func(*Options)) *Keeper {
+	d, err := newDriver(ctx, api, request, options)
+	if err != nil {
+		d = &driver{closed: true, ended: err, done: make(chan struct{}), finished: make(chan struct{})}
+		close(d.finished)
+		return &Keeper{d}
+	}
+	if ctx.Err() != nil {
+		d.stop()
+		close(d.finished)
+		return &Keeper{d}
+	}
+	d.calls = context.WithoutCancel(ctx)
+	d.detach = context.AfterFunc(ctx, d.stop)
+	go func() { d.work(d.start(true)) }()
+	return &Keeper{d}
+}
+
+// State returns the state at this moment. The program is licensed while it is
+// StateActive or StateDegraded.
+func (k *Keeper) State() State {
+	state, _ := k.status()
+	return state
+}
+
+func (k *Keeper) status() (State, error) {
+	d := k.d
+	if d.clock == nil { // the options broke their rules
+		return StateClosed, d.ended
+	}
+	now := d.now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch m := &d.machine; {
+	case d.closed:
+		return StateClosed, ErrClosed
+	case m.status(now) == claimActive:
+		return StateActive, nil
+	case m.claim == claimDegraded || m.claim == claimActive:
+		return StateDegraded, nil
+	case m.acquired:
+		return StateLost, d.failure
+	}
+	if d.failure == nil {
+		return StateAcquiring, errAsking
+	}
+	return StateAcquiring, d.failure
+}
+
+// errAsking is what Err returns before the first response.
+var errAsking = errors.New("the first checkout has no response yet")
+
+// Err returns why the program is not licensed right now: nil in StateActive and
+// StateDegraded, [ErrClosed] after Close, and otherwise the error of the last
+// attempt, which is a [*DeniedError] or a [*PartialError] if the service denied
+// the seat.
+func (k *Keeper) Err() error {
+	_, err := k.status()
+	return err
+}
+
+// Expires returns when the seat expires if it is not extended, by the wall
+// clock, or the zero time before the first seat.
+func (k *Keeper) Expires() time.Time {
+	if k.d.clock == nil {
+		return time.Time{}
+	}
+	return k.d.expiry(k.d.now())
+}
+
+// LicenseARN returns the license that the seat is or was of.
+func (k *Keeper) LicenseARN() string { return k.d.held().licenseARN }
+
+// Granted returns the entitlements of the seat.
+func (k *Keeper) Granted() []licensemanager.EntitlementData { return slices.Clone(k.d.held().granted) }
+
+// Missing returns what was asked for and is not held. It is empty unless
+// [Request.AllowPartial] is set.
+func (k *Keeper) Missing() []licensemanager.EntitlementData { return slices.Clone(k.d.held().missing) }
+
+// Close ends the Keeper and gives its seat back, as [Lease.Close] does.
+func (k *Keeper) Close(ctx context.Context) error { return k.d.close(ctx) }

@@ -1,0 +1,376 @@
+package lease
+
+import (
+	"math"
+	"time"
+)
+
+// A reading is what the two clocks of the process show.
+type reading struct {
+	boot time.Duration // counts suspension, cannot be set
+	wall time.Time     // can be set
+}
+
+func (r reading) add(d time.Duration) reading { return reading{r.boot + d, r.wall.Add(d)} }
+
+// since is the time since an earlier reading, by whichever clock is faster.
+func (r reading) since(x reading) time.Duration { return max(r.boot-x.boot, r.wall.Sub(x.wall)) }
+
+// settings are what a machine is told once.
+type settings struct {
+	renewAt float64
+	grace   time.Duration
+	*timing
+}
+
+// timing is the protocol's table of timers.
+type timing struct {
+	margin         time.Duration // Active ends so long before the expiry: a Date has whole seconds
+	shortestRenew  time.Duration
+	longestRenew   time.Duration
+	spacing        time.Duration // between renewals in the long run
+	burst          time.Duration // how far renewals may be ahead of that
+	oddExpiry      time.Duration // until the next renewal if the expiry is unreadable or not ahead
+	call           time.Duration // the longest call
+	attempt        time.Duration // the longest attempt: a run of calls up to its outcome
+	settle         time.Duration // after an expiry until the seat is surely free
+	pause          time.Duration
+	longestPause   time.Duration
+	denial         time.Duration
+	longestDenial  time.Duration
+	strike         time.Duration // between the first two refusals; twice that after the second
+	checkIn        time.Duration
+	longestCheckIn time.Duration
+	givingBack     time.Duration // in all
+	window         time.Duration // in which a ClientToken surely names the same seat
+	renewToken     time.Duration // a ClientToken that was not sent is so old at most
+	tolerance      time.Duration // between a Date and what was expected
+	assumedLife    time.Duration // of a new seat whose expiry is unreadable
+	longestLife    time.Duration
+}
+
+var protocolTiming = timing{
+	margin:         time.Second,
+	shortestRenew:  5 * time.Second,
+	longestRenew:   12 * time.Hour,
+	spacing:        12 * time.Second,
+	burst:          time.Minute,
+	oddExpiry:      time.Minute,
+	call:           30 * time.Second,
+	attempt:        30 * time.Second,
+	settle:         2 * time.Second,
+	pause:          5 * time.Second,
+	longestPause:   time.Minute,
+	denial:         30 * time.Second,
+	longestDenial:  5 * time.Minute,
+	strike:         time.Second,
+	checkIn:        100 * time.Millisecond,
+	longestCheckIn: 5 * time.Second,
+	givingBack:     time.Minute,
+	window:         9 * time.Minute,
+	renewToken:     5 * time.Minute,
+	tolerance:      5 * time.Minute,
+	assumedLife:    time.Hour,
+	longestLife:    10 * 365 * 24 * time.Hour,
+}
+
+// timers are a machine's times. Those of one clock are of the boot clock.
+type timers struct {
+	service  serviceTime
+	sent     reading // when ClientToken was first sent
+	sentHere bool    // by this process, otherwise sent is unknown
+
+	active  reading       // Active ends when either clock reaches it
+	expires time.Duration // not before Lo
+	lapse   time.Duration // an attempt that fails after it ends the claim
+	renew   reading       // the renewal is due when either clock reaches it
+	paced   time.Duration // when one more renewal fits into the spacing
+
+	until    time.Duration // the wait
+	striking bool          // the wait is part of an attempt
+	attempt  time.Duration // when the attempt began
+	giveUp   time.Duration // when giving back ends; zero: not begun
+	base     time.Duration // the first pause of its kind
+	failures int8          // pauses of that kind in a row
+}
+
+// status is what the machine claims at a moment.
+func (m *machine) status(now reading) claim {
+	if m.claim == claimActive && (now.boot >= m.active.boot || !now.wall.Before(m.active.wall)) {
+		return claimDegraded
+	}
+	return m.claim
+}
+
+// serviceTime is the service's clock, known from its last Date.
+type serviceTime struct {
+	date  time.Time // zero: unknown
+	when  reading
+	odd   time.Time // a Date that was ignored; zero: none
+	oddAt time.Duration
+}
+
+// at is the service's time by the boot clock; zero: unknown.
+func (s *serviceTime) at(now reading) time.Time {
+	if s.date.IsZero() {
+		return time.Time{}
+	}
+	return s.date.Add(now.boot - s.when.boot)
+}
+
+// hear takes a Date and says whether it is believed. One that is far from what
+// either clock expects is ignored until a second agrees with it.
+func (s *serviceTime) hear(date time.Time, now reading, tolerance time.Duration) bool {
+	near := func(x time.Time) bool { return date.Sub(x).Abs() <= tolerance }
+	switch {
+	case date.IsZero():
+		return false
+	case s.date.IsZero(), near(s.at(now)), near(s.date.Add(now.wall.Sub(s.when.wall))),
+		!s.odd.IsZero() && near(s.odd.Add(now.boot-s.oddAt)):
+		*s = serviceTime{date: date, when: now}
+		return true
+	}
+	s.odd, s.oddAt = date, now.boot
+	return false
+}
+
+// endless is an expiry that is not known to be earlier.
+var endless = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// listen learns the service's time from a response.
+func (t *turn) listen() {
+	if !t.service.hear(t.e.date, t.e.now, t.c.tolerance) {
+		return
+	}
+	now := t.e.date
+	if t.FirstSent.IsZero() && t.sentHere {
+		t.FirstSent = now.Add(-t.e.now.since(t.sent))
+	}
+	if t.unanswered && t.Life > 0 {
+		t.Hi, t.before = earlier(t.Hi, now.Add(t.Life)), earlier(t.before, now.Add(t.Life))
+	}
+}
+
+// over says whether a time of the service has come.
+func (t *turn) over(x time.Time) bool {
+	now := t.service.at(t.e.now)
+	return !x.IsZero() && !now.IsZero() && !now.Before(x)
+}
+
+// age is how long ago ClientToken was first sent: by the Date at hand; without
+// one, by the faster clock.
+func (t *turn) age() time.Duration {
+	now := t.service.at(t.e.now)
+	byService := !t.FirstSent.IsZero() && !now.IsZero()
+	switch {
+	case byService && (!t.sentHere || t.e.kind == eventResponded && !t.e.date.IsZero()):
+		return now.Sub(t.FirstSent)
+	case t.sentHere:
+		return t.e.now.since(t.sent)
+	}
+	return math.MaxInt64
+}
+
+// latestExpiry is when a seat that is extended now expires, at the latest.
+func (t *turn) latestExpiry() time.Time {
+	if t.service.date.IsZero() || t.Life <= 0 {
+		return endless
+	}
+	return t.service.date.Add(t.e.now.since(t.service.when)).Add(t.Life)
+}
+
+// life is how long the seat of a response lives from now; zero: unreadable or
+// not ahead. Of several times that the service gives, the latest before the
+// expiry counts: a wrong one must not make the claim longer.
+func (t *turn) life() (life time.Duration) {
+	from := []time.Time{t.e.date, t.service.at(t.e.now)}
+	if t.state == asking && !t.ambiguous || from[0].Equal(from[1]) && from[0].IsZero() {
+		from = append(from, t.e.issued)
+	}
+	for _, x := range from {
+		if d := t.e.expiration.Sub(x); !x.IsZero() && d > 0 && (life == 0 || d < life) {
+			life = d
+		}
+	}
+	return min(life, t.c.longestLife)
+}
+
+// granted is the life of a checkout's seat. Expired is the seat of a response
+// to an earlier attempt; a new one whose expiry cannot be used is worth having.
+func (t *turn) granted() (life time.Duration, expired bool) {
+	life = t.life()
+	if !t.ambiguous && life > 0 && t.e.expiration.Sub(t.e.issued) == life {
+		if now := t.service.at(t.e.now); now.IsZero() || now.Sub(t.e.issued).Abs() > t.c.tolerance {
+			t.service, t.FirstSent = serviceTime{date: t.e.issued, when: t.e.now}, t.e.issued
+		}
+	}
+	if life > 0 {
+		return life, false
+	}
+	return t.c.assumedLife, t.ambiguous && !t.e.expiration.IsZero()
+}
+
+// fullLife is what an extension grants, as far as a response shows: a checkout
+// sent again may find a seat that has lived for a while.
+func (t *turn) fullLife(life time.Duration) time.Duration {
+	if now := t.service.at(t.e.now); t.state != extending && !t.e.issued.IsZero() && !now.IsZero() && t.e.issued.Before(now) {
+		life = max(life, t.e.expiration.Sub(t.e.issued))
+	}
+	return min(life, t.c.longestLife)
+}
+
+// expiry is the time of the service at which a granted life ends.
+func (t *turn) expiry(life time.Duration) time.Time {
+	now := t.service.at(t.e.now)
+	if life == t.life() && life < t.c.longestLife {
+		return t.e.expiration
+	}
+	if now.IsZero() {
+		return now
+	}
+	return now.Add(life)
+}
+
+// measure sets the timers of a confirmed seat. Active counts from before the
+// call, and Lo from after it.
+func (t *turn) measure(life time.Duration) {
+	t.active = t.e.sent.add(life - t.c.margin)
+	t.expires = t.e.now.boot + life
+	t.lapse = t.expires + max(t.c.grace, t.c.settle)
+	t.renewIn(time.Duration((t.c.renewAt - t.e.jitter/10) * float64(life)))
+}
+
+func (t *turn) renewIn(d time.Duration) {
+	t.renew = t.e.now.add(min(max(d, t.c.shortestRenew), t.c.longestRenew))
+}
+
+// pace counts a renewal.
+func (t *turn) pace() {
+	t.paced = max(t.paced, t.e.now.boot-t.c.burst) + t.c.spacing
+}
+
+func (t *turn) renewalDue() bool {
+	now := t.e.now
+	return now.boot >= t.paced && (now.boot >= t.renew.boot || !now.wall.Before(t.renew.wall))
+}
+
+func (t *turn) due() bool {
+	if t.state == held && (!t.unsaved || t.renewalDue()) {
+		return t.renewalDue()
+	}
+	return t.e.now.boot >= t.until
+}
+
+// pause waits before another attempt, longer after each. What the service asks
+// for is respected; where a seat may have become free, it is tried at once.
+func (t *turn) pause(first, longest time.Duration) {
+	if t.base != first {
+		t.base, t.failures = first, 0
+	}
+	d := min(first<<t.failures, longest)
+	t.failures = min(t.failures+1, 20)
+	d -= time.Duration(t.e.jitter * float64(d) / 10)
+	if t.e.kind == eventResponded {
+		d = max(d, min(t.e.retryAfter, t.c.longestDenial))
+	}
+	t.wait(d)
+}
+
+// strikePause waits before the next call of the same attempt.
+func (t *turn) strikePause() {
+	d := t.c.strike * time.Duration(t.strikes)
+	if t.e.now.boot+d > t.attemptEnd() {
+		t.fail()
+		t.pause(t.c.pause, t.c.longestPause)
+		return
+	}
+	t.striking = true
+	t.wait(d)
+}
+
+func (t *turn) wait(d time.Duration) {
+	if d = t.within(d); t.state >= givingBack && t.gaveUp() {
+		d = 0
+	}
+	t.until = t.e.now.boot + d
+	t.doing = waiting
+	if t.stopping() {
+		t.wake()
+	}
+}
+
+// within cuts a wait at the moments when something changes: a seat becomes
+// free, the claim or the time for giving back ends.
+func (t *turn) within(d time.Duration) time.Duration {
+	now := t.e.now.boot
+	moments := [...]time.Duration{t.lapse, t.giveUp, 0, 0}
+	if t.expires > 0 { // there was a seat
+		moments[2] = t.expires + t.c.settle
+	}
+	if service := t.service.at(t.e.now); !service.IsZero() && !t.OrphanUntil.IsZero() {
+		moments[3] = now + t.OrphanUntil.Sub(service) + t.c.settle
+	}
+	for _, at := range moments {
+		if now < at {
+			d = min(d, at-now)
+		}
+	}
+	return d
+}
+
+// attemptEnd is when the attempt under way has failed.
+func (t *turn) attemptEnd() time.Duration {
+	end := t.attempt + t.c.attempt
+	if last := t.expires + t.c.grace + t.c.attempt; t.claim != claimNone && last > t.attempt {
+		end = min(end, last)
+	}
+	return end
+}
+
+func (t *turn) giveUpIn(d time.Duration) {
+	if t.giveUp == 0 {
+		t.giveUp = t.e.now.boot + d
+	}
+}
+
+func (t *turn) gaveUp() bool { return t.e.now.boot >= t.giveUp }
+
+func (t *turn) callLimit() time.Duration {
+	now, limit := t.e.now.boot, t.c.call
+	if t.Life > 0 {
+		limit = min(limit, max(t.Life/10, time.Second))
+	}
+	switch {
+	case t.state >= givingBack:
+		return min(limit, t.giveUp-now)
+	case !t.acquiring():
+		limit = min(limit, t.attemptEnd()-now)
+	}
+	return max(limit, 100*time.Millisecond)
+}
+
+func (t *turn) waitLimit() time.Duration {
+	now := t.e.now
+	wait := t.until - now.boot
+	if t.state == held {
+		renewal := max(min(t.renew.boot-now.boot, t.renew.wall.Sub(now.wall)), t.paced-now.boot)
+		if !t.unsaved || renewal < wait {
+			wait = renewal
+		}
+	}
+	return max(wait, 0)
+}

@@ -1,0 +1,46 @@
+// Package tokencreds turns a refresh token of AWS License Manager into AWS
+// credentials, as a licensed product needs them on a machine that has no AWS
+// account.
+//
+// # Overview
+//
+// A seller creates a refresh token with licensemanager.CreateToken and gives it
+// to the customer, usually as a file. The product makes a [Provider] of it, and
+// uses that as the Credentials of its License Manager client:
+//
+//	creds, err := tokencreds.FromEnv(cfg)
+//	...
+//	cfg.Credentials = creds
+//	client, err := licensemanager.New(cfg)
+//
+// A Provider retrieves credentials in three steps: it reads the refresh token,
+// exchanges it for an access token (GetAccessToken), and exchanges that for
+// credentials of a role that the token embeds (AssumeRoleWithWebIdentity of AWS
+// STS). Neither call is signed. An error of type [*Error] says which step
+// failed.
+//
+// The credentials are cached, and renewed five minutes before they expire, by
+// one caller at a time, while the others get the old ones. If a renewal fails,
+// the next one is a minute later, as long as the old credentials are good. How
+// long they are good is measured by the service's clock, so that the clock of
+// the customer's machine may be wrong.
+//
+// # Token files
+//
+// The token is read again for every renewal, so that its file can be replaced at
+// any time. A file may contain the token alone, the token.csv of the console
+// with its header line, or the JSON that the AWS CLI prints for CreateToken. A
+// byte order mark, white space, quotes and NUL characters around the token are
+// ignored.
+//
+// # Revocation
+//
+// A seller revokes a refresh token with licensemanager.DeleteToken. The product
+// notices when its credentials are renewed next, within an hour by default: the
+// error is [ErrTokenRefused], in the errors of every client that uses the
+// Provider. Any other error may be an outage or a mistake in the configuration.
+//
+//	if errors.Is(err, tokencreds.ErrTokenRefused) {
+//		// ask the customer for a new token
+//	}
+package tokencreds

@@ -1,0 +1,96 @@
+package tokencreds
+
+import (
+	"errors"
+
+	"github.com/aws/smithy-go"
+)
+
+// Step is a step on the way from a refresh token to credentials.
+type Step string
+
+// The steps, in their order.
+const (
+	StepReadToken      Step = "read_token"       // read the refresh token
+	StepGetAccessToken Step = "get_access_token" // exchange it for an access token
+	StepAssumeRole     Step = "assume_role"      // exchange that for credentials
+)
+
+// ErrTokenRefused says that License Manager refused the refresh token. errors.Is
+// finds it in an [Error] of StepGetAccessToken whose reason is an
+// AccessDeniedException, AuthorizationException or ResourceNotFoundException: the
+// call is not signed, so that the token is all that can be refused. A token
+// without Options.TokenProperties is refused too. A ValidationException is not
+// meant, because a damaged token or a Region that is not the license's home
+// Region can cause it.
+var ErrTokenRefused = errors.New("the refresh token was refused: it was deleted, has expired, or its license is gone")
+
+// Error says which step failed. It wraps the reason, which for the last two
+// steps is the error of a call, as package awstokens describes it. What STS
+// reports is found as a smithy.APIError, with a code such as
+// InvalidIdentityToken.
+type Error struct {
+	Step Step
+	Err  error
+
+	role string // to be assumed
+}
+
+// Error says which step failed and why, and what may help.
+func (e *Error) Error() string {
+	text := "license credentials: "
+	switch e.Step {
+	case StepReadToken:
+		text += "cannot read the refresh token: "
+	case StepGetAccessToken:
+		text += "cannot exchange the refresh token for an access token: "
+	case StepAssumeRole:
+		text += "cannot exchange the access token for credentials of the role " + e.role + ": "
+	}
+	return text + e.hint() + e.Err.Error()
+}
+
+// hint explains to the person who has to act.
+func (e *Error) hint() string {
+	switch code := codeOf(e.Err); {
+	case e.Is(ErrTokenRefused):
+		return ErrTokenRefused.Error() + ": "
+	case e.Step == StepGetAccessToken && (code == "ValidationException" || code == "InvalidParameterValueException" || code == "RedirectException"):
+		return "the token is damaged, or the Region is not the home Region of its license: "
+	case e.Step == StepAssumeRole && code == "AccessDenied":
+		return "the token does not embed the role, or the role does not trust License Manager: "
+	}
+	return ""
+}
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is finds [ErrTokenRefused].
+func (e *Error) Is(target error) bool {
+	if target != ErrTokenRefused || e.Step != StepGetAccessToken {
+		return false
+	}
+	switch codeOf(e.Err) {
+	case "AccessDeniedException", "AuthorizationException",
+		"ResourceNotFoundException": // not published for this operation
+		return true
+	}
+	return false
+}
+
+// mayBeHalfRead reports whether half a token may have caused the failure. After
+// any other the call itself has retried.
+func (e *Error) mayBeHalfRead() bool {
+	var invalid smithy.InvalidParamsError
+	return e.Step == StepReadToken || e.Is(ErrTokenRefused) || codeOf(e.Err) == "ValidationException" || errors.As(e.Err, &invalid)
+}
+
+// codeOf returns the code that a service reports, or "".
+func codeOf(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}

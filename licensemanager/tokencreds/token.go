@@ -1,0 +1,79 @@
+package tokencreds
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/atomicfile"
+)
+
+// Source returns the refresh token, with whatever a file may have around it (see
+// the package documentation). It is called for every renewal, once at a time.
+type Source func(context.Context) (awstokens.Secret, error)
+
+// Token returns a [Source] of a fixed token.
+func Token(token awstokens.Secret) Source {
+	return func(context.Context) (awstokens.Secret, error) { return token, nil }
+}
+
+// maxFile is far more than a token of 4096 characters with anything around it.
+const maxFile = 64 << 10
+
+// File returns a [Source] that reads a regular file of at most 64 KiB.
+func File(path string) Source {
+	return func(context.Context) (awstokens.Secret, error) {
+		text, err := atomicfile.Read(path, maxFile)
+		return awstokens.NewSecret(string(text)), err
+	}
+}
+
+// around are characters that a file may have around a token: a byte order mark,
+// those of its end, the quotes of what it was copied from, and the NUL of a C
+// program.
+const around = "\ufeff \t\r\n\v\f\"'\x00"
+
+var errNoToken = errors.New("the refresh token contains white space or other characters that no token has: the file is damaged or of another kind")
+
+// parse finds the token in what a Source returned. An error says what is wrong,
+// without the text.
+func parse(source awstokens.Secret) (awstokens.Secret, error) {
+	text := strings.Trim(source.Reveal(), around)
+	if strings.HasPrefix(text, "{") {
+		var created struct{ Token string }
+		if json.Unmarshal([]byte(text), &created) != nil {
+			return awstokens.Secret{}, errNoToken
+		}
+		text = strings.Trim(created.Token, around)
+	}
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\r' || r == '\n' })
+	if len(lines) == 2 {
+		text = below(lines[0], lines[1])
+	}
+	switch {
+	case text == "":
+		return awstokens.Secret{}, errors.New("the refresh token is empty")
+	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"):
+		return awstokens.Secret{}, errors.New("the refresh token is in UTF-16: store it in UTF-8")
+	case !utf8.ValidString(text), strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '\x7f' }):
+		return awstokens.Secret{}, errNoToken
+	}
+	return awstokens.NewSecret(text), nil
+}
+
+// below returns the value in a line of a CSV file that is below the header
+// Token, or the only value below any header. Without one it returns both lines.
+func below(header, line string) string {
+	names, values := strings.Split(header, ","), strings.Split(line, ",")
+	for i, name := range names {
+		name = strings.ToLower(strings.Trim(name, around))
+		isHeader := len(names) == 1 && len(name) <= 32 && !strings.Contains(name, ".") // not the first half of a token
+		if len(names) == len(values) && (isHeader || name == "token" || name == "refresh token" || name == "refreshtoken") {
+			return strings.Trim(values[i], around)
+		}
+	}
+	return header + "\n" + line
+}

@@ -1,0 +1,148 @@
+package login
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf16"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/timestamp"
+)
+
+// reader takes the known members out of a JSON object and leaves the others. It
+// matches names exactly, which encoding/json does not, and its errors show
+// nothing of the text.
+type reader struct {
+	members map[string]json.RawMessage
+	err     error // the first
+}
+
+func newReader(data []byte) reader {
+	var r reader
+	if json.Unmarshal(data, &r.members) != nil {
+		r.err = errors.New("not a whole JSON object")
+	}
+	return r
+}
+
+// take takes a member out. Null counts as absent.
+func take[T any](r *reader, name string) T {
+	var value T
+	raw, ok := r.members[name]
+	if !ok {
+		return value
+	}
+	delete(r.members, name)
+	if err := json.Unmarshal(raw, &value); err != nil && r.err == nil {
+		r.err = fmt.Errorf("%s has the wrong type", name)
+		if mismatch := (*json.UnmarshalTypeError)(nil); !errors.As(err, &mismatch) {
+			r.err = fmt.Errorf("%s: %w", name, err) // of UnmarshalText
+		}
+	}
+	return value
+}
+
+// cacheTime is a time as cache files have it, in any form that is in use.
+type cacheTime time.Time
+
+// UnmarshalText shows nothing of the text in its error.
+func (t *cacheTime) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	parsed, err := timestamp.Parse(string(text))
+	parsed = parsed.UTC()
+	if err != nil || parsed.Year() > maxYear || parsed.Year() < 0 {
+		return errors.New("not a time")
+	}
+	*t = cacheTime(parsed)
+	return nil
+}
+
+// time takes a time out.
+func (r *reader) time(name string) time.Time { return time.Time(take[cacheTime](r, name)) }
+
+// require notes that a member is absent.
+func (r *reader) require(name string, present bool) {
+	if !present && r.err == nil {
+		r.err = fmt.Errorf("no %s", name)
+	}
+}
+
+// rest returns the members that nobody took as a JSON object, and the first
+// error. It is a Secret because a tool may keep a secret in a member that this
+// package does not know.
+func (r *reader) rest() (awstokens.Secret, error) {
+	if r.err != nil || len(r.members) == 0 {
+		return awstokens.Secret{}, r.err
+	}
+	text, err := json.Marshal(r.members)
+	return awstokens.NewSecret(string(text)), err
+}
+
+// maxYear is the last that timeLayout can write.
+const maxYear = 9999
+
+// timeLayout is how times are written.
+const timeLayout = "2006-01-02T15:04:05Z"
+
+// writer makes a JSON object of members. It leaves out those that are empty.
+type writer map[string]any
+
+func (w writer) string(name, value string) {
+	if value != "" {
+		w[name] = value
+	}
+}
+
+func (w writer) time(name string, value time.Time) {
+	if !value.IsZero() {
+		w[name] = value.UTC().Format(timeLayout)
+	}
+}
+
+func list[S ~string](w writer, name string, values []S) {
+	if len(values) > 0 {
+		w[name] = values
+	}
+}
+
+// json returns the object, with the members that a reader left.
+func (w writer) json(rest awstokens.Secret) ([]byte, error) {
+	members := map[string]any{}
+	if !rest.IsZero() {
+		var others map[string]json.RawMessage // not any, which would change numbers
+		if err := json.Unmarshal(rest.AppendReveal(nil), &others); err != nil {
+			return nil, err
+		}
+		for name, value := range others {
+			members[name] = value
+		}
+	}
+	for name, value := range w {
+		members[name] = value
+	}
+	return json.Marshal(members)
+}
+
+// pythonString writes a string as json.dumps of Python does: nothing but ASCII.
+func pythonString(text string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range text {
+		if short := strings.IndexRune("\"\\\b\f\n\r\t", r); short >= 0 {
+			b.WriteString(`\` + `"\bfnrt`[short:short+1])
+		} else if ' ' <= r && r <= '~' {
+			b.WriteRune(r)
+		} else {
+			for _, unit := range utf16.AppendRune(nil, r) {
+				fmt.Fprintf(&b, `\u%04x`, unit)
+			}
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
