@@ -6,19 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
-	"syscall"
-	"time"
-
-	"github.com/gofrs/flock"
-
-	"github.com/seed-25f54b62/awstokens/internal/atomicfile"
-	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
 
 // Store keeps tokens and registrations. [FileStore] shares them with the AWS
@@ -112,277 +101,6 @@ func hash(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// FileStore is a [Store] in the files that the AWS CLI and the AWS SDKs share. A
-// file is replaced as a whole and synced, so that a crash leaves the old
-// content or the new, and only its owner may read it. A symbolic link is
-// written through. Members of a file that this package does not know are kept.
-//
-// Other programs may write in place: a file that is not whole is read again
-// for 75 ms before it is a [*CorruptCacheError].
-//
-// The locks are files beside the token's, with .lock and .prompt.lock for
-// .json. They hold an empty JSON object, for programs that read every file of
-// the directory as JSON, and they stay. On a file system without locks, only
-// the goroutines of one process exclude each other.
-type FileStore struct {
-	dir  string
-	wait func(context.Context, time.Duration) error
-
-	mu       sync.Mutex
-	reserved map[string][]*atomicfile.Reservation // by path
-}
-
-// NewFileStore returns the store in a directory, which need not exist yet.
-// Empty means that of the AWS CLI, ~/.aws/sso/cache.
-func NewFileStore(dir string) (*FileStore, error) {
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, fmt.Errorf("token cache: %w", err)
-		}
-		dir = filepath.Join(home, ".aws", "sso", "cache")
-	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, fmt.Errorf("token cache: %w", err)
-	}
-	return &FileStore{dir: dir, wait: transport.Sleep, reserved: map[string][]*atomicfile.Reservation{}}, nil
-}
-
-// TokenPath returns the path of a session's token file.
-func (f *FileStore) TokenPath(s Session) string { return f.path(tokenKey(s)) }
-
-// RegistrationPath returns the path of a session's registration file.
-func (f *FileStore) RegistrationPath(s Session) string { return f.path(registrationKey(s)) }
-
-func (f *FileStore) path(key string) string { return filepath.Join(f.dir, key+".json") }
-
-// LoadToken reads the token file.
-func (f *FileStore) LoadToken(ctx context.Context, s Session) (*Token, error) {
-	return loadFile(ctx, f, f.TokenPath(s), ParseToken)
-}
-
-// SaveToken replaces the token file.
-func (f *FileStore) SaveToken(ctx context.Context, s Session, t *Token) error {
-	return f.save(ctx, f.TokenPath(s), t)
-}
-
-// DeleteToken removes the token file.
-func (f *FileStore) DeleteToken(ctx context.Context, s Session) error {
-	return f.remove(ctx, f.TokenPath(s))
-}
-
-// tokenSpace is far more than a token file has, which is some kilobytes.
-const tokenSpace = 32 << 10
-
-// ReserveToken takes disk space for the next SaveToken.
-func (f *FileStore) ReserveToken(ctx context.Context, s Session) (release func(), err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	path := f.TokenPath(s)
-	space, err := atomicfile.Reserve(path, tokenSpace)
-	if err != nil {
-		return nil, readOnly(err)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.reserved[path] = append(f.reserved[path], space)
-	return sync.OnceFunc(func() {
-		f.mu.Lock()
-		f.reserved[path] = slices.DeleteFunc(f.reserved[path], func(r *atomicfile.Reservation) bool { return r == space })
-		f.mu.Unlock()
-		space.Release()
-	}), nil
-}
-
-// takeReserved returns space that was reserved for a file, or nil.
-func (f *FileStore) takeReserved(path string) *atomicfile.Reservation {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	all := f.reserved[path]
-	if len(all) == 0 {
-		return nil
-	}
-	f.reserved[path] = all[1:]
-	return all[0]
-}
-
-// LoadRegistration reads the registration file.
-func (f *FileStore) LoadRegistration(ctx context.Context, s Session) (*Registration, error) {
-	return loadFile(ctx, f, f.RegistrationPath(s), ParseRegistration)
-}
-
-// SaveRegistration replaces the registration file.
-func (f *FileStore) SaveRegistration(ctx context.Context, s Session, r *Registration) error {
-	return f.save(ctx, f.RegistrationPath(s), r)
-}
-
-// DeleteRegistration removes the registration file.
-func (f *FileStore) DeleteRegistration(ctx context.Context, s Session) error {
-	return f.remove(ctx, f.RegistrationPath(s))
-}
-
-// rereads are the waits before a file that cannot be read is read again:
-// whoever writes in place is soon done.
-var rereads = []time.Duration{5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond}
-
-func loadFile[T any](ctx context.Context, f *FileStore, path string, parse func([]byte) (*T, error)) (*T, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	for again := 0; ; again++ {
-		value, err := read(path, parse)
-		if err == nil {
-			return value, nil
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
-		}
-		if again == len(rereads) {
-			return nil, err
-		}
-		if err := f.wait(ctx, rereads[again]); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// maxFile is the most that a file may hold. Tokens have some kilobytes.
-const maxFile = 1 << 20
-
-func read[T any](path string, parse func([]byte) (*T, error)) (*T, error) {
-	data, err := atomicfile.Read(path, maxFile)
-	switch {
-	case errors.Is(err, atomicfile.ErrTooLong):
-		return nil, &CorruptCacheError{Path: path, Reason: "longer than 1 MiB"}
-	case errors.Is(err, atomicfile.ErrNotRegular):
-		return nil, &CorruptCacheError{Path: path, Reason: "not a regular file"}
-	case err != nil:
-		return nil, err
-	}
-	value, err := parse(data)
-	if err != nil {
-		return nil, &CorruptCacheError{Path: path, Reason: err.Error()}
-	}
-	return value, nil
-}
-
-func (f *FileStore) save(ctx context.Context, path string, from interface{ CacheJSON() ([]byte, error) }) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	data, err := from.CacheJSON()
-	if err != nil {
-		return err
-	}
-	atomicfile.Clean(path, leftoverAge)
-	if space := f.takeReserved(path); space != nil {
-		defer space.Release()
-		if space.Write(data) == nil {
-			return nil
-		} // or somebody has removed the temporary file
-	}
-	return readOnly(atomicfile.Write(path, data))
-}
-
-// leftoverAge is after what time nobody writes to a temporary file any more.
-const leftoverAge = time.Hour
-
-func (f *FileStore) remove(ctx context.Context, path string) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return readOnly(atomicfile.Remove(path))
-}
-
-// readOnly makes ErrReadOnly of an error that means it.
-func readOnly(err error) error {
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("%w: %w", ErrReadOnly, err)
-	}
-	return err
-}
-
-// lockPause is how often a lock that another process holds is tried again.
-const lockPause = 20 * time.Millisecond
-
-// lockFiles are the endings of the lock files' names.
-var lockFiles = map[Lock]string{LockToken: ".lock", LockPrompt: ".prompt.lock"}
-
-// Lock locks the lock file. Goroutines of this process queue for it, so that
-// one of them at a time asks the system.
-func (f *FileStore) Lock(ctx context.Context, s Session, l Lock) (unlock func(), err error) {
-	ending, ok := lockFiles[l]
-	if !ok {
-		return nil, fmt.Errorf("there is no lock %q", l)
-	}
-	path := filepath.Join(f.dir, tokenKey(s)+ending)
-	leave, err := goroutines.lock(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	file := flock.New(path)
-	err = makeLockFile(path)
-	if err == nil {
-		_, err = file.TryLockContext(ctx, lockPause)
-	}
-	if err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.ENOLCK) {
-		leave()
-		return nil, fmt.Errorf("lock %s: %w", path, readOnly(err))
-	}
-	return sync.OnceFunc(func() {
-		_ = file.Close()
-		leave()
-	}), nil
-}
-
-// makeLockFile makes a file of an empty JSON object.
-func makeLockFile(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case err == nil && !info.Mode().IsRegular():
-		return atomicfile.ErrNotRegular
-	case err == nil && info.Size() > 0:
-		return nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	// Several processes may do this at once. Then all of them write the same,
-	// or, on Windows, one cannot because another has the lock already.
-	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
-		if _, missing := os.Stat(path); missing != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// goroutines keeps the goroutines of this process apart: on a network file
-// system, a file lock belongs to the whole process.
-var goroutines locks
-
-// locks are locks by name.
-type locks struct{ byName sync.Map }
-
-// lock waits for a lock, or until the context ends.
-func (l *locks) lock(ctx context.Context, name string) (unlock func(), err error) {
-	entry, _ := l.byName.LoadOrStore(name, make(chan struct{}, 1))
-	lock := entry.(chan struct{})
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	select {
-	case lock <- struct{}{}:
-		return sync.OnceFunc(func() { <-lock }), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // MemoryStore is a [Store] that lasts as long as the process and is shared with
 // nobody. Its zero value is ready to use.
 type MemoryStore struct {
@@ -460,4 +178,22 @@ func forget(ctx context.Context, values *sync.Map, key string) error {
 	}
 	values.Delete(key)
 	return nil
+}
+
+// locks are locks by name.
+type locks struct{ byName sync.Map }
+
+// lock waits for a lock, or until the context ends.
+func (l *locks) lock(ctx context.Context, name string) (unlock func(), err error) {
+	entry, _ := l.byName.LoadOrStore(name, make(chan struct{}, 1))
+	lock := entry.(chan struct{})
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case lock <- struct{}{}:
+		return sync.OnceFunc(func() { <-lock }), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
