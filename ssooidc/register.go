@@ -58,7 +58,7 @@ type RegisterClientOutput struct {
 	ClientSecret awstokens.Secret `json:"clientSecret" wire:"required"`
 
 	// ClientIdIssuedAt and ClientSecretExpiresAt are Unix times in seconds. A
-	// registration lives 90 days.
+	// registration lives 90 days. See Expires.
 	ClientIdIssuedAt      int64 `json:"clientIdIssuedAt"`
 	ClientSecretExpiresAt int64 `json:"clientSecretExpiresAt"`
 
@@ -69,8 +69,24 @@ type RegisterClientOutput struct {
 	awstokens.Result
 }
 
-// Expires returns ClientSecretExpiresAt as a time.
-func (out RegisterClientOutput) Expires() time.Time { return time.Unix(out.ClientSecretExpiresAt, 0) }
+const (
+	lastSecond  = 253402300799 // of the year 9999, the last that a date can have
+	firstMillis = 1e12         // of the year 2001, before which nobody was registered
+)
+
+// Expires returns ClientSecretExpiresAt as a time. The zero time means that the
+// secret does not expire, which is said by 0 or an absent member (RFC 7591
+// section 3.2.1), and by a time after the year 9999. A time in milliseconds is
+// read as what it is.
+func (out RegisterClientOutput) Expires() time.Time {
+	switch at := out.ClientSecretExpiresAt; {
+	case at > 0 && at <= lastSecond:
+		return time.Unix(at, 0)
+	case at >= firstMillis && at/1000 <= lastSecond:
+		return time.UnixMilli(at)
+	}
+	return time.Time{}
+}
 
 // If the response is lost, a registration stays behind that nobody uses and
 // that expires. So the operation counts as idempotent.

@@ -100,6 +100,9 @@ func (w writer) string(name, value string) {
 
 func (w writer) time(name string, value time.Time) {
 	if !value.IsZero() {
+		if value.After(never) {
+			value = never
+		}
 		w[name] = value.UTC().Format(timeLayout)
 	}
 }

@@ -229,7 +229,7 @@ func (l *login) run(ctx context.Context) (*Token, error) {
 // login replaces anything else.
 func (l *login) stored(ctx context.Context) *Token {
 	t, err := l.Store.LoadToken(ctx, l.session)
-	if err != nil || t.StartURL != l.session.StartURL || t.Region != l.session.Region || t.left(l.now()) < lateWindow {
+	if err != nil || t.StartURL != l.session.StartURL || t.Region != l.session.Region || t.ExpiresAt.Sub(l.now()) < lateWindow {
 		return nil
 	}
 	return t
@@ -284,7 +284,7 @@ func (l *login) register(ctx context.Context, grant ssooidc.GrantType) (*Registr
 		return nil, err
 	}
 	r := &Registration{
-		ClientID: out.ClientId, ClientSecret: out.ClientSecret, ExpiresAt: out.Expires(),
+		ClientID: out.ClientId, ClientSecret: out.ClientSecret, ExpiresAt: registrationEnd(out, l.now()),
 		Scopes: in.Scopes, GrantTypes: in.GrantTypes,
 	}
 	// Before the user is asked: if the Store cannot be written, this ends it.
@@ -303,7 +303,7 @@ func (l *login) exchange(ctx context.Context, r *Registration, in ssooidc.Create
 		StartURL:              l.session.StartURL,
 		Region:                l.session.Region,
 		AccessToken:           out.AccessToken,
-		ExpiresAt:             asked.Add(time.Duration(out.ExpiresIn) * time.Second).UTC().Truncate(time.Second),
+		ExpiresAt:             asked.Add(lifeOf(out.ExpiresIn)).UTC().Truncate(time.Second),
 		RefreshToken:          out.RefreshToken,
 		ClientID:              r.ClientID,
 		ClientSecret:          r.ClientSecret,

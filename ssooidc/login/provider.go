@@ -9,6 +9,7 @@ import (
 	"github.com/aws/smithy-go/auth/bearer"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/clock"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
@@ -79,15 +80,14 @@ type Provider struct {
 	session Session
 	store   Store
 	client  *ssooidc.Client
-	now     func() time.Time
+	clocks  clocks
 	report  func(error)
 
-	mu      sync.Mutex // guards the pauses, and the begin and the end of a flight
-	pause   time.Time  // no early refresh before this
-	discard time.Time  // no token is discarded before this
+	mu        sync.Mutex // guards these, and the begin and the end of a flight
+	tried     reading    // the end of the last flight
+	discarded reading    // when a token was discarded last
 
-	// fmt follows other pointers, and prints the secrets behind them.
-	token   atomic.Pointer[Token]   // the latest; nil before the first
+	token   atomic.Pointer[held]    // the latest; nil before the first
 	unsaved atomic.Pointer[unsaved] // nil if the store has the latest
 	flight  atomic.Pointer[flight]  // the refresh under way, if there is one
 	refused atomic.Pointer[Token]   // the latest that was discarded
@@ -96,12 +96,12 @@ type Provider struct {
 var _ bearer.TokenProvider = (*Provider)(nil)
 
 // unsaved is a token that the store did not take.
-type unsaved struct{ token, stored *Token }
+type unsaved struct{ token, stored *held }
 
 // flight is a look into the store, and a refresh if need be.
 type flight struct {
 	done  chan struct{}
-	token *Token // these are set before done is closed
+	token *held // these are set before done is closed
 	err   error
 }
 
@@ -129,9 +129,9 @@ func NewProvider(s Session, options ...func(*ProviderOptions)) (*Provider, error
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{session: s, store: o.Store, client: client, now: o.Config.Now, report: o.Report}
-	if p.now == nil {
-		p.now = time.Now
+	p := &Provider{session: s, store: o.Store, client: client, clocks: clocks{o.Config.Now, clock.New()}, report: o.Report}
+	if p.clocks.wall == nil {
+		p.clocks.wall = time.Now
 	}
 	if p.report == nil {
 		p.report = func(err error) {
@@ -149,11 +149,12 @@ func (p *Provider) Region() string { return p.session.Region }
 // RetrieveBearerToken returns an access token that has not expired. Its error,
 // if it is not the context's, is an *Error.
 func (p *Provider) RetrieveBearerToken(ctx context.Context) (bearer.Token, error) {
-	t, err := p.retrieve(ctx)
+	h, err := p.retrieve(ctx)
 	if err != nil {
 		return bearer.Token{}, err
 	}
-	return bearer.Token{Value: t.AccessToken.Reveal(), CanExpire: true, Expires: t.ExpiresAt}, nil
+	now := p.clocks.read()
+	return bearer.Token{Value: h.AccessToken.Reveal(), CanExpire: true, Expires: now.wall.Add(h.left(now))}, nil
 }
 
 // Discard says that a service does not accept an access token of the provider,
@@ -168,11 +169,11 @@ func (p *Provider) RetrieveBearerToken(ctx context.Context) (bearer.Token, error
 func (p *Provider) Discard(token awstokens.Secret) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now()
-	if t := p.token.Load(); t != nil && t.AccessToken.Equal(token) && !now.Before(p.discard) {
-		p.refused.Store(t)
+	now := p.clocks.read()
+	if h := p.token.Load(); h != nil && h.AccessToken.Equal(token) && now.since(p.discarded) >= discardPause {
+		p.refused.Store(h.Token)
 		p.token.Store(nil)
-		p.discard = now.Add(discardPause)
+		p.discarded = now
 	}
 }
 
@@ -182,15 +183,15 @@ func (p *Provider) isRefused(t *Token) bool {
 	return r != nil && t != nil && r.AccessToken.Equal(t.AccessToken)
 }
 
-func (p *Provider) retrieve(ctx context.Context) (*Token, error) {
+func (p *Provider) retrieve(ctx context.Context) (*held, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
-	now := p.now()
-	t, f := p.token.Load(), p.flight.Load()
-	left := t.left(now)
-	due := left <= 0 || (left < earlyWindow || p.unsaved.Load() != nil) && !now.Before(p.pause)
+	now := p.clocks.read()
+	h, f := p.token.Load(), p.flight.Load()
+	left := h.left(now)
+	due := left <= 0 || (left < h.early || p.unsaved.Load() != nil) && now.since(p.tried) >= earlyPause
 	mine := due && f == nil
 	if mine {
 		f = &flight{done: make(chan struct{})}
@@ -200,7 +201,7 @@ func (p *Provider) retrieve(ctx context.Context) (*Token, error) {
 	p.mu.Unlock()
 
 	if left > 0 && (f == nil || !mine && left >= lateWindow) {
-		return t, nil
+		return h, nil
 	}
 	patience := time.NewTimer(earlyPatience)
 	defer patience.Stop()
@@ -209,8 +210,8 @@ func (p *Provider) retrieve(ctx context.Context) (*Token, error) {
 		case <-f.done:
 			return f.token, f.err
 		case <-patience.C:
-			if t := p.token.Load(); t.left(p.now()) >= lateWindow {
-				return t, nil
+			if h := p.token.Load(); h.left(p.clocks.read()) >= lateWindow {
+				return h, nil
 			}
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -218,27 +219,19 @@ func (p *Provider) retrieve(ctx context.Context) (*Token, error) {
 	}
 }
 
-// left is how long the token is still good. A token that is nil is not.
-func (t *Token) left(now time.Time) time.Duration {
-	if t == nil {
-		return 0
-	}
-	return t.ExpiresAt.Sub(now)
-}
-
 // fly looks for a token and ends the flight with it, or with the one that is
 // still good.
 func (p *Provider) fly(ctx context.Context, f *flight) {
 	f.token, f.err = p.renew(ctx)
-	now := p.now()
+	now := p.clocks.read()
 	if f.err == nil {
 		p.token.Store(f.token)
-	} else if t := p.token.Load(); t.left(now) > 0 {
+	} else if h := p.token.Load(); h.left(now) > 0 {
 		p.report(f.err)
-		f.token, f.err = t, nil
+		f.token, f.err = h, nil
 	}
 	p.mu.Lock()
-	p.pause = now.Add(earlyPause)
+	p.tried = now
 	p.flight.Store(nil)
 	p.mu.Unlock()
 	close(f.done)

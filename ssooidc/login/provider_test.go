@@ -98,12 +98,12 @@ func (r *reports) take() []error {
 	return errs
 }
 
-func newProvider(t *testing.T, server *awstokenstest.Server, store Store) (*Provider, *reports) {
+func newProvider(t *testing.T, server *awstokenstest.Server, store Store, options ...func(*ProviderOptions)) (*Provider, *reports) {
 	t.Helper()
 	var r reports
-	provider, err := NewProvider(mySSO, func(o *ProviderOptions) {
+	provider, err := NewProvider(mySSO, append([]func(*ProviderOptions){func(o *ProviderOptions) {
 		o.Store, o.Config, o.Report = store, server.Config(), r.add
-	})
+	}}, options...)...)
 	require.NoError(t, err)
 	return provider, &r
 }
@@ -114,7 +114,7 @@ func get(t *testing.T, p *Provider) awstokens.Secret {
 	token, err := p.RetrieveBearerToken(t.Context())
 	require.NoError(t, err)
 	assert.True(t, token.CanExpire)
-	assert.True(t, token.Expires.After(p.now()), "a token that is served has not expired")
+	assert.True(t, token.Expires.After(p.clocks.wall()), "a token that is served has not expired")
 	return awstokens.NewSecret(token.Value)
 }
 

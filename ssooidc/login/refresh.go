@@ -11,18 +11,18 @@ import (
 )
 
 // renew returns the store's token, refreshed if it is time for that.
-func (p *Provider) renew(ctx context.Context) (*Token, error) {
+func (p *Provider) renew(ctx context.Context) (*held, error) {
 	lockCtx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
-	t, err := p.load(lockCtx)
+	h, err := p.load(lockCtx)
 	if err != nil {
 		return nil, err
 	}
 	if p.unsaved.Load() == nil {
-		if p.isFresh(t) {
-			return t, nil
+		if p.isFresh(h) {
+			return h, nil
 		}
-		if err := p.refreshable(t); err != nil && !p.isRefused(t) {
+		if err := p.refreshable(h.Token); err != nil && !p.isRefused(h.Token) {
 			return nil, err
 		}
 	}
@@ -40,15 +40,15 @@ func (p *Provider) renew(ctx context.Context) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t = p.saveAgain(ctx, stored); p.isFresh(t) {
-		return t, nil
+	if h = p.saveAgain(ctx, stored); p.isFresh(h) {
+		return h, nil
 	}
-	return p.refresh(ctx, t, stored)
+	return p.refresh(ctx, h, stored)
 }
 
 // load returns the store's token, which callers get from then on if it is
 // good: they need not wait for what comes next.
-func (p *Provider) load(ctx context.Context) (*Token, error) {
+func (p *Provider) load(ctx context.Context) (*held, error) {
 	t, err := p.store.LoadToken(ctx, p.session)
 	var corrupt *CorruptCacheError
 	switch {
@@ -57,71 +57,91 @@ func (p *Provider) load(ctx context.Context) (*Token, error) {
 	case err != nil:
 		return nil, p.fail(nil, err)
 	}
-	if p.unsaved.Load() == nil && t.left(p.now()) > 0 && !p.isRefused(t) {
-		p.token.Store(t)
+	h := p.hold(t)
+	if p.unsaved.Load() == nil && h.left(p.clocks.read()) > 0 && !p.isRefused(t) {
+		p.token.Store(h)
 	}
-	return t, nil
+	return h, nil
 }
 
-func (p *Provider) isFresh(t *Token) bool {
-	return t.left(p.now()) >= earlyWindow && !p.isRefused(t)
+// hold holds a token of the store, which is good until ExpiresAt by the wall
+// clock. If the process has it already, no longer than that: the clock may have
+// been set back.
+func (p *Provider) hold(t *Token) *held {
+	now := p.clocks.read()
+	h := &held{Token: t, from: now, life: t.ExpiresAt.Sub(now.wall), early: earlyWindow}
+	if known := p.token.Load(); known != nil && known.same(t) {
+		h.life, h.early = min(h.life, known.left(now)), known.early
+	}
+	return h
+}
+
+func (p *Provider) isFresh(h *held) bool {
+	return h.left(p.clocks.read()) >= h.early && !p.isRefused(h.Token)
 }
 
 func (p *Provider) fail(kind, err error) error {
 	return &Error{Session: p.session, Kind: kind, Err: err}
 }
 
-// refreshable says what keeps a token from being refreshed.
+// refreshable says what keeps a token from being refreshed. The end of the
+// registration does not: it is by a clock that may have been set since, and the
+// service knows.
 func (p *Provider) refreshable(t *Token) error {
 	switch {
 	case t.RefreshToken.IsZero():
 		return p.fail(ErrLoginRequired, errors.New("there is no refresh token"))
 	case t.ClientID == "", t.ClientSecret.IsZero():
 		return p.fail(ErrLoginRequired, errors.New("the token says no client to refresh it with"))
-	case !t.RegistrationExpiresAt.IsZero() && !p.now().Before(t.RegistrationExpiresAt):
-		return p.fail(ErrRegistrationExpired, nil)
 	}
 	return nil
 }
 
-// refresh gets the token after t. It is called with the lock, and the token
+// refresh gets the token after h. It is called with the lock, and the token
 // that is in the store.
-func (p *Provider) refresh(ctx context.Context, t, stored *Token) (*Token, error) {
+func (p *Provider) refresh(ctx context.Context, h, stored *held) (*held, error) {
 	for {
-		if err := p.refreshable(t); err != nil {
+		if err := p.refreshable(h.Token); err != nil {
 			return nil, p.giveUp(ctx, stored, err)
 		}
-		asked := p.now()
+		asked := p.clocks.read() // the token's life begins before the response arrives
 		out, err := p.client.CreateToken(ctx, &ssooidc.CreateTokenInput{
-			ClientId:     t.ClientID,
-			ClientSecret: t.ClientSecret,
+			ClientId:     h.ClientID,
+			ClientSecret: h.ClientSecret,
 			GrantType:    ssooidc.GrantTypeRefreshToken,
-			RefreshToken: t.RefreshToken,
+			RefreshToken: h.RefreshToken,
 		})
 		if err == nil {
-			next := *t
-			next.StartURL, next.Region = p.session.StartURL, p.session.Region
-			next.AccessToken = out.AccessToken
-			next.ExpiresAt = asked.Add(time.Duration(out.ExpiresIn) * time.Second).UTC().Truncate(time.Second)
-			if !out.RefreshToken.IsZero() {
-				next.RefreshToken = out.RefreshToken
-			}
-			p.save(ctx, &next, stored)
-			return &next, nil
+			next := p.after(h.Token, out, asked)
+			p.save(ctx, next, stored)
+			return next, nil
 		}
 		var invalid *ssooidc.InvalidGrantException
 		if !errors.As(err, &invalid) {
-			return nil, p.giveUp(ctx, stored, p.meaning(t, err))
+			return nil, p.giveUp(ctx, stored, p.meaning(h.Token, err))
 		}
 		newer := p.newer(ctx, stored)
 		if newer == nil {
-			return nil, p.giveUp(ctx, stored, p.meaning(t, err))
+			return nil, p.giveUp(ctx, stored, p.meaning(h.Token, err))
 		}
-		if newer.left(p.now()) > 0 {
+		if newer.left(p.clocks.read()) > 0 {
 			return newer, nil
 		}
-		t, stored = newer, newer
+		h, stored = newer, newer
 	}
+}
+
+// after returns the token that a refresh of t got.
+func (p *Provider) after(t *Token, out *ssooidc.CreateTokenOutput, asked reading) *held {
+	life := lifeOf(out.ExpiresIn)
+	next := *t
+	next.StartURL, next.Region = p.session.StartURL, p.session.Region
+	next.AccessToken = out.AccessToken
+	next.ExpiresAt = asked.wall.Add(life).UTC().Truncate(time.Second)
+	if !out.RefreshToken.IsZero() {
+		next.RefreshToken = out.RefreshToken
+	}
+	return &held{Token: &next, from: asked, life: life, early: min(earlyWindow, life/2)}
 }
 
 // newerPauses are the waits before the store is read again for what another
@@ -130,13 +150,13 @@ var newerPauses = []time.Duration{0, 50 * time.Millisecond, 100 * time.Milliseco
 
 // newer returns the store's token if it is another by now: programs that know
 // nothing of the lock may have used up the refresh token.
-func (p *Provider) newer(ctx context.Context, than *Token) *Token {
+func (p *Provider) newer(ctx context.Context, than *held) *held {
 	for _, pause := range newerPauses {
 		if transport.Sleep(ctx, pause) != nil {
 			return nil
 		}
-		if t, err := p.store.LoadToken(ctx, p.session); err == nil && !t.same(than) {
-			return t
+		if t, err := p.store.LoadToken(ctx, p.session); err == nil && !than.same(t) {
+			return p.hold(t)
 		}
 	}
 	return nil
@@ -149,13 +169,13 @@ func (t *Token) same(as *Token) bool {
 
 // giveUp marks the store's token as expired if nobody accepts it any more and
 // only a login helps: Login would take it for good.
-func (p *Provider) giveUp(ctx context.Context, stored *Token, err error) error {
+func (p *Provider) giveUp(ctx context.Context, stored *held, err error) error {
 	var failure *Error
-	if !p.isRefused(stored) || !errors.As(err, &failure) || failure.Kind == nil || failure.Kind == ErrWrongRegion {
+	if !p.isRefused(stored.Token) || !errors.As(err, &failure) || failure.Kind == nil || failure.Kind == ErrWrongRegion {
 		return err
 	}
-	over := *stored
-	over.ExpiresAt = p.now().UTC().Truncate(time.Second)
+	over := *stored.Token
+	over.ExpiresAt = p.clocks.wall().UTC().Truncate(time.Second)
 	if err := p.store.SaveToken(ctx, p.session, &over); err != nil {
 		p.report(p.fail(nil, fmt.Errorf("a token that is no good any more is still in the store: %w", err)))
 	}
@@ -185,13 +205,13 @@ func (p *Provider) meaning(t *Token, err error) error {
 }
 
 // save saves a token. One that the store does not take is kept for later.
-func (p *Provider) save(ctx context.Context, t, stored *Token) {
+func (p *Provider) save(ctx context.Context, h, stored *held) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	err := p.store.SaveToken(ctx, p.session, t)
+	err := p.store.SaveToken(ctx, p.session, h.Token)
 	p.unsaved.Store(nil)
 	if err != nil {
-		p.unsaved.Store(&unsaved{token: t, stored: stored})
+		p.unsaved.Store(&unsaved{token: h, stored: stored})
 		p.report(p.fail(nil, fmt.Errorf("only this process has the new token, because it was not saved: %w", err)))
 	}
 }
@@ -199,9 +219,9 @@ func (p *Provider) save(ctx context.Context, t, stored *Token) {
 // saveAgain returns the store's token, or the later one that it did not take
 // and that it is given once more. A token that is in the store since then is
 // later still.
-func (p *Provider) saveAgain(ctx context.Context, stored *Token) *Token {
+func (p *Provider) saveAgain(ctx context.Context, stored *held) *held {
 	u := p.unsaved.Swap(nil)
-	if u == nil || !stored.same(u.stored) {
+	if u == nil || !u.stored.same(stored.Token) {
 		return stored
 	}
 	p.save(ctx, u.token, stored)

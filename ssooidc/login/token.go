@@ -16,8 +16,8 @@ type Token struct {
 	StartURL string
 	Region   string
 
-	// AccessToken is good until ExpiresAt, by the clock of the machine that
-	// wrote it. Files keep whole seconds.
+	// AccessToken is good until ExpiresAt, by the local clock when it was
+	// issued. Files keep whole seconds.
 	AccessToken awstokens.Secret
 	ExpiresAt   time.Time
 
@@ -26,8 +26,8 @@ type Token struct {
 	RefreshToken awstokens.Secret
 
 	// ClientID and ClientSecret are the registration that the token was issued
-	// to, and which alone can refresh it, until RegistrationExpiresAt. The zero
-	// time means that the end is not known.
+	// to, and which alone can refresh it, until about RegistrationExpiresAt: the
+	// service decides. The zero time means that the end is not known.
 	ClientID              string
 	ClientSecret          awstokens.Secret
 	RegistrationExpiresAt time.Time
@@ -83,7 +83,9 @@ type Registration struct {
 	ClientID     string
 	ClientSecret awstokens.Secret
 
-	// ExpiresAt is when the registration ends. Files keep whole seconds.
+	// ExpiresAt is when the registration ends, by the local clock when it was
+	// made. One that does not end has the last second of the year 9999. Files
+	// keep whole seconds.
 	ExpiresAt time.Time
 
 	// Scopes are what the client was registered with, if it named any.
