@@ -59,8 +59,8 @@ func (l *login) poll(ctx context.Context, r *Registration, device *ssooidc.Start
 			expired *ssooidc.ExpiredTokenException
 		)
 		switch {
-		case err == nil:
-			return token, nil
+		case token != nil:
+			return token, err
 		case ctx.Err() != nil:
 			return nil, ended(ctx, err)
 		case errors.As(err, &pending):

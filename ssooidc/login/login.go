@@ -106,6 +106,9 @@ const (
 // The client's registration is used again while it lasts, and renewed before
 // the user is asked. Requests go to the session's Region.
 //
+// If the token cannot be saved in the end, Login returns it together with the
+// error. Where that is known beforehand, nobody is asked.
+//
 // The error is an [*Error]. errors.Is and errors.As find [ErrDenied],
 // [ErrTimedOut], [ErrWrongRegion], [*AuthorizationError], [*CallbackPortError],
 // the context's error, and those of package ssooidc in it.
@@ -118,15 +121,16 @@ func Login(ctx context.Context, s Session, options ...func(*Options)) (*Token, e
 	defer cancel()
 	token, err := l.run(ctx)
 	if err != nil {
-		return nil, l.failure(ctx, err)
+		return token, l.failure(ctx, err)
 	}
 	return token, nil
 }
 
 // Logout ends the session at the AWS access portal and deletes its token.
-// Without a token there is nothing to do. The token is deleted also if the
-// portal could not be told, which is an error all the same: the session then
-// lives on until it expires. The registration stays.
+// Without a token there is nothing to do. The token is deleted also if it is
+// not readable or the portal could not be told, which is an error all the same:
+// the session then goes on until it expires. The portal is told also if the
+// Store is read-only. The registration stays.
 //
 // It uses the options Store, Config and Timeout.
 func Logout(ctx context.Context, s Session, options ...func(*Options)) error {
@@ -215,6 +219,11 @@ func (l *login) run(ctx context.Context) (*Token, error) {
 	if now := l.stored(ctx); now != nil && (before == nil || !before.AccessToken.Equal(now.AccessToken)) {
 		return now, nil // somebody else has just logged in
 	}
+	release, err := l.Store.ReserveToken(ctx, l.session)
+	if err != nil {
+		return nil, fmt.Errorf("a token could not be saved: %w", err)
+	}
+	defer release()
 	if l.Flow == FlowBrowser || l.Flow == FlowAuto && l.canOpenBrowser() {
 		token, err := l.withRegistration(ctx, ssooidc.GrantTypeAuthorizationCode, l.byBrowser)
 		var none *noBrowserError
@@ -243,7 +252,7 @@ func (l *login) withRegistration(ctx context.Context, grant ssooidc.GrantType, f
 	r, err := l.Store.LoadRegistration(ctx, l.session)
 	if err == nil && r.Serves(grant, l.now().Add(minRegistration)) && l.hasScopes(r) {
 		token, err := flow(ctx, r)
-		if !refusesClient(err) {
+		if token != nil || !refusesClient(err) {
 			return token, err
 		}
 	}
@@ -291,7 +300,8 @@ func (l *login) register(ctx context.Context, grant ssooidc.GrantType) (*Registr
 	return r, l.Store.SaveRegistration(ctx, l.session, r)
 }
 
-// exchange gets a token for a code, and saves it.
+// exchange gets a token for a code, and saves it. If only that fails, it
+// returns the token and the error.
 func (l *login) exchange(ctx context.Context, r *Registration, in ssooidc.CreateTokenInput) (*Token, error) {
 	in.ClientId, in.ClientSecret = r.ClientID, r.ClientSecret
 	asked := l.now() // the token's life begins before the response arrives
@@ -310,7 +320,7 @@ func (l *login) exchange(ctx context.Context, r *Registration, in ssooidc.Create
 		RegistrationExpiresAt: r.ExpiresAt,
 	}
 	if err := l.save(ctx, token); err != nil {
-		return nil, err
+		return token, fmt.Errorf("the token was not saved: %w", err)
 	}
 	return token, nil
 }
@@ -319,7 +329,7 @@ func (l *login) exchange(ctx context.Context, r *Registration, in ssooidc.Create
 // context must not cost the token.
 func (l *login) save(ctx context.Context, token *Token) error {
 	ctx = context.WithoutCancel(ctx)
-	lockCtx, cancel := context.WithTimeout(ctx, lockTimeout)
+	lockCtx, cancel := context.WithTimeout(ctx, refreshTimeout+2*saveTimeout) // as long as a refresh may take
 	defer cancel()
 	if unlock, err := l.Store.Lock(lockCtx, l.session, LockToken); err == nil {
 		defer unlock()
@@ -331,15 +341,19 @@ func (l *login) save(ctx context.Context, token *Token) error {
 
 func (l *login) logout(ctx context.Context) error {
 	unlock, err := l.Store.Lock(ctx, l.session, LockToken)
-	if err != nil {
+	switch {
+	case err == nil:
+		defer unlock()
+	case ctx.Err() != nil:
 		return err
-	}
-	defer unlock()
+	} // without the lock, a refresh that is under way may save its token after this
 	token, err := l.Store.LoadToken(ctx, l.session)
-	if errors.Is(err, ErrNotFound) {
+	switch {
+	case errors.Is(err, ErrNotFound):
 		return nil
-	}
-	if err == nil {
+	case err != nil:
+		err = fmt.Errorf("the session goes on until it expires, because its token could not be read: %w", err)
+	default:
 		err = l.endSession(ctx, token)
 	}
 	return errors.Join(err, l.Store.DeleteToken(context.WithoutCancel(ctx), l.session))

@@ -71,7 +71,10 @@ type ProviderOptions struct {
 // up, because it may have used up the refresh token.
 //
 // A new token is saved before anybody gets it. If that fails, it is served
-// nevertheless, Report is told, and saving is tried again.
+// nevertheless, Report is told, and saving is retried. Where there is no space
+// for a new token, nothing is refreshed. A store that is read-only, such as one
+// that is mounted into a container, keeps nobody from refreshing, but whoever
+// may write to it comes first: the Provider waits until 5 minutes before the end.
 //
 // The store is not read while the token is good: what another process does,
 // such as a login as somebody else, is found when the token is due for a
@@ -95,8 +98,11 @@ type Provider struct {
 
 var _ bearer.TokenProvider = (*Provider)(nil)
 
-// unsaved is a token that the store did not take.
-type unsaved struct{ token, stored *held }
+// unsaved is a token that the store did not take, and what it has instead.
+type unsaved struct {
+	token, stored *held
+	readOnly      bool // it may not be written to
+}
 
 // flight is a look into the store, and a refresh if need be.
 type flight struct {
@@ -191,7 +197,8 @@ func (p *Provider) retrieve(ctx context.Context) (*held, error) {
 	now := p.clocks.read()
 	h, f := p.token.Load(), p.flight.Load()
 	left := h.left(now)
-	due := left <= 0 || (left < h.early || p.unsaved.Load() != nil) && now.since(p.tried) >= earlyPause
+	u := p.unsaved.Load()
+	due := left <= 0 || (left < h.early || u != nil && !u.readOnly) && now.since(p.tried) >= earlyPause
 	mine := due && f == nil
 	if mine {
 		f = &flight{done: make(chan struct{})}

@@ -293,7 +293,7 @@ func TestACallerThatGivesUpDoesNotEndTheRefresh(t *testing.T) {
 // flaky is a store whose methods fail when told.
 type flaky struct {
 	Store
-	loads, saves, locks fault
+	loads, saves, locks, reserves fault
 }
 
 // fault is an error that comes and goes.
@@ -327,6 +327,13 @@ func (f *flaky) Lock(ctx context.Context, s Session, l Lock) (func(), error) {
 		return nil, err
 	}
 	return f.Store.Lock(ctx, s, l)
+}
+
+func (f *flaky) ReserveToken(ctx context.Context, s Session) (func(), error) {
+	if err := f.reserves.get(); err != nil {
+		return nil, err
+	}
+	return f.Store.ReserveToken(ctx, s)
 }
 
 var errFull = errors.New("no space left")

@@ -27,11 +27,13 @@ func (p *Provider) renew(ctx context.Context) (*held, error) {
 		}
 	}
 	unlock, err := p.store.Lock(lockCtx, p.session, LockToken)
-	if err != nil {
+	switch {
+	case err == nil:
+		defer unlock()
+	case !errors.Is(err, ErrReadOnly):
 		// If it is only the time, somebody else refreshes the token or logs in.
 		return nil, p.fail(nil, fmt.Errorf("wait for the lock: %w", err))
 	}
-	defer unlock()
 
 	ctx, cancel = context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
@@ -100,6 +102,15 @@ func (p *Provider) refreshable(t *Token) error {
 // refresh gets the token after h. It is called with the lock, and the token
 // that is in the store.
 func (p *Provider) refresh(ctx context.Context, h, stored *held) (*held, error) {
+	release, err := p.store.ReserveToken(ctx, p.session)
+	switch {
+	case err == nil:
+		defer release()
+	case !errors.Is(err, ErrReadOnly) && p.refreshable(h.Token) == nil:
+		return nil, p.fail(nil, fmt.Errorf("not refreshed, because a new token could not be saved: %w", err))
+	case h.left(p.clocks.read()) >= lateWindow && !p.isRefused(h.Token):
+		return h, nil
+	}
 	for {
 		if err := p.refreshable(h.Token); err != nil {
 			return nil, p.giveUp(ctx, stored, err)
@@ -209,19 +220,28 @@ func (p *Provider) save(ctx context.Context, h, stored *held) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	err := p.store.SaveToken(ctx, p.session, h.Token)
-	p.unsaved.Store(nil)
-	if err != nil {
-		p.unsaved.Store(&unsaved{token: h, stored: stored})
-		p.report(p.fail(nil, fmt.Errorf("only this process has the new token, because it was not saved: %w", err)))
+	before := p.unsaved.Swap(nil)
+	if err == nil {
+		return
 	}
+	readOnly := errors.Is(err, ErrReadOnly)
+	p.unsaved.Store(&unsaved{h, stored, readOnly})
+	if readOnly && before != nil && before.token == h {
+		return // it was reported
+	}
+	p.report(p.fail(nil, fmt.Errorf("only this process has the new token, because it was not saved: %w", err)))
 }
 
 // saveAgain returns the store's token, or the later one that it did not take
 // and that it is given once more. A token that is in the store since then is
 // later still.
 func (p *Provider) saveAgain(ctx context.Context, stored *held) *held {
-	u := p.unsaved.Swap(nil)
-	if u == nil || !u.stored.same(stored.Token) {
+	u := p.unsaved.Load()
+	switch {
+	case u == nil:
+		return stored
+	case !u.stored.same(stored.Token):
+		p.unsaved.Store(nil)
 		return stored
 	}
 	p.save(ctx, u.token, stored)

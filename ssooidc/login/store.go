@@ -26,9 +26,11 @@ type Store interface {
 
 	// ReserveToken makes sure that the next SaveToken of the session succeeds,
 	// as far as the store can know, until release. It is called before a code
-	// or a refresh token is spent. Its error keeps that from being spent,
-	// unless errors.Is finds ErrReadOnly in it. A store that cannot know does
-	// nothing. Release must be callable more than once.
+	// or a refresh token is spent, and its error keeps that from being spent.
+	// If this process may not write to the store, errors.Is finds ErrReadOnly
+	// in it, and the refresh token of a token that expires soon is spent nevertheless. A
+	// store that cannot know does nothing. Release must be callable more than
+	// once.
 	ReserveToken(ctx context.Context, s Session) (release func(), err error)
 
 	// LoadRegistration returns the client that was registered for the session
