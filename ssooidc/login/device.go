@@ -1,11 +1,13 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
+
+	"github.com/aws/smithy-go"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
@@ -46,10 +48,10 @@ func (l *login) byDevice(ctx context.Context, r *Registration) (*Token, error) {
 func (l *login) poll(ctx context.Context, r *Registration, device *ssooidc.StartDeviceAuthorizationOutput) (*Token, error) {
 	in := ssooidc.CreateTokenInput{GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: device.DeviceCode}
 	interval := device.PollInterval()
-	var fault error // the last failure that may pass
+	var fault error // of the last request, if that says nothing about the code
 	for {
 		if transport.Sleep(ctx, interval) != nil {
-			return nil, ended(ctx, fault)
+			return nil, after(fault, context.Cause(ctx))
 		}
 		token, err := l.exchange(ctx, r, in)
 		var (
@@ -62,39 +64,50 @@ func (l *login) poll(ctx context.Context, r *Registration, device *ssooidc.Start
 		case token != nil:
 			return token, err
 		case ctx.Err() != nil:
-			return nil, ended(ctx, err)
+			return nil, after(cmp.Or(fault, err), context.Cause(ctx))
 		case errors.As(err, &pending):
 			fault = nil
 		case errors.As(err, &slower):
+			fault = nil
 			interval += slowDownStep
 		case errors.As(err, &denied):
 			return nil, fmt.Errorf("%w: %w", ErrDenied, err)
 		case errors.As(err, &expired):
-			return nil, fmt.Errorf("%w: %w", ErrTimedOut, err)
-		case isPassing(err):
+			return nil, after(fault, fmt.Errorf("%w: %w", ErrTimedOut, err))
+		case saysNothing(err):
 			fault = err
 		default:
-			return nil, err
+			return nil, after(fault, err)
 		}
 	}
 }
 
-// isPassing reports whether a poll failed for a reason that may be gone at the
-// next one: the network, or a fault of the service or of something before it.
-func isPassing(err error) bool {
+// saysNothing reports whether the failure of a request says nothing about a
+// code: the network, a fault of the service, or a response of something else,
+// such as a proxy that wants a login of its own.
+func saysNothing(err error) bool {
 	var (
 		unsent   *awstokens.SendError
 		response *awstokens.ResponseError
+		api      smithy.APIError
 	)
-	return errors.As(err, &unsent) ||
-		errors.As(err, &response) && (response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests)
+	switch {
+	case errors.As(err, &unsent):
+		return true
+	case !errors.As(err, &response):
+		return false // there was no request
+	case !errors.As(err, &api):
+		return true // a success that is not a token
+	}
+	_, unknown := api.(*smithy.GenericAPIError)
+	return unknown || api.ErrorFault() == smithy.FaultServer
 }
 
-// ended is why a context has ended, and the fault that kept the login from
-// succeeding, if there was any.
-func ended(ctx context.Context, fault error) error {
+// after adds an earlier failure to an error, which it may explain: the code of a
+// lost response is used up.
+func after(fault, err error) error {
 	if fault == nil {
-		return context.Cause(ctx)
+		return err
 	}
-	return fmt.Errorf("%w; the last request failed: %w", context.Cause(ctx), fault)
+	return fmt.Errorf("%w; the last request failed: %w", err, fault)
 }

@@ -3,12 +3,15 @@ package login_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -177,6 +180,81 @@ func TestFaultsDoNotEndThePolling(t *testing.T) {
 		_, err := login.Login(t.Context(), session, options, after(6*time.Second, server.IdentityCenter().ApproveDevice))
 		assert.NoError(t, err)
 	})
+}
+
+// What is no error of OAuth says nothing about the code. The login goes on, and
+// if the code expires, that was the reason.
+func TestResponsesOfSomethingElseDoNotEndThePolling(t *testing.T) {
+	html := http.Header{"Content-Type": {"text/html"}}
+	type answer struct {
+		status int
+		header http.Header
+		body   string
+	}
+	answers := map[string]answer{
+		"HTML 200":                 {200, html, "<html>log in to the Wi-Fi"},
+		"empty 200":                {200, nil, ""},
+		"empty object":             {200, nil, "{}"},
+		"302":                      {302, http.Header{"Location": {"https://proxy.example/"}}, ""},
+		"403 of another service":   {403, http.Header{"X-Amzn-Errortype": {"ForbiddenException"}}, `{"message":"Forbidden"}`},
+		"403 of a proxy":           {403, nil, `{"error":"forbidden by policy"}`},
+		"500 of the service":       {500, http.Header{"X-Amzn-Errortype": {"InternalServerException"}}, `{"error":"server_error"}`},
+		"a throttle by the header": {400, http.Header{"X-Amzn-Errortype": {"ThrottlingException"}}, `{"message":"Rate exceeded"}`},
+	}
+	for _, status := range []int{400, 401, 403, 404, 407, 408, 429, 500, 502, 503, 504} {
+		answers[fmt.Sprint("HTML ", status)] = answer{status, html, "<html>"}
+	}
+	for name, a := range answers {
+		t.Run(name, func(t *testing.T) {
+			device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+				server.IdentityCenter().Next(30, "CreateToken").Answer(a.status, a.header, a.body)
+				token, err := login.Login(t.Context(), session, options, after(time.Second, server.IdentityCenter().ApproveDevice))
+				require.NoError(t, err)
+				assert.NotNil(t, token)
+
+				server.IdentityCenter().OneIn(1, "CreateToken").Answer(a.status, a.header, a.body)
+				start := time.Now()
+				_, err = login.Login(t.Context(), session, options, func(o *login.Options) { o.Force, o.Timeout = true, time.Hour })
+				assert.ErrorIs(t, err, login.ErrTimedOut)
+				assert.Equal(t, 10*time.Minute, time.Since(start))
+				var response *awstokens.ResponseError
+				require.ErrorAs(t, err, &response)
+				assert.Equal(t, a.status, response.StatusCode)
+			})
+		})
+	}
+}
+
+// A code that is used up by a request whose response was lost is refused after
+// that. The error tells both.
+func TestTheLostResponseIsNamed(t *testing.T) {
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		server.IdentityCenter().AutoApprove(true)
+		server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
+		_, err := login.Login(t.Context(), session, options)
+		var refused *ssooidc.InvalidGrantException
+		require.ErrorAs(t, err, &refused)
+		assert.ErrorContains(t, err, "the last request failed")
+		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	})
+}
+
+// An error of OAuth ends the login at once.
+func TestErrorsThatEndThePolling(t *testing.T) {
+	for _, code := range []string{
+		"InvalidClientException", "InvalidGrantException", "InvalidRequestException", "InvalidScopeException", "UnauthorizedClientException",
+		"UnsupportedGrantTypeException",
+	} {
+		device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+			server.IdentityCenter().OneIn(1, "CreateToken").Refuse(code, "no", nil)
+			start := time.Now()
+			_, err := login.Login(t.Context(), session, options)
+			var api smithy.APIError
+			require.ErrorAs(t, err, &api)
+			assert.Equal(t, code, api.ErrorCode())
+			assert.Equal(t, time.Second, time.Since(start))
+		})
+	}
 }
 
 // An authorization_pending that only the body names has killed other pollers.
