@@ -1,6 +1,7 @@
 package login
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type reader struct {
 
 func newReader(data []byte) reader {
 	var r reader
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which some editors write
 	if json.Unmarshal(data, &r.members) != nil {
 		r.err = errors.New("not a whole JSON object")
 	}
@@ -64,6 +66,17 @@ func (t *cacheTime) UnmarshalText(text []byte) error {
 
 // time takes a time out.
 func (r *reader) time(name string) time.Time { return time.Time(take[cacheTime](r, name)) }
+
+// timeIfAny takes a time out, or leaves what is not a time where it is: whoever
+// wrote it may read it.
+func (r *reader) timeIfAny(name string) time.Time {
+	var t cacheTime
+	if json.Unmarshal(r.members[name], &t) != nil {
+		return time.Time{}
+	}
+	delete(r.members, name)
+	return time.Time(t)
+}
 
 // require notes that a member is absent.
 func (r *reader) require(name string, present bool) {

@@ -39,10 +39,12 @@ type FileStore struct {
 }
 
 // NewFileStore returns the store in a directory, which need not exist yet.
-// Empty means that of the AWS CLI, ~/.aws/sso/cache.
+// Empty means that of the AWS CLI, ~/.aws/sso/cache. Where HOME is not set, the
+// password database tells the home directory; a program that was built without
+// cgo reads /etc/passwd for it.
 func NewFileStore(dir string) (*FileStore, error) {
 	if dir == "" {
-		home, err := os.UserHomeDir()
+		home, err := homeDir()
 		if err != nil {
 			return nil, fmt.Errorf("token cache: %w", err)
 		}

@@ -2,9 +2,6 @@ package login
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -62,61 +59,4 @@ func (s Session) String() string {
 		words = append(words, "in", s.Region)
 	}
 	return strings.Join(words, " ")
-}
-
-// LoadSession reads the section [sso-session NAME] of the AWS config file, which
-// is the one that the environment variable AWS_CONFIG_FILE names, or
-// ~/.aws/config. It returns an error if there is no such section, or one
-// without sso_start_url or sso_region.
-func LoadSession(name string) (Session, error) {
-	path, err := configPath()
-	if err != nil {
-		return Session{}, fmt.Errorf("AWS config file: %w", err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return Session{}, fmt.Errorf("AWS config file: %w", err)
-	}
-	settings, ok := ssoSession(string(text), name)
-	if !ok || name == "" { // which would be another kind of session
-		return Session{}, fmt.Errorf("%s has no [sso-session %s]: create it with aws configure sso-session", path, quoteName(name))
-	}
-	for _, setting := range []string{"sso_start_url", "sso_region"} {
-		if settings[setting] == "" {
-			return Session{}, fmt.Errorf("%s: [sso-session %s] has no %s", path, quoteName(name), setting)
-		}
-	}
-	s := Session{Name: name, StartURL: settings["sso_start_url"], Region: settings["sso_region"]}
-	for scope := range strings.SplitSeq(settings["sso_registration_scopes"], ",") {
-		if scope = strings.TrimSpace(scope); scope != "" {
-			s.Scopes = append(s.Scopes, scope)
-		}
-	}
-	return s, nil
-}
-
-// configPath is where the AWS config file is. A tilde in the variable is the
-// home directory, also if no shell has replaced it.
-func configPath() (string, error) {
-	path := os.Getenv("AWS_CONFIG_FILE")
-	rest, tilde := strings.CutPrefix(path, "~")
-	if path != "" && !(tilde && (rest == "" || os.IsPathSeparator(rest[0]))) {
-		return path, nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", err
-	}
-	if path == "" {
-		rest = filepath.Join(".aws", "config")
-	}
-	return filepath.Join(home, rest), nil
-}
-
-// quoteName writes a name as the config file requires it.
-func quoteName(name string) string {
-	if name == "" || strings.ContainsAny(name, " \t'\"\\") {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
-	}
-	return name
 }

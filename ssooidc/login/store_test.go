@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -42,6 +44,87 @@ func TestFileNames(t *testing.T) {
 	unscoped := mySSO
 	unscoped.Scopes = nil
 	assert.Equal(t, filepath.Join(cache, "5d2ad48f7ce068c072924f44a42fb81ca0fd6b99.json"), store.RegistrationPath(unscoped))
+}
+
+// Systemd units and build sandboxes have no HOME.
+func TestHomeOfThePasswordDatabase(t *testing.T) {
+	who, err := user.Current()
+	if err != nil || who.HomeDir == "" {
+		t.Skip("the user has no home directory")
+	}
+	t.Setenv("HOME", "")
+	t.Setenv("USERPROFILE", "")
+	t.Setenv("AWS_CONFIG_FILE", "")
+	store, err := NewFileStore("")
+	require.NoError(t, err)
+	assert.Equal(t, filepath.Join(who.HomeDir, ".aws", "sso", "cache"), filepath.Dir(store.TokenPath(mySSO)))
+	path, err := configPath()
+	require.NoError(t, err)
+	assert.Equal(t, filepath.Join(who.HomeDir, ".aws", "config"), path)
+}
+
+// A token file that is a symbolic link stays one.
+func TestALinkIsWrittenThrough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), newFiles(t)
+		logIn(t, server, store)
+		path, elsewhere := store.TokenPath(mySSO), filepath.Join(t.TempDir(), "token")
+		require.NoError(t, os.Rename(path, elsewhere))
+		if err := os.Symlink(elsewhere, path); err != nil {
+			t.Skip(err)
+		}
+		provider, reported := newProvider(t, server, store)
+		time.Sleep(tokenLife)
+		token := get(t, provider)
+		require.Empty(t, reported.take())
+		text, err := os.ReadFile(elsewhere)
+		require.NoError(t, err)
+		assert.Equal(t, token, parse(t, text).AccessToken)
+		link, err := os.Readlink(path)
+		require.NoError(t, err)
+		assert.Equal(t, elsewhere, link)
+	})
+}
+
+// What is no file neither blocks nor fills the memory, and the end of the
+// context ends the wait for a file that may become whole.
+func TestWhatIsNoFile(t *testing.T) {
+	for name, make := range map[string]func(path string) error{
+		"FIFO":      mkfifo,
+		"/dev/zero": func(path string) error { return os.Symlink("/dev/zero", path) },
+		"directory": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newFiles(t)
+			require.NoError(t, os.MkdirAll(store.dir, 0o700))
+			for _, path := range []string{store.TokenPath(mySSO), store.RegistrationPath(mySSO), store.path("config")} {
+				if err := make(path); err != nil {
+					t.Skip(err)
+				}
+			}
+			_, err := store.LoadToken(t.Context(), mySSO)
+			var corrupt *CorruptCacheError
+			require.ErrorAs(t, err, &corrupt)
+			assert.Equal(t, "not a regular file", corrupt.Reason)
+			_, err = store.LoadRegistration(t.Context(), mySSO)
+			require.ErrorAs(t, err, &corrupt)
+			ctx, cancel := context.WithCancel(t.Context())
+			store.wait = func(ctx context.Context, _ time.Duration) error {
+				cancel()
+				return ctx.Err()
+			}
+			_, err = store.LoadToken(ctx, mySSO)
+			assert.ErrorIs(t, err, context.Canceled)
+
+			t.Setenv("AWS_CONFIG_FILE", store.path("config"))
+			_, err = LoadSession("x")
+			assert.ErrorContains(t, err, "not a regular file")
+			if name != "directory" {
+				require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment}))
+				assert.Equal(t, "fake", load(t, store).AccessToken.Reveal())
+			}
+		})
+	}
 }
 
 func TestFileNamesLikeBotocore(t *testing.T) {

@@ -36,9 +36,9 @@ type Token struct {
 }
 
 // ParseToken reads the JSON of a token file, which the AWS CLI, the AWS SDKs
-// or [Token.CacheJSON] wrote. It keeps members that it does not know. It
-// returns an error if data has no access token or no expiration. The error
-// shows nothing of data.
+// or [Token.CacheJSON] wrote. It keeps members that it does not know, and
+// passes over a registrationExpiresAt that is not a time. It returns an error if
+// data has no access token or no expiration. The error shows nothing of data.
 func ParseToken(data []byte) (*Token, error) {
 	in := newReader(data)
 	t := &Token{
@@ -49,7 +49,7 @@ func ParseToken(data []byte) (*Token, error) {
 		RefreshToken:          take[awstokens.Secret](&in, "refreshToken"),
 		ClientID:              take[string](&in, "clientId"),
 		ClientSecret:          take[awstokens.Secret](&in, "clientSecret"),
-		RegistrationExpiresAt: in.time("registrationExpiresAt"),
+		RegistrationExpiresAt: in.timeIfAny("registrationExpiresAt"),
 	}
 	in.require("accessToken", !t.AccessToken.IsZero())
 	in.require("expiresAt", !t.ExpiresAt.IsZero())

@@ -67,6 +67,10 @@ func TestTimes(t *testing.T) {
 		"2026-01-02T03:04:05 UTC":   moment,
 		"2026-01-02T03:04:05":       moment,
 		"20260102T030405Z":          moment,
+		"20260102T030405":           moment,
+		"20260102T030405+0000":      moment,
+		" 2026-01-02T03:04:05Z ":    moment,
+		"2026-01-02T03:04:05.678":   moment.Add(678 * time.Millisecond),
 	} {
 		token := parse(t, fmt.Appendf(nil, `{"accessToken": "fake", "expiresAt": %q}`, text))
 		assert.Equal(t, want, token.ExpiresAt, text)
@@ -94,6 +98,35 @@ func TestUnknownMembersAreKept(t *testing.T) {
 		require.NoError(t, err)
 		assert.JSONEq(t, text, string(written))
 		assert.Contains(t, string(written), "12345678901234567890.10", "a number is not read")
+	}
+}
+
+// TestByteOrderMark: an editor on Windows has saved the file.
+func TestByteOrderMark(t *testing.T) {
+	token := parse(t, []byte("\ufeff"+`{"accessToken": "fake", "expiresAt": "2026-01-02T03:04:05Z"}`))
+	assert.Equal(t, moment, token.ExpiresAt)
+	r, err := ParseRegistration([]byte("\ufeff" + `{"clientId": "c", "clientSecret": "fake", "expiresAt": "2026-01-02T03:04:05Z"}`))
+	require.NoError(t, err)
+	assert.Equal(t, moment, r.ExpiresAt)
+}
+
+// TestAnUnreadableRegistrationEnd: the token is good all the same, and the
+// member is kept for whoever can read it.
+func TestAnUnreadableRegistrationEnd(t *testing.T) {
+	for _, end := range []string{`"soon"`, `1772503445`, `{"at": 1}`, `[]`, `"10000-01-01T00:00:00Z"`} {
+		text := `{"accessToken":"fake","expiresAt":"2026-01-02T03:04:05Z","registrationExpiresAt":` + end + `}`
+		token := parse(t, []byte(text))
+		assert.Zero(t, token.RegistrationExpiresAt)
+		written, err := token.CacheJSON()
+		require.NoError(t, err)
+		assert.JSONEq(t, text, string(written))
+		token.RegistrationExpiresAt = moment
+		written, err = token.CacheJSON()
+		require.NoError(t, err)
+		assert.Contains(t, string(written), `"registrationExpiresAt":"2026-01-02T03:04:05Z"`)
+	}
+	for _, end := range []string{`null`, `""`} {
+		assert.Zero(t, parse(t, []byte(`{"accessToken":"fake","expiresAt":"2026-01-02T03:04:05Z","registrationExpiresAt":`+end+`}`)).RegistrationExpiresAt)
 	}
 }
 
@@ -202,6 +235,7 @@ func FuzzTokenFile(f *testing.F) {
 		`{"startUrl": "https://x.example/start", "region": "us-east-1", "accessToken": "fake", "expiresAt": "2026-01-02T03:04:05Z", "clientId": "c", "clientSecret": "fake", "registrationExpiresAt": "2026-04-01T00:00:00.000Z", "refreshToken": "fake"}`,
 		`{"accessToken": "\ud83d\udd11 <&>\u007f", "expiresAt": "2026-01-02T03:04:05UTC", "unknown": {"a": [null, 1e400]}, "refreshToken": null}`,
 		`{"accessToken": "fake", "expiresAt": "9999-12-31T23:59:59-01:00"}`,
+		"\ufeff"+`{"accessToken": "fake", "expiresAt": "20260102T030405", "registrationExpiresAt": 7}`,
 	)
 }
 
