@@ -196,7 +196,7 @@ func TestErrorDescriptionIsNotLost(t *testing.T) {
 		return nil
 	}))
 	assert.NotErrorIs(t, err, login.ErrDenied)
-	assert.ErrorContains(t, err, "server_error: <b>down</b>[2J for a while")
+	assert.ErrorContains(t, err, "server_error: <b>down</b> [2J for a while")
 	assert.NotContains(t, err.Error(), "\x1b")
 	assert.Less(t, len(err.Error()), 1000)
 	got := <-last

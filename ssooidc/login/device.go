@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/aws/smithy-go"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/endpoint"
+	"github.com/seed-25f54b62/awstokens/internal/redact"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
@@ -30,19 +33,38 @@ func (l *login) byDevice(ctx context.Context, r *Registration) (*Token, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(device.ExpiresIn)*time.Second, ErrTimedOut)
 		defer cancel()
 	}
-	request := Request{
-		Session:  l.session,
-		Flow:     FlowDevice,
-		URL:      awstokens.NewSecret(printable(device.VerificationUriComplete.Reveal())),
-		PlainURL: printable(device.VerificationUri),
-		UserCode: awstokens.NewSecret(printable(device.UserCode.Reveal())),
-	}
-	if request.URL.IsZero() {
-		request.URL = awstokens.NewSecret(request.PlainURL)
+	request, err := l.request(device)
+	if err != nil {
+		return nil, err
 	}
 	ctx, stop := l.show(ctx, request, nil)
 	defer stop()
 	return l.poll(ctx, r, device)
+}
+
+// request is what the user is asked. The texts of the service are on one line,
+// and its pages are no less safe than its endpoint: somebody may open them
+// without a look.
+func (l *login) request(device *ssooidc.StartDeviceAuthorizationOutput) (Request, error) {
+	base, err := endpoint.Resolve(endpoint.OIDC, l.Config)
+	if err != nil {
+		return Request{}, err
+	}
+	plain := redact.Line(device.VerificationUri)
+	page := cmp.Or(redact.Line(device.VerificationUriComplete.Reveal()), plain)
+	for _, address := range []string{plain, page} {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != base.Scheme {
+			return Request{}, errors.New("the service sent a page for the user that is not an https URL")
+		}
+	}
+	return Request{
+		Session:  l.session,
+		Flow:     FlowDevice,
+		URL:      awstokens.NewSecret(page),
+		PlainURL: plain,
+		UserCode: awstokens.NewSecret(redact.Line(device.UserCode.Reveal())),
+	}, nil
 }
 
 func (l *login) poll(ctx context.Context, r *Registration, device *ssooidc.StartDeviceAuthorizationOutput) (*Token, error) {

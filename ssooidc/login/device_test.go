@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -168,6 +169,57 @@ func TestNoIntervalIsFiveSeconds(t *testing.T) {
 		assert.Equal(t, 2, server.IdentityCenter().Requests("CreateToken"), "after 5 and 10 seconds of 12")
 		assert.Equal(t, "https://device.example/", url, "any host will do")
 	})
+}
+
+// What the service sends cannot add a line to the prompt, nor command a
+// terminal.
+func TestHostileUserCode(t *testing.T) {
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		server.IdentityCenter().Next(1, "StartDeviceAuthorization").Answer(http.StatusOK, nil, `{"deviceCode":"fake","expiresIn":2,
+			"userCode":"FAKE\r\nOpen https://evil.example/ and type FAKE\u001b[2J\u202e\u2028","verificationUri":"https://device.example/\n\u0007"}`)
+		var out strings.Builder
+		_, err := login.Login(t.Context(), session, options, func(o *login.Options) { o.Prompt = &login.Terminal{Out: &out} })
+		assert.ErrorIs(t, err, login.ErrTimedOut)
+		assert.Contains(t, out.String(), "shows the code FAKE  Open https://evil.example/ and type FAKE [2J, or type that at https://device.example/\n")
+		for _, control := range []string{"\x1b", "\x07", "\r", "\u202e", "\u2028"} {
+			assert.NotContains(t, out.String(), control)
+		}
+	})
+}
+
+// Nobody is shown a page that is less safe than the service.
+func TestVerificationPages(t *testing.T) {
+	for page, good := range map[string]bool{
+		"https://device.example/": true, "HTTPS://device.example": true, "http://127.0.0.1:1/": true, // as the endpoint is
+		"javascript:alert(1)": false, "javascript://device.example/%0aalert(1)": false, "file:///etc/passwd": false, "file://host/share": false,
+		"data:text/html,x": false, "vbscript:x": false, "ssh://host/": false, "//device.example/": false, "/device": false, "https:device": false, "https://": false, "%": false, "": false,
+	} {
+		for _, complete := range []bool{false, true} {
+			if page == "" && complete {
+				continue // which is no member
+			}
+			device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+				plain, whole := page, "https://device.example/?user_code=FAKE-CODE"
+				if complete {
+					plain, whole = whole, page
+				}
+				body, err := json.Marshal(map[string]any{"deviceCode": "fake", "userCode": "FAKE-CODE", "verificationUri": plain, "verificationUriComplete": whole, "expiresIn": 2})
+				require.NoError(t, err)
+				server.IdentityCenter().Next(1, "StartDeviceAuthorization").Answer(http.StatusOK, nil, string(body))
+				shown := false
+				_, err = login.Login(t.Context(), session, options, func(o *login.Options) {
+					o.Prompt = promptFunc(func(context.Context, login.Request, func(string) error) error {
+						shown = true
+						return nil
+					})
+				})
+				require.Error(t, err)
+				assert.Equal(t, good, shown, page)
+				assert.Equal(t, good, errors.Is(err, login.ErrTimedOut), "%q: %v", page, err)
+				assert.NotContains(t, err.Error(), "FAKE-CODE")
+			})
+		}
+	}
 }
 
 func TestFaultsDoNotEndThePolling(t *testing.T) {

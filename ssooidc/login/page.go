@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/redact"
 	"github.com/seed-25f54b62/awstokens/internal/webpage"
 )
 
@@ -131,7 +132,7 @@ const maxDescription = 500
 
 // clean makes text that came with a URL fit for an error.
 func clean(text string) string {
-	text = printable(text)
+	text = redact.Line(text)
 	return strings.ToValidUTF8(text[:min(len(text), maxDescription)], "")
 }
 

@@ -2,15 +2,16 @@ package login
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/redact"
 )
 
 // Prompt tells the user what to do.
@@ -119,15 +120,12 @@ func (t *Terminal) Show(ctx context.Context, r Request, paste func(string) error
 }
 
 func instructions(r Request) string {
-	to := printable(r.Session.Name)
-	if to == "" {
-		to = printable(r.Session.StartURL)
-	}
-	url := printable(r.URL.Reveal())
+	to := redact.Line(cmp.Or(r.Session.Name, r.Session.StartURL))
+	url := redact.Line(r.URL.Reveal())
 	switch {
 	case r.Flow == FlowDevice:
 		return fmt.Sprintf("To log in to %s, open this page in a browser on any machine:\n\n    %s\n\nApprove if it shows the code %s, or type that at %s\n\n",
-			to, url, printable(r.UserCode.Reveal()), printable(r.PlainURL))
+			to, url, redact.Line(r.UserCode.Reveal()), redact.Line(r.PlainURL))
 	case r.Opened:
 		return fmt.Sprintf("To log in to %s, approve in the browser that opens. If none does, open this page:\n\n    %s\n\n", to, url)
 	default:
@@ -142,20 +140,6 @@ func countdown(deadline time.Time) string {
 func left(deadline time.Time) string {
 	seconds := max(0, int(time.Until(deadline).Round(time.Second)/time.Second))
 	return fmt.Sprintf("%d:%02d", seconds/60, seconds%60)
-}
-
-// printable returns text on one line, without what could command a terminal
-// and without invisible characters.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsPrint(r):
-			return r
-		}
-		return -1
-	}, text)
 }
 
 // isTerminal reports whether w is a device, which is close enough: a line that

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"github.com/seed-25f54b62/awstokens/internal/redact"
 )
 
 // DefaultScope is the scope of a session that names none. It permits listing
@@ -53,10 +55,10 @@ func (s Session) String() string {
 		words = append(words, strconv.Quote(s.Name))
 	}
 	if s.StartURL != "" {
-		words = append(words, "of", s.StartURL)
+		words = append(words, "of", redact.Line(s.StartURL))
 	}
 	if s.Region != "" {
-		words = append(words, "in", s.Region)
+		words = append(words, "in", redact.Line(s.Region))
 	}
 	return strings.Join(words, " ")
 }

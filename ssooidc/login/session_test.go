@@ -76,6 +76,9 @@ func TestSessionsThatCannotBe(t *testing.T) {
 	_, err = LoadSession("x")
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 
+	text := Session{Name: "a\nb", StartURL: "https://x.example/\nforged", Region: "r\x1b[2J"}.String()
+	assert.Equal(t, `"a\nb" of https://x.example/ forged in r [2J`, text)
+
 	err = Session{Name: "x"}.Validate()
 	assert.EqualError(t, err, `session "x": no start URL`+"\nno region")
 }
