@@ -203,6 +203,16 @@ func TestErrorDescriptionIsNotLost(t *testing.T) {
 	assert.Contains(t, got.text, "server_error: &lt;b&gt;down&lt;/b&gt;")
 }
 
+func TestStartURLIsHintedAtInTheBrowser(t *testing.T) {
+	_, options := browser(t)
+	_, err := login.Login(t.Context(), session, options, open(func(address string) error {
+		target, state := redirectURI(t, address)
+		_, err := visit(http.MethodGet, target+"?state="+state+"&error=invalid_request", "")
+		return err
+	}))
+	assert.ErrorContains(t, err, "is that the start URL")
+}
+
 // One stray request has killed other logins.
 func TestStrayRequestsDoNotEndTheLogin(t *testing.T) {
 	_, options := browser(t)

@@ -343,6 +343,13 @@ func TestDeviceCodeExpires(t *testing.T) {
 		assert.ErrorIs(t, err, login.ErrTimedOut, "by the server's clock")
 		var expired *ssooidc.ExpiredTokenException
 		assert.ErrorAs(t, err, &expired)
+		assert.NotContains(t, err.Error(), "clock")
+
+		server.IdentityCenter().Next(1, "CreateToken").Refuse("ExpiredTokenException", "the code has expired", nil)
+		_, err = login.Login(t.Context(), session, options, func(o *login.Options) {
+			o.Config.Now = func() time.Time { return time.Now().Add(-3 * time.Hour) }
+		})
+		assert.ErrorContains(t, err, "the local clock is 3h0m0s behind the service's")
 	})
 }
 
@@ -427,6 +434,37 @@ func TestWrongRegionIsNamed(t *testing.T) {
 		_, err := login.Login(t.Context(), session, options)
 		assert.ErrorIs(t, err, login.ErrWrongRegion)
 		assert.ErrorContains(t, err, "eu-west-1")
+	})
+}
+
+// A start URL that the service does not know is refused as an invalid request
+// or grant. The error says what to look at.
+func TestStartURLAndRegionAreHintedAt(t *testing.T) {
+	for _, code := range []string{"InvalidRequestException", "InvalidGrantException"} {
+		for url, want := range map[string]string{
+			"https://example.awsapps.com/start":                          "is that the start URL, and is its Identity Center instance in us-east-1?",
+			"https://ssoins-0123456789abcdef.portal.us-east-1.app.aws":   "is that the start URL",
+			"https://ssoins-0123456789abcdef.portal.eu-west-1.app.aws/":  "the start URL is of eu-west-1",
+			"https://ssoins-0123.eu-west-1.portal.amazonaws.com/":        "the start URL is of eu-west-1",
+			"HTTPS://SSOINS-0123.CN-NORTH-1.PORTAL.AMAZONAWS.COM.CN#":    "the start URL is of cn-north-1",
+			"https://portal.eu-west-1.app.aws/":                          "is that the start URL",
+			"https://ssoins-0123.portal.eu-west-1.app.aws.evil.example/": "is that the start URL",
+		} {
+			device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+				session := session
+				session.StartURL = url
+				server.IdentityCenter().Next(1, "StartDeviceAuthorization").Refuse(code, "no", nil)
+				_, err := login.Login(t.Context(), session, options)
+				assert.ErrorContains(t, err, want)
+				assert.Equal(t, strings.Contains(want, " is of "), errors.Is(err, login.ErrWrongRegion), url)
+			})
+		}
+	}
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		server.IdentityCenter().Next(1, "StartDeviceAuthorization").Refuse("InvalidRequestException", "no", map[string]string{"reason": "KMS_DisabledException"})
+		_, err := login.Login(t.Context(), session, options)
+		assert.ErrorContains(t, err, "KMS_DisabledException")
+		assert.NotContains(t, err.Error(), "is that the start URL")
 	})
 }
 

@@ -1,8 +1,11 @@
 package login
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/clock"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
@@ -86,4 +89,24 @@ func (h *held) left(now reading) time.Duration {
 		return 0
 	}
 	return h.life - now.since(h.from)
+}
+
+// minSkew is how wrong the local clock must be to be named. SigV4 tolerates
+// five minutes.
+const minSkew = 5 * time.Minute
+
+// withClock adds to the error of a response how wrong the local clock is, if
+// the response shows it.
+func withClock(err error, now time.Time) error {
+	var response *awstokens.ResponseError
+	if !errors.As(err, &response) || response.Date.IsZero() {
+		return err
+	}
+	switch ahead := now.Sub(response.Date).Round(time.Minute); {
+	case ahead > minSkew:
+		return fmt.Errorf("%w (the local clock is %s ahead of the service's)", err, ahead)
+	case ahead < -minSkew:
+		return fmt.Errorf("%w (the local clock is %s behind the service's)", err, -ahead)
+	}
+	return err
 }

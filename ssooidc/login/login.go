@@ -196,14 +196,36 @@ func newLogin(s Session, options []func(*Options)) (*login, error) {
 
 // failure is how an error leaves the package.
 func (l *login) failure(ctx context.Context, err error) error {
-	var region *ssooidc.InvalidRequestRegionException
-	switch cause := context.Cause(ctx); {
+	var (
+		region  *ssooidc.InvalidRequestRegionException
+		expired *ssooidc.ExpiredTokenException
+	)
+	cause := context.Cause(ctx)
+	switch other := l.session.otherRegion(); {
 	case errors.As(err, &region):
 		return &Error{Session: l.session, Kind: ErrWrongRegion, Err: err}
+	case errors.As(err, &expired):
+		err = withClock(err, l.now())
+	case mayBeOfAnotherRegion(err) && other != "":
+		return &Error{Session: l.session, Kind: ErrWrongRegion, Err: fmt.Errorf("the start URL is of %s: %w", other, err)}
+	case mayBeOfAnotherRegion(err):
+		err = fmt.Errorf("%w (is that the start URL, and is its Identity Center instance in %s?)", err, l.session.Region)
 	case cause != nil && !errors.Is(err, cause): // of a call that the end of the context has cut off
 		err = fmt.Errorf("%w: %w", cause, err)
 	}
 	return &Error{Session: l.session, Err: err}
+}
+
+// mayBeOfAnotherRegion reports whether an error is one with which the service
+// refuses a start URL that it does not know.
+func mayBeOfAnotherRegion(err error) bool {
+	var (
+		grant      *ssooidc.InvalidGrantException
+		request    *ssooidc.InvalidRequestException
+		redirected *AuthorizationError
+	)
+	return errors.As(err, &grant) || errors.As(err, &request) && request.Reason == "" ||
+		errors.As(err, &redirected) && (redirected.Code == "invalid_request" || redirected.Code == "invalid_grant")
 }
 
 func (l *login) run(ctx context.Context) (*Token, error) {

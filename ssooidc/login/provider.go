@@ -94,6 +94,7 @@ type Provider struct {
 	unsaved atomic.Pointer[unsaved] // nil if the store has the latest
 	flight  atomic.Pointer[flight]  // the refresh under way, if there is one
 	refused atomic.Pointer[Token]   // the latest that was discarded
+	lost    *lost                   // the latest; of the flight under way
 }
 
 var _ bearer.TokenProvider = (*Provider)(nil)
@@ -102,6 +103,13 @@ var _ bearer.TokenProvider = (*Provider)(nil)
 type unsaved struct {
 	token, stored *held
 	readOnly      bool // it may not be written to
+}
+
+// lost is a refresh that the service may have processed, although its response
+// was no token. Later, that explains why the refresh token is used up.
+type lost struct {
+	token *Token
+	err   error
 }
 
 // flight is a look into the store, and a refresh if need be.

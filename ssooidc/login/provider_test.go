@@ -479,6 +479,20 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			},
 			kind: ErrSessionEnded, text: "too old", sent: 1,
 		},
+		"over, and the clock is wrong": {
+			spoil: func(_ *testing.T, server *awstokenstest.Server, _ *flaky) {
+				server.IdentityCenter().Next(1, "CreateToken").Answer(400, http.Header{
+					"X-Amzn-Errortype": {"ExpiredTokenException"}, "Date": {time.Now().Add(-2 * time.Hour).UTC().Format(http.TimeFormat)},
+				}, `{"error":"expired_token"}`)
+			},
+			kind: ErrSessionEnded, text: "the local clock is 3h0m0s ahead of the service's", sent: 1,
+		},
+		"used up by a lost response": {
+			spoil: func(t *testing.T, server *awstokenstest.Server, store *flaky) {
+				server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
+			},
+			text: "request send failed", sent: 1,
+		},
 		"unknown client": {
 			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
 				change(t, store, func(token *Token) { token.ClientID = "somebody" })
@@ -522,6 +536,62 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A refresh token that is used up by a request whose response was lost, or was
+// another's, is refused after that. The error tells both, and no call sends a
+// refresh token twice.
+func TestTheLostRefreshIsNamed(t *testing.T) {
+	for name, fault := range map[string]func(*awstokenstest.Server, *ProviderOptions){
+		"lost": func(server *awstokenstest.Server, _ *ProviderOptions) {
+			server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
+		},
+		"504 of a gateway that forwards": func(_ *awstokenstest.Server, o *ProviderOptions) {
+			o.Config.HTTPClient = &gateway{HTTPClient: o.Config.HTTPClient}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server, store := newService(t), NewMemoryStore()
+				first := logIn(t, server, store)
+				provider, reported := newProvider(t, server, store, func(o *ProviderOptions) { fault(server, o) })
+				time.Sleep(tokenLife - lateWindow)
+				assert.Equal(t, first.AccessToken, get(t, provider))
+				assert.Equal(t, 1+1, server.IdentityCenter().Requests("CreateToken"))
+				require.Len(t, reported.take(), 1)
+
+				time.Sleep(lateWindow)
+				_, err := provider.RetrieveBearerToken(t.Context())
+				require.ErrorIs(t, err, ErrSessionEnded)
+				assert.Regexp(t, `InvalidGrantException: .*; the last request failed: .*(unexpected EOF|504)`, err)
+				assert.Equal(t, 1+2, server.IdentityCenter().Requests("CreateToken"))
+
+				logIn(t, server, store)
+				get(t, provider)
+				change(t, store, func(token *Token) { token.RefreshToken = awstokens.NewSecret("fake-revoked-token") })
+				time.Sleep(tokenLife)
+				_, err = provider.RetrieveBearerToken(t.Context())
+				require.ErrorIs(t, err, ErrSessionEnded)
+				assert.NotContains(t, err.Error(), "the last request failed", "that was another token")
+			})
+		})
+	}
+}
+
+// gateway forwards the first request, and responds with 504 in the place of
+// the service.
+type gateway struct {
+	awstokens.HTTPClient
+	done bool
+}
+
+func (g *gateway) Do(req *http.Request) (*http.Response, error) {
+	resp, err := g.HTTPClient.Do(req)
+	if err == nil && !g.done {
+		g.done = true
+		resp.StatusCode, resp.Header, resp.Body = http.StatusGatewayTimeout, http.Header{}, http.NoBody
+	}
+	return resp, err
 }
 
 // hosts is an HTTP client that notes where requests go.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
@@ -127,6 +128,9 @@ func (p *Provider) refresh(ctx context.Context, h, stored *held) (*held, error) 
 			p.save(ctx, next, stored)
 			return next, nil
 		}
+		if awstokens.MayHaveProcessed(err) {
+			p.lost = &lost{h.Token, err}
+		}
 		var invalid *ssooidc.InvalidGrantException
 		if !errors.As(err, &invalid) {
 			return nil, p.giveUp(ctx, stored, p.meaning(h.Token, err))
@@ -201,14 +205,18 @@ func (p *Provider) meaning(t *Token, err error) error {
 		client  *ssooidc.InvalidClientException
 		region  *ssooidc.InvalidRequestRegionException
 	)
-	otherRegion := t.Region != "" && t.Region != p.session.Region
 	switch {
 	case errors.As(err, &region):
 		return p.fail(ErrWrongRegion, err)
-	case errors.As(err, &grant) && otherRegion:
+	case errors.As(err, &grant) && t.Region != "" && t.Region != p.session.Region:
 		return p.fail(ErrWrongRegion, fmt.Errorf("the token is of %s: %w", t.Region, err))
-	case errors.As(err, &grant), errors.As(err, &expired):
+	case errors.As(err, &grant):
+		if p.lost != nil && p.lost.token.same(t) {
+			err = after(p.lost.err, err)
+		}
 		return p.fail(ErrSessionEnded, err)
+	case errors.As(err, &expired):
+		return p.fail(ErrSessionEnded, withClock(err, p.clocks.wall()))
 	case errors.As(err, &client):
 		return p.fail(ErrRegistrationExpired, err)
 	}

@@ -2,6 +2,8 @@ package login
 
 import (
 	"errors"
+	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -61,4 +63,21 @@ func (s Session) String() string {
 		words = append(words, "in", redact.Line(s.Region))
 	}
 	return strings.Join(words, " ")
+}
+
+// regionInHost matches the hosts of start URLs that name a Region.
+var regionInHost = regexp.MustCompile(`^ssoins-[^.]+\.(?:portal\.([^.]+)\.app\.aws|([^.]+)\.portal\.amazonaws\.com(?:\.cn)?)$`)
+
+// otherRegion returns the Region that the host of the start URL names, if that
+// is not the session's, or "".
+func (s Session) otherRegion() string {
+	u, err := url.Parse(s.StartURL)
+	if err != nil {
+		return ""
+	}
+	found := regionInHost.FindStringSubmatch(strings.ToLower(u.Hostname()))
+	if found == nil || found[1]+found[2] == s.Region {
+		return ""
+	}
+	return found[1] + found[2]
 }
