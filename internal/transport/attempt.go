@@ -41,6 +41,7 @@ type attempt struct {
 	requestID  string
 	status     int
 	date       time.Time // the service's clock
+	took       time.Duration
 	unsent     bool      // the attempt failed before anything was sent
 	final      bool      // the failure must not be retried, whatever a Retryer says
 	noResponse bool      // the failure is no whole response of the service

@@ -83,7 +83,9 @@ func (c *client) try(ctx context.Context, a *attempt) error {
 			return a.withhold(err)
 		}
 	}
+	began := time.Now()
 	err := a.run(ctx)
+	a.took = time.Since(began)
 	_ = release(err)
 	c.log(ctx, a, start, err)
 	return err
@@ -109,11 +111,26 @@ func (c *client) next(ctx context.Context, a *attempt, failure error) (func(erro
 		_ = release(err)
 		return nil, notRetried(failure, err)
 	}
+	if a.tooLate(ctx, delay) {
+		_ = release(errTooLate)
+		return nil, notRetried(failure, errTooLate)
+	}
 	if err := Sleep(ctx, delay); err != nil {
 		_ = release(err)
 		return nil, canceled(ctx, failure)
 	}
 	return release, nil
+}
+
+var errTooLate = errors.New("the context ends too soon")
+
+// tooLate reports whether the end of the context is likely to cut off an
+// attempt that begins after a delay, because the last one took longer than what
+// is left then. It could spend what an operation that is not idempotent sends.
+func (a *attempt) tooLate(ctx context.Context, delay time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	left := time.Until(deadline) - delay
+	return ok && !a.op.idempotent && 0 < left && left < a.took
 }
 
 // notRetried is the failure of an attempt that something kept from being

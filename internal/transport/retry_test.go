@@ -239,6 +239,33 @@ func TestSingleUseIsNotAtARetryersDiscretion(t *testing.T) {
 	}
 }
 
+// What is good for one use is not sent so late that the end of the context is
+// likely to cut off the response: it would be spent for nothing.
+func TestSingleUseIsNotSentTooLate(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op operation) {
+		for took, late := range map[time.Duration]bool{20 * time.Second: false, 40 * time.Second: true} {
+			synctest.Test(t, func(t *testing.T) {
+				slow := func(req *http.Request) (*http.Response, error) {
+					time.Sleep(took)
+					return exception(400, "ThrottlingException")(req)
+				}
+				http := play(slow, reply(200, op.answer))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				_, err := op.open(t, config(http))(ctx)
+				if op.single && late {
+					require.Len(t, http.sent, 1)
+					require.Equal(t, 400, statusOf(err))
+					require.ErrorContains(t, err, "not retried: the context ends too soon")
+					return
+				}
+				require.NoError(t, err)
+				require.Len(t, http.sent, 2)
+			})
+		}
+	})
+}
+
 // The waits are what the service asks for, at least, and random below a bound
 // that doubles.
 func TestWaits(t *testing.T) {
