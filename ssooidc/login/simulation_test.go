@@ -35,8 +35,10 @@ import (
 //
 // A session may be lost only if a response that carried its next refresh token
 // was lost, or its process was killed before it had saved that. Besides, no call
-// sends a code or a refresh token again that may have been spent, none is spent
-// while the disk is full, and the refreshes are few.
+// sends a code or a refresh token again that may have been spent, and no two
+// processes send one at once; none is spent while the disk is full, or given up
+// on before its response; no login is replaced by what was there before; and the
+// refreshes are few.
 //
 // AWSTOKENS_EXHAUSTIVE=1 runs 2,500 schedules, and AWSTOKENS_SEED=n the one of
 // that seed, with what happened in it.
@@ -97,7 +99,8 @@ func (o outcome) String() string {
 }
 
 // simulation is a machine with processes, its disk and clock, and a service.
-// Only run and what it calls draw random numbers.
+// What happens is drawn by run and what it calls only, so that it is the same
+// for a seed.
 type simulation struct {
 	*testing.T
 	outcome
@@ -115,6 +118,7 @@ type simulation struct {
 	ends        bool // a process says that the session has ended
 
 	mu     sync.Mutex
+	delays *rand.Rand
 	faults []mishap           // of the next requests
 	issued map[string]*issued // by refresh token
 	spent  map[string]string  // refresh token -> its successor
@@ -122,14 +126,17 @@ type simulation struct {
 	ended  map[string]bool    // refresh token -> its session was ended at the portal
 
 	refreshTokens map[string]string // by access token
+	travelling    map[string]bool   // by refresh token: it is on its way to the service
+	lastLogin     int
 	trace         []string
 }
 
 // issued is a refresh token that the service has issued.
 type issued struct {
-	to               *worker
-	delivered, saved bool
-	failed           bool // the store did not take it
+	to        *worker
+	login     int // which it goes back to
+	delivered bool
+	failed    bool // the store did not take it
 }
 
 // mishap is what happens to a request.
@@ -140,9 +147,9 @@ type mishap struct {
 
 func newSimulation(t *testing.T, seed uint64) *simulation {
 	s := &simulation{
-		T: t, random: rand.New(rand.NewPCG(seed, 0)), server: newService(t), disk: NewMemoryStore(), start: time.Now(),
+		T: t, random: rand.New(rand.NewPCG(seed, 0)), server: newService(t), disk: NewMemoryStore(), start: time.Now(), delays: rand.New(rand.NewPCG(seed, 1)),
 		issued: map[string]*issued{}, spent: map[string]string{}, sent: map[string]bool{}, ended: map[string]bool{},
-		refreshTokens: map[string]string{},
+		refreshTokens: map[string]string{}, travelling: map[string]bool{},
 	}
 	s.lost = map[string]int{}
 	s.server.IdentityCenter().AutoApprove(false)
@@ -262,7 +269,7 @@ func (s *simulation) call() {
 	for _, w := range s.workers {
 		for range 5 {
 			s.calls++
-			err := w.retrieve(time.Second)
+			err := w.retrieve(5 * time.Second)
 			if err == nil {
 				s.good++
 			}
@@ -465,6 +472,7 @@ func (o ownStore) SaveToken(ctx context.Context, s Session, t *Token) error {
 	if point == "killed before the save" {
 		o.kill()
 	}
+	before, _ := o.Store.LoadToken(ctx, s)
 	var err error
 	switch {
 	case o.full.Load() && o.reserved.Load() == 0:
@@ -475,10 +483,13 @@ func (o ownStore) SaveToken(ctx context.Context, s Session, t *Token) error {
 		err = o.Store.SaveToken(ctx, s, t)
 	}
 	o.mu.Lock()
-	if known := o.issued[t.RefreshToken.Reveal()]; known != nil {
-		known.saved, known.failed = err == nil, err != nil
-	}
+	known := o.issued[t.RefreshToken.Reveal()]
+	known.failed = err != nil
+	older := before != nil && known.login < o.issued[before.RefreshToken.Reveal()].login
 	o.mu.Unlock()
+	if older && err == nil {
+		o.wrong("%s replaces a login by what was there before", o.name)
+	}
 	if err != nil {
 		o.note("%s cannot save: %v", o.name, err)
 	}
@@ -552,18 +563,16 @@ func (w *worker) Do(req *http.Request) (*http.Response, error) {
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	var in struct{ RefreshToken, DeviceCode string }
 	_ = json.Unmarshal(body, &in)
-	w.checkRequest(req, in.RefreshToken)
+	if in.RefreshToken != "" {
+		defer w.send(in.RefreshToken)()
+	}
+	w.checkRequest(req)
 	if f.kind != "" {
 		w.note("%s: %s: %s", w.name, req.URL.Path, f.kind)
 	}
-	if f.wait > 0 {
-		select {
-		case <-time.After(f.wait):
-		case <-req.Context().Done():
-			return nil, req.Context().Err()
-		case <-w.ctx.Done():
-			w.alive()
-		}
+	began := time.Now()
+	if err := w.travel(req, f.wait); err != nil {
+		return nil, err
 	}
 	switch f.kind {
 	case "500", "502", "503":
@@ -593,7 +602,13 @@ func (w *worker) Do(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	token, err := w.take(resp, in.RefreshToken)
+	if err == nil {
+		err = w.travel(req, 0)
+	}
 	switch {
+	case err != nil && in.RefreshToken != "" && time.Since(began) < refreshTimeout/5:
+		w.wrong("%s gives up on a refresh", w.name)
+		return nil, err
 	case err != nil:
 		return nil, err
 	case f.kind == "lost":
@@ -614,9 +629,39 @@ func (w *worker) Do(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// send notes that a refresh token is on its way until done.
+func (w *worker) send(refreshToken string) (done func()) {
+	w.mu.Lock()
+	twice := w.travelling[refreshToken]
+	w.travelling[refreshToken] = true
+	w.mu.Unlock()
+	if twice {
+		w.wrong("%s sends a refresh token that another sends, too", w.name)
+	}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.travelling, refreshToken)
+	}
+}
+
+// travel is the way to the service, or back.
+func (w *worker) travel(req *http.Request, wait time.Duration) error {
+	w.mu.Lock()
+	wait += time.Duration(w.delays.Int64N(int64(time.Second)))
+	w.mu.Unlock()
+	select {
+	case <-time.After(wait):
+	case <-req.Context().Done():
+	case <-w.ctx.Done():
+	}
+	w.alive()
+	return req.Context().Err()
+}
+
 // checkRequest notes that a code or a refresh token is sent, which must be for
 // the only time in this call, unless the service says that it may be retried.
-func (w *worker) checkRequest(req *http.Request, refreshToken string) {
+func (w *worker) checkRequest(req *http.Request) {
 	if !strings.HasSuffix(req.URL.Path, "/token") {
 		return
 	}
@@ -627,9 +672,6 @@ func (w *worker) checkRequest(req *http.Request, refreshToken string) {
 	w.mu.Unlock()
 	if again {
 		w.wrong("%s sends what may be spent again", w.name)
-	}
-	if refreshToken != "" && w.full.Load() && w.reserved.Load() == 0 {
-		w.wrong("%s spends a refresh token while the disk is full", w.name)
 	}
 }
 
@@ -650,9 +692,18 @@ func (w *worker) take(resp *http.Response, spent string) (*issued, error) {
 	if err != nil || json.Unmarshal(body, &out) != nil || out.RefreshToken == "" {
 		return nil, err
 	}
+	if w.full.Load() && w.reserved.Load() == 0 {
+		w.wrong("%s spends a code or a refresh token while the disk is full", w.name)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	token := &issued{to: w}
+	if before := w.issued[spent]; before != nil {
+		token.login = before.login
+	} else {
+		w.lastLogin++
+		token.login = w.lastLogin
+	}
 	w.issued[out.RefreshToken] = token
 	w.refreshTokens[out.AccessToken] = out.RefreshToken
 	if spent != "" {
