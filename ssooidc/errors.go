@@ -6,6 +6,25 @@ import (
 	"github.com/aws/smithy-go"
 )
 
+// Reason is why a request was denied or is invalid. The published values are
+// about the KMS key that the Identity Center instance is encrypted with.
+type Reason string
+
+// The first is of an AccessDeniedException, the others are of an
+// InvalidRequestException.
+const (
+	ReasonKMSAccessDenied    Reason = "KMS_AccessDeniedException"
+	ReasonKMSDisabled        Reason = "KMS_DisabledException"
+	ReasonKMSInvalidKeyUsage Reason = "KMS_InvalidKeyUsageException"
+	ReasonKMSInvalidState    Reason = "KMS_InvalidStateException"
+	ReasonKMSNotFound        Reason = "KMS_NotFoundException"
+)
+
+// Values returns the published values.
+func (Reason) Values() []Reason {
+	return []Reason{ReasonKMSAccessDenied, ReasonKMSDisabled, ReasonKMSInvalidKeyUsage, ReasonKMSInvalidState, ReasonKMSNotFound}
+}
+
 // OAuthException has the members that all exceptions of IAM Identity Center OIDC
 // have in common.
 type OAuthException struct {
@@ -16,8 +35,9 @@ type OAuthException struct {
 	// Description is the service's explanation.
 	Description string `json:"error_description"`
 
-	// Reason is the cause of some errors, such as KMS_DisabledException.
-	Reason string `json:"reason"`
+	// Reason is the cause of an AccessDeniedException or an
+	// InvalidRequestException. Empty if the service gave none.
+	Reason Reason `json:"reason"`
 
 	// Message is the explanation of an error outside OAuth, such as a denial by
 	// an IAM policy.
@@ -40,7 +60,7 @@ func (e *OAuthException) ErrorFault() smithy.ErrorFault { return smithy.FaultCli
 func (e *OAuthException) text(code string) string {
 	text := code + ": " + e.ErrorMessage()
 	if e.Reason != "" {
-		text += " (" + e.Reason + ")"
+		text += " (" + string(e.Reason) + ")"
 	}
 	return text
 }

@@ -448,7 +448,7 @@ func checkException(t *testing.T, s *service, err error, code string, status int
 		if !ok {
 			want = ""
 		}
-		assert.Equal(t, want, reflect.ValueOf(api).Elem().FieldByIndex(field.Index).Interface(), field.Name)
+		assert.Equal(t, want, reflect.ValueOf(api).Elem().FieldByIndex(field.Index).String(), field.Name)
 	}
 	for name := range members {
 		field := exceptionFields[name]

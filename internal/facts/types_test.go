@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
 // TestTypes holds every operation's method, and every member that its input
@@ -113,12 +114,23 @@ func TestSource(t *testing.T) {
 				})
 			}
 		}
+		for _, exception := range s.table.Exceptions {
+			for member, shape := range exception.Members {
+				if enum := s.table.Shapes[shape].Enum; len(enum) > 0 {
+					enums[exceptionEnums[member]] = union(enums[exceptionEnums[member]], enum)
+				}
+			}
+		}
 		for goType, want := range enums {
 			assert.ElementsMatch(t, want, src.constants[goType.Name()], "the constants of %s", goType)
 			assert.ElementsMatch(t, want, values(t, goType), "the Values of %s", goType)
 		}
 	}
 }
+
+// exceptionEnums are the types of members of exceptions that are enums. One type
+// stands for all enums of a name.
+var exceptionEnums = map[string]reflect.Type{"reason": reflect.TypeFor[ssooidc.Reason]()}
 
 // union returns a with what it lacks of b.
 func union(a, b []string) []string {
