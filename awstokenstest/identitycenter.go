@@ -1,6 +1,8 @@
 package awstokenstest
 
 import (
+	"time"
+
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/emulator"
 )
@@ -65,6 +67,18 @@ func (c IdentityCenter) OmitIdentityContext(on bool) {
 	c.emulator.Behave(func(b *emulator.Behavior) { b.OmitIdentityContext = on })
 }
 
+// ApplicationSession sets how long the refresh tokens of an application live,
+// counted from the grant that began its session, and rotated ones included. The
+// default, for zero, is 24 hours. It concerns sessions that begin from now on.
+func (c IdentityCenter) ApplicationSession(d time.Duration) {
+	c.emulator.Behave(func(b *emulator.Behavior) { b.ApplicationSession = d })
+}
+
+// EndSessions ends every login and every session of an application, as an
+// administrator does: access and refresh tokens that were issued so far are
+// refused. Credentials and identity contexts live on until they expire.
+func (c IdentityCenter) EndSessions() { c.emulator.EndSessions() }
+
 // SignIn returns an access token as a login returns it, for tests of what comes
 // after a login. It lives one hour and has no refresh token.
 func (c IdentityCenter) SignIn() awstokens.Secret { return c.emulator.SignIn() }
@@ -72,8 +86,13 @@ func (c IdentityCenter) SignIn() awstokens.Secret { return c.emulator.SignIn() }
 // UserJWT returns a new JWT of a user, signed by a trusted token issuer, as an
 // application gets it from the identity provider of its users. It has a jti of
 // its own and expires after an hour. CreateTokenWithIAM accepts it once, as the
-// Assertion of the grant jwt-bearer.
+// Assertion of the grant jwt-bearer; AssumeRoleWithWebIdentity accepts it for
+// any role.
 func (c IdentityCenter) UserJWT() awstokens.Secret { return c.emulator.UserJWT() }
+
+// ReusedJWTs returns how many requests of the grant jwt-bearer came with a JWT
+// that the service had exchanged before. They are refused.
+func (c IdentityCenter) ReusedJWTs() int { return c.emulator.ReusedJWTs() }
 
 // Account is an account that is assigned to the user.
 type Account struct {

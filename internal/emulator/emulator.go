@@ -12,8 +12,8 @@
 // input (json.go, or the form in sts.go), and calls the operation's handler.
 // Each service is a file with its table of operations, its handlers and its
 // way to write responses and errors: licensemanager.go with licenses.go,
-// grants.go, consumption.go and borrow.go, oidc.go with device.go, authorize.go
-// and the pages of both in pages.go, portal.go, sts.go. A new operation is a
+// grants.go, consumption.go and borrow.go, oidc.go with device.go, authorize.go,
+// the pages of both in pages.go, and propagation.go, portal.go, sts.go. A new operation is a
 // line in a table and a handler; a new service is a file, a field of Server and
 // a case in route.
 //
@@ -93,6 +93,14 @@ type Behavior struct {
 	// OmitIdentityContext leaves awsAdditionalDetails null in the responses of
 	// CreateTokenWithIAM; the context is then only a claim of the ID token.
 	OmitIdentityContext bool
+
+	// ApplicationSession is how long the refresh tokens of an application live,
+	// from the grant that began its session. Zero means 24 hours.
+	ApplicationSession time.Duration
+
+	// DenySetContext makes AssumeRole refuse contexts, as for a role whose trust
+	// policy does not allow sts:SetContext.
+	DenySetContext bool
 
 	// AutoApprove approves device authorizations when they start, and
 	// authorization requests without asking the user.

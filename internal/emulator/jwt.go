@@ -31,6 +31,7 @@ type issuer struct {
 // roles is not, and what sub holds is not: here it is the ID of the refresh
 // token that started the chain.
 type claims struct {
+	Issuer     string
 	ID         string
 	Subject    string
 	LicenseArn string
@@ -103,6 +104,7 @@ func (i *issuer) verify(token string) (claims, error) {
 		return claims{}, errNotOurs
 	}
 	c := claims{
+		Issuer:     standard.Issuer,
 		ID:         standard.ID,
 		Subject:    standard.Subject,
 		LicenseArn: standard.Audience[0],

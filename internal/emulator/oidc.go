@@ -1,8 +1,6 @@
 package emulator
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"net"
 	"net/http"
 	"net/netip"
@@ -11,18 +9,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/endpoint"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
 const (
 	registrationLife = 90 * 24 * time.Hour
-	maxRegistrations = 10_000  // the oldest are forgotten, with all their tokens
-	maxRefreshTokens = 100_000 // the oldest are forgotten
-	assertionMemory  = 24 * time.Hour
-	oidcTokenLife    = time.Hour // not published
-	userJWTLife      = time.Hour
+	maxRegistrations = 10_000           // the oldest are forgotten, with all their tokens
+	maxRefreshTokens = 100_000          // the oldest are forgotten
+	oidcTokenLife    = time.Hour        // not published
 	codeLife         = 10 * time.Minute // the most that RFC 6749 section 4.1.2 recommends
 )
 
@@ -35,7 +30,8 @@ type identityCenter struct {
 	codes         store[string, *authorizationCode] // by code
 	accessTokens  store[string, *oidcToken]         // by token
 	refreshTokens store[string, *oidcToken]         // by token
-	assertions    store[string, struct{}]           // jti of every JWT that was exchanged
+
+	propagation
 }
 
 // oidcClient is a registration.
@@ -60,7 +56,7 @@ type oidcToken struct {
 	login    *login
 	clientID string
 	scopes   []string
-	expires  time.Time // zero for a refresh token, which lives as long as the registration
+	expires  time.Time // zero for a refresh token of a registered client, which lives as long as the registration
 }
 
 // login is what all tokens of one login share.
@@ -148,7 +144,7 @@ func oidcRefuse(w http.ResponseWriter, r *request, f *failure) {
 	status := f.status
 	switch {
 	case status != 0:
-	case !isOAuth:
+	case !isOAuth, f.ofSignature:
 		status = http.StatusForbidden
 	case f.code == "InvalidClientException":
 		status = http.StatusUnauthorized
@@ -158,7 +154,7 @@ func oidcRefuse(w http.ResponseWriter, r *request, f *failure) {
 		status = http.StatusBadRequest
 	}
 	body := object{"message": f.message}
-	if isOAuth {
+	if isOAuth && !f.ofSignature {
 		body = object{"error": name, "error_description": f.message}
 	}
 	for name, value := range f.members {
@@ -307,32 +303,10 @@ func (c *identityCenter) createTokenWithIAM(r *request, in *ssooidc.CreateTokenW
 	case in.GrantType == ssooidc.GrantTypeRefreshToken:
 		response["refreshToken"] = c.refreshed(r.now, session, in.RefreshToken.Reveal())
 	case in.GrantType != ssooidc.GrantTypeTokenExchange, in.RequestedTokenType == ssooidc.TokenTypeRefreshToken:
-		response["refreshToken"] = c.newRefreshToken(r.now, &oidcToken{login: session.login, clientID: in.ClientId, scopes: granted})
+		session = &oidcToken{login: session.login, clientID: in.ClientId, scopes: granted, expires: r.now.Add(c.applicationSession())}
+		response["refreshToken"] = c.newRefreshToken(r.now, session)
 	}
 	return c.withIdentity(r.now, response, in.ClientId)
-}
-
-// withIdentity adds the user's identity for STS: as a claim of the ID token,
-// and, unless an option leaves it out, as a member of its own.
-func (c *identityCenter) withIdentity(now time.Time, response object, clientID string) (any, *failure) {
-	identity := "emulated-identity-context-" + randomHex(32)
-	idToken, err := c.issuer.signAny(map[string]any{
-		"iss":                  c.options.Issuer,
-		"sub":                  "emulated-user",
-		"aud":                  clientID,
-		"iat":                  now.Unix(),
-		"exp":                  now.Add(oidcTokenLife).Unix(),
-		"sts:identity_context": identity,
-	})
-	if err != nil {
-		return nil, fail("InternalServerException", "%s", err)
-	}
-	response["idToken"] = idToken
-	response["awsAdditionalDetails"] = nil
-	if !c.options.OmitIdentityContext {
-		response["awsAdditionalDetails"] = object{"identityContext": identity}
-	}
-	return response, nil
 }
 
 // issue makes an access token and the response that carries it. Members that
@@ -353,34 +327,45 @@ func (c *identityCenter) issue(now time.Time, clientID string, scopes []string, 
 	}
 }
 
-// newRefreshToken makes a refresh token. It is forgotten if it is not used for
-// as long as a registration lives.
+// newRefreshToken makes a refresh token.
 func (c *identityCenter) newRefreshToken(now time.Time, of *oidcToken) string {
 	token := "emulated-refresh-token-" + randomHex(64)
-	c.refreshTokens.put(now, token, of, now.Add(registrationLife))
+	c.keepRefreshToken(now, token, of)
 	return token
+}
+
+// keepRefreshToken remembers a refresh token until it expires, or for as long
+// as a registration lives after its last use.
+func (c *identityCenter) keepRefreshToken(now time.Time, token string, of *oidcToken) {
+	until := of.expires
+	if until.IsZero() {
+		until = now.Add(registrationLife)
+	}
+	c.refreshTokens.put(now, token, of, until)
 }
 
 // refreshed returns the refresh token in the response to a refresh: the same
 // one, a new one if tokens rotate, which makes the old one invalid, or none.
 func (c *identityCenter) refreshed(now time.Time, of *oidcToken, token string) any {
-	switch {
-	case c.options.OmitRefreshTokens:
-		c.refreshTokens.put(now, token, of, now.Add(registrationLife))
-		return nil
-	case c.options.RotateRefreshTokens:
+	if c.options.RotateRefreshTokens && !c.options.OmitRefreshTokens {
 		c.refreshTokens.delete(token)
 		return c.newRefreshToken(now, of)
 	}
-	c.refreshTokens.put(now, token, of, now.Add(registrationLife))
+	c.keepRefreshToken(now, token, of)
+	if c.options.OmitRefreshTokens {
+		return nil
+	}
 	return token
 }
 
 // checkRefreshToken returns the refresh token of a client. It is never nil.
 func (c *identityCenter) checkRefreshToken(now time.Time, clientID, token string) (*oidcToken, *failure) {
 	known := ofLogin(c.refreshTokens.get(now, token))
-	if known == nil || known.clientID != clientID {
+	switch {
+	case known == nil || known.clientID != clientID:
 		return &oidcToken{}, fail("InvalidGrantException", "Invalid refresh token provided")
+	case !known.expires.IsZero() && !now.Before(known.expires):
+		return &oidcToken{}, fail("ExpiredTokenException", "The refresh token has expired")
 	}
 	return known, nil
 }
@@ -400,53 +385,6 @@ func (c *identityCenter) redeemCode(now time.Time, clientID, code, redirectURI, 
 		return nil, fail("InvalidGrantException", "codeVerifier does not match the code challenge")
 	}
 	return known.scopes, nil
-}
-
-// redeemAssertion takes a JWT of any issuer, without looking at its
-// signature: the emulator trusts every token issuer. It needs a jti, which
-// serves once in a day, and an exp.
-func (c *identityCenter) redeemAssertion(now time.Time, assertion string) *failure {
-	var claims struct {
-		ID      string   `json:"jti"`
-		Expires *float64 `json:"exp"`
-	}
-	parts := strings.Split(assertion, ".")
-	if len(parts) != 3 {
-		return fail("InvalidGrantException", "assertion is not a JWT")
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || json.Unmarshal(payload, &claims) != nil {
-		return fail("InvalidGrantException", "assertion is not a JWT")
-	}
-	_, used := c.assertions.get(now, claims.ID)
-	switch {
-	case claims.ID == "" || claims.Expires == nil:
-		return fail("InvalidGrantException", "assertion needs the claims jti and exp")
-	case float64(now.Unix()) >= *claims.Expires:
-		return fail("ExpiredTokenException", "assertion has expired")
-	case used:
-		return fail("InvalidGrantException", "assertion was used before")
-	}
-	c.assertions.put(now, claims.ID, struct{}{}, now.Add(assertionMemory-keepExpired))
-	return nil
-}
-
-// UserJWT returns a JWT of the user as a trusted issuer makes it, to be
-// exchanged once within an hour.
-func (s *Server) UserJWT() awstokens.Secret {
-	now := s.clock.now()
-	text, err := s.issuer.signAny(map[string]any{
-		"iss": "https://idp.example.com",
-		"sub": portalUser,
-		"aud": "awstokens",
-		"iat": now.Unix(),
-		"exp": now.Add(userJWTLife).Unix(),
-		"jti": randomHex(16),
-	})
-	if err != nil {
-		panic(err) // the key signs anything
-	}
-	return awstokens.NewSecret(text)
 }
 
 func (c *identityCenter) checkSubject(now time.Time, in *ssooidc.CreateTokenWithIAMInput) ([]string, *failure) {

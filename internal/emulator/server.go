@@ -80,6 +80,8 @@ type failure struct {
 	message string
 	status  int               // overrides the service's, if not 0
 	members map[string]string // what the error has besides code and message
+
+	ofSignature bool // refused before the operation looked at the request
 }
 
 func fail(code, format string, args ...any) *failure {
@@ -152,6 +154,7 @@ func (s *Server) run(r *request, svc *service, op operation) (any, *failure) {
 	if op.auth == signed || op.auth == optional && r.Header.Get("Authorization") != "" {
 		var refusal *failure
 		if r.caller, refusal = s.authenticate(r, svc.SigningName); refusal != nil {
+			refusal.ofSignature = true
 			return nil, svc.explain(refusal)
 		}
 	}

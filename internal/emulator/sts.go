@@ -172,7 +172,8 @@ type callerIdentity struct {
 }
 
 // assumeRoleWithWebIdentity gives out credentials for an access token of
-// License Manager and a role that the token embeds.
+// License Manager and a role that the token embeds, and for a user's JWT and any
+// role.
 func (t *securityTokens) assumeRoleWithWebIdentity(r *request, form url.Values) (any, *failure) {
 	check := formCheck{form: form}
 	role, name, seconds := check.session()
@@ -191,27 +192,30 @@ func (t *securityTokens) assumeRoleWithWebIdentity(r *request, form url.Values) 
 	case !r.now.Before(access.Expires):
 		return nil, fail("ExpiredTokenException", "Token expired: current date/time %d must be before the expiration date/time %d",
 			r.now.Unix(), access.Expires.Unix())
-	case !slices.Contains(access.Roles, role.arn):
+	case access.Issuer != userIssuer && !slices.Contains(access.Roles, role.arn):
 		return nil, fail("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
 	}
 	key := t.assume(r.now, role, name, seconds)
-	key.licenseARN = access.LicenseArn
+	if access.Issuer != userIssuer {
+		key.licenseARN = access.LicenseArn
+	}
 	return webIdentityRole{
 		assumedRole:                 assumed(key),
 		SubjectFromWebIdentityToken: access.Subject,
-		Provider:                    t.options.Issuer,
+		Provider:                    access.Issuer,
 		Audience:                    access.LicenseArn,
 	}, nil
 }
 
-// assumeRole gives out credentials for any role: the emulator knows no
-// policies. The contexts of trusted identity propagation are accepted for
-// what they look like.
+// assumeRole gives out credentials for any role: the emulator knows no policies
+// but the one of Behavior.DenySetContext. A context of trusted identity
+// propagation must be one that CreateTokenWithIAM gave out.
 func (t *securityTokens) assumeRole(r *request, form url.Values) (any, *failure) {
 	check := formCheck{form: form}
 	role, name, seconds := check.session()
 	check.text("ExternalId", false, 2, 1224, nil)
 	check.text("SourceIdentity", false, 2, 64, sessionName)
+	var contexts []providedContext
 	for i := 1; i <= 6; i++ {
 		member := "ProvidedContexts.member." + strconv.Itoa(i)
 		if !form.Has(member+".ProviderArn") && !form.Has(member+".ContextAssertion") {
@@ -220,11 +224,21 @@ func (t *securityTokens) assumeRole(r *request, form url.Values) (any, *failure)
 		if i == 6 {
 			check.refuse("providedContexts", "have length less than or equal to 5")
 		}
-		check.text(member+".ProviderArn", true, 20, 2048, nil)
-		check.text(member+".ContextAssertion", true, 4, 2048, nil)
+		contexts = append(contexts, providedContext{
+			provider:  check.text(member+".ProviderArn", true, 20, 2048, nil),
+			assertion: check.text(member+".ContextAssertion", true, 4, 2048, nil),
+		})
 	}
 	if check.found != nil {
 		return nil, check.found
+	}
+	if len(contexts) > 0 && t.options.DenySetContext {
+		return nil, fail("AccessDenied", "User: %s is not authorized to perform: sts:SetContext on resource: %s", r.caller.arn, role.arn)
+	}
+	for _, context := range contexts {
+		if refusal := t.identity.checkContext(r.now, context); refusal != nil {
+			return nil, refusal
+		}
 	}
 	return assumed(t.assume(r.now, role, name, seconds)), nil
 }

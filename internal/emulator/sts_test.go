@@ -153,30 +153,6 @@ func TestWebIdentityTokenExpires(t *testing.T) {
 	refused(t, err, "ExpiredTokenException")
 }
 
-func TestAssumeRoleTakesContexts(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	in := &sts.AssumeRoleInput{RoleArn: w.RoleARN(), RoleSessionName: "session"}
-	for range 5 {
-		in.ProvidedContexts = append(in.ProvidedContexts, sts.ProvidedContext{
-			ProviderArn: "arn:aws:iam::aws:contextProvider/IdentityCenter", ContextAssertion: awstokens.NewSecret("fake-context"),
-		})
-	}
-	_, err := w.sts.AssumeRole(t.Context(), in)
-	assert.NoError(t, err)
-
-	cfg := w.cfg
-	cfg.DisableValidation = true
-	careless, err := sts.New(cfg)
-	require.NoError(t, err)
-	in.ProvidedContexts = append(in.ProvidedContexts, in.ProvidedContexts[0])
-	_, err = careless.AssumeRole(t.Context(), in)
-	refused(t, err, "ValidationError")
-	in.ProvidedContexts = []sts.ProvidedContext{{ProviderArn: "arn:aws:iam::aws:contextProvider/IdentityCenter", ContextAssertion: awstokens.NewSecret("x")}}
-	_, err = careless.AssumeRole(t.Context(), in)
-	refused(t, err, "ValidationError")
-}
-
 func TestGetCallerIdentityShowsWhoSigns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -1,0 +1,147 @@
+package emulator
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens"
+)
+
+const (
+	assertionMemory = 24 * time.Hour
+	contextLife     = oidcTokenLife // not published
+	userJWTLife     = time.Hour
+	userIssuer      = "https://idp.example.com"
+
+	applicationSessionLife = 24 * time.Hour
+
+	contextProvider = "arn:aws:iam::aws:contextProvider/IdentityCenter"
+)
+
+// propagation is the state of trusted identity propagation: a user's JWT becomes
+// an identity context, and that the credentials of a role.
+type propagation struct {
+	assertions store[string, struct{}]  // jti of every JWT that was exchanged
+	contexts   store[string, time.Time] // when each context that was given out expires
+	reused     int                      // how often a JWT came in again
+}
+
+// applicationSession is how long the refresh tokens of an application live.
+func (c *identityCenter) applicationSession() time.Duration {
+	return cmp.Or(c.options.ApplicationSession, applicationSessionLife)
+}
+
+// redeemAssertion takes a JWT of any issuer, without looking at its
+// signature: the emulator trusts every token issuer. It needs a jti, which
+// serves once in a day, and an exp.
+func (c *identityCenter) redeemAssertion(now time.Time, assertion string) *failure {
+	var claims struct {
+		ID      string   `json:"jti"`
+		Expires *float64 `json:"exp"`
+	}
+	parts := strings.Split(assertion, ".")
+	if len(parts) != 3 {
+		return fail("InvalidGrantException", "assertion is not a JWT")
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || json.Unmarshal(payload, &claims) != nil {
+		return fail("InvalidGrantException", "assertion is not a JWT")
+	}
+	_, used := c.assertions.get(now, claims.ID)
+	if used {
+		c.reused++
+	}
+	switch {
+	case claims.ID == "" || claims.Expires == nil:
+		return fail("InvalidGrantException", "assertion needs the claims jti and exp")
+	case float64(now.Unix()) >= *claims.Expires:
+		return fail("ExpiredTokenException", "assertion has expired")
+	case used:
+		return fail("InvalidGrantException", "assertion was used before")
+	}
+	c.assertions.put(now, claims.ID, struct{}{}, now.Add(assertionMemory-keepExpired))
+	return nil
+}
+
+// withIdentity adds the user's identity for STS: as a claim of the ID token,
+// and, unless an option leaves it out, as a member of its own.
+func (c *identityCenter) withIdentity(now time.Time, response object, clientID string) (any, *failure) {
+	identity := "emulated-identity-context-" + randomHex(32)
+	expires := now.Add(contextLife)
+	idToken, err := c.issuer.signAny(map[string]any{
+		"iss":                  c.options.Issuer,
+		"sub":                  portalUser,
+		"aud":                  clientID,
+		"iat":                  now.Unix(),
+		"exp":                  expires.Unix(),
+		"sts:identity_context": identity,
+	})
+	if err != nil {
+		return nil, fail("InternalServerException", "%s", err)
+	}
+	c.contexts.put(now, identity, expires, expires)
+	response["idToken"] = idToken
+	response["awsAdditionalDetails"] = nil
+	if !c.options.OmitIdentityContext {
+		response["awsAdditionalDetails"] = object{"identityContext": identity}
+	}
+	return response, nil
+}
+
+// providedContext is a context in a request for AssumeRole.
+type providedContext struct{ provider, assertion string }
+
+// checkContext refuses a context that was not given out or has expired. What
+// STS responds then is not published. A context outlives the session that it is
+// of, because STS does not ask for that.
+func (c *identityCenter) checkContext(now time.Time, context providedContext) *failure {
+	expires, known := c.contexts.get(now, context.assertion)
+	switch {
+	case context.provider != contextProvider:
+		return fail("ValidationError", "%s is not a context provider.", context.provider)
+	case !known:
+		return fail("ValidationError", "The context assertion is not valid.")
+	case !now.Before(expires):
+		return fail("ValidationError", "The context assertion has expired.")
+	}
+	return nil
+}
+
+// UserJWT returns a JWT of the user as a trusted issuer makes it, to be
+// exchanged once within an hour.
+func (s *Server) UserJWT() awstokens.Secret {
+	now := s.clock.now()
+	text, err := s.issuer.signAny(map[string]any{
+		"iss": userIssuer,
+		"sub": portalUser,
+		"aud": "awstokens",
+		"iat": now.Unix(),
+		"exp": now.Add(userJWTLife).Unix(),
+		"jti": randomHex(16),
+	})
+	if err != nil {
+		panic(err) // the key signs anything
+	}
+	return awstokens.NewSecret(text)
+}
+
+// ReusedJWTs returns how many requests came with a JWT that had been exchanged.
+func (s *Server) ReusedJWTs() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.identity.reused
+}
+
+// EndSessions ends every login and every session of an application.
+func (s *Server) EndSessions() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, tokens := range []map[string]stored[*oidcToken]{s.identity.accessTokens.entries, s.identity.refreshTokens.entries} {
+		for _, token := range tokens {
+			token.value.login.ended = true
+		}
+	}
+}
