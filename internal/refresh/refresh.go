@@ -126,6 +126,13 @@ func (c *Cache[T]) Failed(err error) {
 	}
 }
 
+// Renewing reports whether a renewal is under way.
+func (c *Cache[T]) Renewing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flight != nil
+}
+
 // Discard forgets the value if it is one that isBad reports.
 func (c *Cache[T]) Discard(isBad func(T) bool) {
 	c.mu.Lock()

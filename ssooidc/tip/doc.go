@@ -1,0 +1,63 @@
+// Package tip gives a program AWS credentials that carry the identity of one of
+// its users: trusted identity propagation of IAM Identity Center. AWS services
+// that support it, such as Amazon S3 with Access Grants, then authorize and log
+// the user instead of the program.
+//
+// # Overview
+//
+// The program has a JWT of each user from an identity provider that Identity
+// Center trusts, and an application in Identity Center. A [Provider] is the
+// credentials of one user:
+//
+//	creds, err := tip.NewProvider(cfg, tip.Application{
+//		ARN:           "arn:aws:sso::111122223333:application/ssoins-.../apl-...",
+//		AccessRoleARN: "arn:aws:iam::111122223333:role/UserAccess",
+//	}, source)
+//
+// A [Pool] keeps those of many users, for a server:
+//
+//	pool, err := tip.NewPool(cfg, app)
+//	...
+//	creds := pool.For(user.ID, user.NewJWT)
+//
+// Credentials come in steps. CreateTokenWithIAM exchanges the JWT for an identity
+// context and a refresh token; AssumeRole exchanges the identity context for
+// credentials of the access role. Config.Credentials sign both calls, or, with
+// Application.BootstrapRoleARN, those that AssumeRoleWithWebIdentity returns for
+// the JWT.
+//
+// # Renewal
+//
+// Retrieve renews credentials that end within five minutes, in the background and
+// once at a time for each user, and returns the old ones while they are good. Every
+// life is measured by the clock of AWS, so a wrong local clock does no harm.
+//
+// A renewal uses the refresh token. It asks the [Source] for another JWT only if
+// the refresh token is refused, which is the case after the user's session has
+// ended, if there is none, or if the credentials of the bootstrap role have
+// expired.
+//
+// # JWTs
+//
+// The service accepts a JWT once. This package never sends one again once the
+// service may have processed it, as after a lost response: the call returns its
+// error, and the next one asks for another JWT. One that was not sent, or was
+// refused because there were too many requests, is kept and sent later.
+//
+// A JWT that cannot be accepted is refused before anything is sent: one without
+// jti or exp, one that was used before by any provider of the Pool, and one that
+// has expired. Expiry is judged by the service's clock; until a response has told
+// it, only a JWT that expired more than a day ago by the local clock is refused.
+//
+// # Errors
+//
+// An error of Retrieve is the context's or an [Error], which names the step. Three
+// reasons are values for errors.Is: [ErrSessionEnded], after which the user must
+// sign in again, [ErrAssertionRefused], and [ErrContextDenied], which is about the
+// access role's trust policy.
+//
+// # Tests
+//
+// Package awstokenstest provides the services in memory. Its method
+// IdentityCenter.UserJWT is a Source.
+package tip

@@ -1,0 +1,191 @@
+package tip
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens"
+)
+
+// PoolOptions are the settings of a Pool. Zero values mean the defaults.
+type PoolOptions struct {
+	// Options are those of every user's credentials.
+	Options
+
+	// MaxUsers is how many users the Pool remembers; the default is 10,000. One
+	// more makes it forget the user that was asked for least recently. A user whose
+	// credentials are being renewed is not forgotten.
+	MaxUsers int
+
+	// Idle is how long after its last use a user is forgotten; the default is one
+	// hour.
+	Idle time.Duration
+}
+
+// Pool keeps the credentials of many users of an application. It remembers the
+// users that were asked for lately, each with its credentials and its session, and
+// needs a new JWT of one that it has forgotten. It makes no call for a user that is
+// not asked for. It is safe for concurrent use.
+type Pool struct {
+	exchanger *exchanger
+	maxUsers  int
+	idle      time.Duration
+
+	mu     sync.Mutex
+	users  map[string]*list.Element // of recent
+	recent list.List                // of *pooled, the one used last in front
+	timer  *time.Timer              // runs sweep; nil while there are no users
+}
+
+// pooled is a user in a Pool. The Pool's lock guards it.
+type pooled struct {
+	name     string
+	provider *Provider
+	source   Source
+	used     time.Time
+	callers  int // in Retrieve
+}
+
+// NewPool returns a Pool without users. The configuration and the errors are those
+// of [NewProvider].
+func NewPool(cfg awstokens.Config, app Application, options ...func(*PoolOptions)) (*Pool, error) {
+	var o PoolOptions
+	for _, option := range options {
+		if option != nil {
+			option(&o)
+		}
+	}
+	if o.MaxUsers < 0 || o.Idle < 0 {
+		return nil, errors.New("identity propagation: PoolOptions.MaxUsers and PoolOptions.Idle must not be negative")
+	}
+	if o.MaxUsers == 0 {
+		o.MaxUsers = 10_000
+	}
+	if o.Idle == 0 {
+		o.Idle = time.Hour
+	}
+	x, err := newExchanger(cfg, app, o.Options)
+	if err != nil {
+		return nil, err
+	}
+	return &Pool{exchanger: x, maxUsers: o.MaxUsers, idle: o.Idle, users: make(map[string]*list.Element)}, nil
+}
+
+// For returns the credentials of a user, as [Provider] has them. All that it
+// returns for one user share them; the Source of the last Retrieve is the one that
+// is asked for a JWT.
+//
+// The user is a key: it must stand for one person, among those of all token
+// issuers, and must come from where that person was authenticated. Retrieve
+// returns an error for an empty one.
+func (p *Pool) For(user string, source Source) awstokens.CredentialsProvider {
+	return &handle{p, user, source}
+}
+
+// Forget forgets a user, as when the user signs out: its tokens and credentials
+// are dropped. They are not revoked.
+func (p *Pool) Forget(user string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e, ok := p.users[user]; ok {
+		p.remove(e)
+	}
+}
+
+// handle is what For returns.
+type handle struct {
+	pool   *Pool
+	user   string
+	source Source
+}
+
+// Retrieve implements awstokens.CredentialsProvider.
+func (h *handle) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
+	if h.user == "" || h.source == nil {
+		return awstokens.Credentials{}, &Error{StepSource, errors.New("the user is empty or the Source is nil")}
+	}
+	u := h.pool.enter(h.user, h.source)
+	defer h.pool.leave(u)
+	return u.provider.Retrieve(ctx)
+}
+
+// Discard forgets credentials that a service refused as expired.
+func (h *handle) Discard(refused awstokens.Credentials) {
+	h.pool.mu.Lock()
+	e, ok := h.pool.users[h.user]
+	h.pool.mu.Unlock()
+	if ok {
+		e.Value.(*pooled).provider.Discard(refused)
+	}
+}
+
+// enter returns a user, which it remembers from then on.
+func (p *Pool) enter(name string, source Source) *pooled {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	e, ok := p.users[name]
+	if !ok {
+		u := &pooled{name: name}
+		u.provider = p.exchanger.provider(func(ctx context.Context) (awstokens.Secret, error) {
+			p.mu.Lock()
+			source := u.source
+			p.mu.Unlock()
+			return source(ctx)
+		})
+		e = p.recent.PushFront(u)
+		p.users[name] = e
+	}
+	p.recent.MoveToFront(e)
+	u := e.Value.(*pooled)
+	u.source, u.used = source, now
+	u.callers++
+	p.evict(now)
+	if p.timer == nil {
+		p.timer = time.AfterFunc(p.idle, p.sweep)
+	}
+	return u
+}
+
+func (p *Pool) leave(u *pooled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u.callers--
+	u.used = time.Now()
+}
+
+// evict forgets users that are idle, and the least recently used ones beyond the
+// limit.
+func (p *Pool) evict(now time.Time) {
+	for e := p.recent.Back(); e != nil; {
+		u, next := e.Value.(*pooled), e.Prev()
+		if now.Sub(u.used) < p.idle && len(p.users) <= p.maxUsers {
+			return
+		}
+		if u.callers == 0 && !u.provider.cache.Renewing() { // or another exchange could begin beside that one
+			p.remove(e)
+		}
+		e = next
+	}
+}
+
+func (p *Pool) remove(e *list.Element) {
+	p.recent.Remove(e)
+	delete(p.users, e.Value.(*pooled).name)
+}
+
+// sweep forgets idle users, and comes back when the next one will be.
+func (p *Pool) sweep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	p.evict(now)
+	p.timer = nil
+	if last := p.recent.Back(); last != nil {
+		const least = time.Second // a user whose credentials are being renewed is idle all the same
+		p.timer = time.AfterFunc(max(least, p.idle-now.Sub(last.Value.(*pooled).used)), p.sweep)
+	}
+}
