@@ -168,14 +168,14 @@ func (c *Cache[T]) fly(ctx context.Context, f *flight[T]) {
 }
 
 // Life is how long something is good that a response brought, counted from the
-// response, by the service's clock alone. Without a Date it is measured with the
-// local clock, which may be wrong, and is taken for no shorter and no longer
-// than AWS makes credentials.
+// response, by the service's clock alone; a Date may be a second old. Without a
+// Date it is measured with the local clock, which may be wrong, and is taken for
+// no shorter and no longer than AWS makes credentials.
 func Life(expires, date, now time.Time) time.Duration {
 	if date.IsZero() {
 		return min(max(expires.Sub(now), 15*time.Minute), 12*time.Hour)
 	}
-	return expires.Sub(date)
+	return expires.Sub(date) - time.Second
 }
 
 // Elapsed is the time between two readings of a clock. A wall clock that was

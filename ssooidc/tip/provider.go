@@ -231,5 +231,9 @@ func wholeSeconds(d time.Duration) int32 {
 	if d < 0 {
 		return -1
 	}
-	return int32(min((d+time.Second-1)/time.Second, math.MaxInt32))
+	seconds := d / time.Second
+	if d%time.Second > 0 {
+		seconds++
+	}
+	return int32(min(seconds, math.MaxInt32))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -579,7 +580,7 @@ func TestNewProviderChecks(t *testing.T) {
 		"no bootstrap":    {func(_ *awstokens.Config, a *tip.Application, _ *tip.Options) { a.BootstrapRoleARN = "Bootstrap" }, "Application.BootstrapRoleARN", true},
 		"session name":    {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.RoleSessionName = "two words" }, "Options.RoleSessionName", true},
 		"short":           {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.Duration = time.Minute }, "Options.Duration", true},
-		"long":            {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.Duration = 1 << 62 }, "Options.Duration", true},
+		"long":            {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.Duration = math.MaxInt64 }, "Options.Duration", true},
 		"short bootstrap": {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.BootstrapDuration = -1 }, "Options.BootstrapDuration", true},
 		"no Region":       {func(c *awstokens.Config, _ *tip.Application, _ *tip.Options) { c.Region, c.BaseEndpoint = "", "" }, "egion", false},
 	} {
