@@ -165,7 +165,7 @@ func TestLife(t *testing.T) {
 	assert.Equal(t, time.Hour, out.Life(date))
 	out.Date = date
 	for _, off := range []time.Duration{-5 * time.Hour, 0, 2 * time.Hour} {
-		assert.Equal(t, time.Hour, out.Life(date.Add(off)))
+		assert.Equal(t, time.Hour-time.Second, out.Life(date.Add(off)))
 	}
 }
 

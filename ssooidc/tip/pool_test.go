@@ -29,7 +29,7 @@ func (w *world) pool(t *testing.T, options ...func(*tip.PoolOptions)) *tip.Pool 
 func TestPoolTellsUsersApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		pool := w.pool(t)
+		pool := w.pool(t, func(o *tip.PoolOptions) { o.Idle = 2 * time.Hour })
 		ann, bob := pool.For("ann", w.source), pool.For("bob", w.source)
 		assert.Zero(t, pool.Users(), "none before its first call")
 		first, other := w.good(t, ann), w.good(t, bob)
