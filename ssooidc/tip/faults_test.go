@@ -83,7 +83,7 @@ func (w *world) scriptFaults(ctx context.Context) {
 // or wrong: no JWT is sent again, no refresh token is exchanged twice at once, and
 // each call ends in credentials that the services accept or in a typed error.
 func TestPoolThroughFaults(t *testing.T) {
-	const users, callers, calls = 50, 4, 30
+	const users, callers, calls = 50, 4, 20
 	kinds := map[error]*atomic.Int64{tip.ErrAssertionRefused: {}, tip.ErrSessionEnded: {}, tip.ErrContextDenied: {}, context.DeadlineExceeded: {}}
 	for _, tt := range []struct {
 		wrong     time.Duration // of the local clock
