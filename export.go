@@ -1,0 +1,167 @@
+package awstokens
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/aws/smithy-go"
+)
+
+// WriteProcessCredentials writes credentials in the form that the AWS CLI and
+// SDKs read from the standard output of a credential_process, a setting of a
+// profile in the AWS config file. It reveals the secrets, so w must be nothing
+// but that. It returns [ErrNoCredentials] if the ID or the secret key is empty.
+//
+// A process is started again when the credentials that it wrote are about to
+// expire.
+func WriteProcessCredentials(w io.Writer, credentials Credentials) error {
+	if credentials.AccessKeyID == "" || credentials.SecretAccessKey.IsZero() {
+		return ErrNoCredentials
+	}
+	text, err := json.Marshal(struct {
+		Version         int
+		AccessKeyID     string `json:"AccessKeyId"`
+		SecretAccessKey string
+		SessionToken    string    `json:",omitzero"`
+		Expiration      time.Time `json:",omitzero"`
+		AccountID       string    `json:"AccountId,omitzero"`
+	}{
+		1, credentials.AccessKeyID, credentials.SecretAccessKey.Reveal(), credentials.SessionToken.Reveal(), expiration(credentials), credentials.AccountID,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}
+
+// expiration returns when credentials end, in the form that all tools read: in
+// whole seconds of UTC.
+func expiration(credentials Credentials) time.Time {
+	return credentials.Expires.UTC().Truncate(time.Second)
+}
+
+// CredentialsHandler returns a handler that serves the provider's credentials to
+// programs in any language on the same machine: the AWS CLI and SDKs get them
+// from the URL in AWS_CONTAINER_CREDENTIALS_FULL_URI, with the token in
+// AWS_CONTAINER_AUTHORIZATION_TOKEN, and come again before they expire.
+//
+//	listener, err := net.Listen("tcp", "127.0.0.1:0")
+//	...
+//	err = http.Serve(listener, awstokens.CredentialsHandler(provider, token))
+//
+// The token must be random, such as [crypto/rand.Text], and passed to the
+// programs that may have the credentials only: whoever knows it gets them. Without
+// it, the response is 401. The handler refuses every request if the token is
+// empty, and serves requests from loopback addresses to a loopback address or
+// localhost only. It serves any path.
+//
+// The handler keeps no credentials: it calls Retrieve for every request, with the
+// context of the request, so the provider should cache. SDKs do not accept
+// credentials that never expire. Those are said to expire in an hour.
+//
+// An error is a JSON object with code and message, which the SDKs report. It has
+// the text of the provider's error. The status is 503 for an error that is worth a
+// retry, 403 for another error of a service that is the caller's fault, and 500
+// for the rest. The handler logs nothing. It is safe for concurrent use.
+func CredentialsHandler(provider CredentialsProvider, token Secret) http.Handler {
+	if provider == nil {
+		provider = CredentialsFunc(nil)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		switch {
+		case !isLoopback(r):
+			refuse(w, http.StatusForbidden, "AccessDenied", "credentials are served from loopback to loopback only")
+			return
+		case token.IsZero() || !token.Equal(NewSecret(r.Header.Get("Authorization"))):
+			refuse(w, http.StatusUnauthorized, "Unauthorized", "the header Authorization is not the value of AWS_CONTAINER_AUTHORIZATION_TOKEN")
+			return
+		case r.Method != http.MethodGet:
+			w.Header().Set("Allow", http.MethodGet)
+			refuse(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "the method must be GET")
+			return
+		}
+		credentials, err := provider.Retrieve(r.Context())
+		if err == nil && (credentials.AccessKeyID == "" || credentials.SecretAccessKey.IsZero()) {
+			err = ErrNoCredentials
+		}
+		if err != nil {
+			refuse(w, statusOf(err), codeOf(err), err.Error())
+			return
+		}
+		if credentials.Expires.IsZero() {
+			credentials.Expires = time.Now().Add(time.Hour)
+		}
+		respond(w, http.StatusOK, struct {
+			AccessKeyID     string `json:"AccessKeyId"`
+			SecretAccessKey string
+			Token           string // SDKs do not accept that it is missing
+			Expiration      time.Time
+			AccountID       string `json:"AccountId,omitzero"`
+		}{
+			credentials.AccessKeyID, credentials.SecretAccessKey.Reveal(), credentials.SessionToken.Reveal(), expiration(credentials), credentials.AccountID,
+		})
+	})
+}
+
+// isLoopback reports whether a request comes from this machine and is meant for
+// it. A browser that was tricked into resolving the name of a web site to a
+// loopback address sends that name in the header Host.
+func isLoopback(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !from.Addr().Unmap().IsLoopback() {
+		return false
+	}
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil { // without a port
+		host = strings.TrimSuffix(strings.TrimPrefix(r.Host, "["), "]")
+	}
+	to, err := netip.ParseAddr(host)
+	return err == nil && to.Unmap().IsLoopback() || strings.ToLower(host) == "localhost"
+}
+
+func refuse(w http.ResponseWriter, status int, code, message string) {
+	respond(w, status, map[string]string{"code": code, "message": message})
+}
+
+func respond(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil { // an expiry beyond the year 9999
+		status, text = http.StatusInternalServerError, []byte(`{"code":"InternalFailure","message":"the credentials cannot be encoded"}`)
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(text)
+}
+
+func statusOf(err error) int {
+	var says interface{ RetryableError() bool }
+	var api smithy.APIError
+	switch {
+	case errors.As(err, &says) && says.RetryableError(), errors.Is(err, context.DeadlineExceeded):
+		return http.StatusServiceUnavailable
+	case errors.As(err, &api) && api.ErrorFault() == smithy.FaultClient:
+		return http.StatusForbidden
+	}
+	return http.StatusInternalServerError
+}
+
+func codeOf(err error) string {
+	var api smithy.APIError
+	switch {
+	case errors.As(err, &api):
+		return api.ErrorCode()
+	case errors.Is(err, ErrNoCredentials):
+		return "NoCredentials"
+	}
+	return "InternalFailure"
+}
