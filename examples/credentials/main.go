@@ -1,0 +1,165 @@
+// Command credentials gives AWS credentials to programs in any language: those
+// that a license's refresh token stands for, or those that carry the identity of
+// a user.
+//
+// As a credential_process it prints them once. In the AWS config file:
+//
+//	[profile licensed]
+//	credential_process = credentials license
+//
+// As an endpoint it serves and renews them, and prints the environment variables
+// that the AWS CLI and SDKs find it by:
+//
+//	credentials -serve 127.0.0.1:0 license
+//
+// The sources are
+//
+//	license  the refresh token in the file that AWS_LICENSE_ACCESS_FILE names, for
+//	         the role in AWS_ROLE_ARN
+//	user     the user's JWT in the file that AWS_WEB_IDENTITY_TOKEN_FILE names,
+//	         which must be replaced by another one for each session, for the role
+//	         in AWS_ROLE_ARN and the application of -application
+//
+// Region, endpoints and the credentials that sign come from the environment
+// variables that the AWS CLI reads.
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
+	"github.com/seed-25f54b62/awstokens/ssooidc/tip"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "credentials:", err)
+		os.Exit(1)
+	}
+}
+
+// settings are what the sources need beyond the environment.
+type settings struct{ application, bootstrapRole string }
+
+// sources are where credentials come from.
+var sources = map[string]func(awstokens.Config, settings) (awstokens.CredentialsProvider, error){
+	"license": func(cfg awstokens.Config, _ settings) (awstokens.CredentialsProvider, error) {
+		return tokencreds.FromEnv(cfg)
+	},
+	"user": func(cfg awstokens.Config, s settings) (awstokens.CredentialsProvider, error) {
+		return tip.NewProvider(cfg, tip.Application{
+			ARN:              s.application,
+			AccessRoleARN:    os.Getenv("AWS_ROLE_ARN"),
+			BootstrapRoleARN: s.bootstrapRole,
+		}, readJWT)
+	},
+}
+
+func readJWT(context.Context) (awstokens.Secret, error) {
+	text, err := os.ReadFile(os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"))
+	return awstokens.NewSecret(string(bytes.TrimSpace(text))), err
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var s settings
+	flags := flag.NewFlagSet("credentials", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	addr := flags.String("serve", "", "serve on this loopback `address`; port 0 is a free one")
+	flags.StringVar(&s.application, "application", "", "of user: the `ARN` of the Identity Center application")
+	flags.StringVar(&s.bootstrapRole, "bootstrap-role", "", "of user: the `ARN` of a role to assume with the JWT, which signs instead of credentials in the environment")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	source, ok := sources[flags.Arg(0)]
+	if !ok || flags.NArg() != 1 {
+		return fmt.Errorf("the argument must be one of %s; see -h", strings.Join(slices.Sorted(maps.Keys(sources)), ", "))
+	}
+	cfg, err := awstokens.ConfigFromEnv()
+	if err != nil {
+		return err
+	}
+	provider, err := source(cfg, s)
+	if err != nil {
+		return err
+	}
+	if *addr != "" {
+		return serve(ctx, *addr, provider, stdout, slog.New(slog.NewTextHandler(stderr, nil)))
+	}
+	credentials, err := provider.Retrieve(ctx)
+	if err != nil {
+		return err
+	}
+	return awstokens.WriteProcessCredentials(stdout, credentials)
+}
+
+// serve serves the provider's credentials until the context ends.
+func serve(ctx context.Context, addr string, provider awstokens.CredentialsProvider, stdout io.Writer, log *slog.Logger) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	if tcp, ok := listener.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		_ = listener.Close()
+		return fmt.Errorf("%s is not a loopback address", addr)
+	}
+	token := rand.Text()
+	if _, err := fmt.Fprintf(stdout, "export AWS_CONTAINER_CREDENTIALS_FULL_URI=http://%s/\nexport AWS_CONTAINER_AUTHORIZATION_TOKEN=%s\n", listener.Addr(), token); err != nil {
+		_ = listener.Close()
+		return err
+	}
+	server := &http.Server{
+		Handler:           logRefusals(log, awstokens.CredentialsHandler(provider, awstokens.NewSecret(token))),
+		ReadHeaderTimeout: 10 * time.Second,
+		WriteTimeout:      2 * time.Minute, // a renewal may wait for a service
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// logRefusals logs the status of each response that has no credentials.
+func logRefusals(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(s, r)
+		if s.status != http.StatusOK {
+			log.Warn("no credentials served", "status", s.status)
+		}
+	})
+}
+
+// statusWriter remembers the status of a response.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
