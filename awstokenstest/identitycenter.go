@@ -87,7 +87,7 @@ func (c IdentityCenter) SignIn() awstokens.Secret { return c.emulator.SignIn() }
 // application gets it from the identity provider of its users. It has a jti of
 // its own and expires after an hour. CreateTokenWithIAM accepts it once, as the
 // Assertion of the grant jwt-bearer; AssumeRoleWithWebIdentity accepts it for
-// any role.
+// any role. Other processes get one from the path /user-jwt of [Server.URL].
 func (c IdentityCenter) UserJWT() awstokens.Secret { return c.emulator.UserJWT() }
 
 // ReusedJWTs returns how many requests of the grant jwt-bearer came with a JWT

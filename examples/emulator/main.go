@@ -17,8 +17,12 @@
 //
 //	curl -d user_code=ABCD-EFGH $AWS_ENDPOINT_URL/device
 //
-// With -auto-approve, all are approved at once. The other flags, which -h lists,
-// are what real services do in more than one way. Version 1 of the AWS CLI
+// With -auto-approve, all are approved at once. For trusted identity propagation,
+// this prints another JWT of a user each time:
+//
+//	curl $AWS_ENDPOINT_URL/user-jwt
+//
+// The other flags, which -h lists, are what real services do in more than one way. Version 1 of the AWS CLI
 // fetches a parameter that looks like a URL, such as --start-url, unless it is
 // told not to: aws configure set cli_follow_urlparam false
 package main
@@ -72,6 +76,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	identity("rotate-refresh-tokens", "respond to a refresh with a new refresh token and invalidate the old one", awstokenstest.IdentityCenter.RotateRefreshTokens)
 	identity("omit-refresh-tokens", "respond to a refresh without a refresh token", awstokenstest.IdentityCenter.OmitRefreshTokens)
 	identity("omit-identity-context", "leave awsAdditionalDetails out of responses of CreateTokenWithIAM", awstokenstest.IdentityCenter.OmitIdentityContext)
+	denySetContext := flags.Bool("deny-set-context", false, "refuse identity contexts, as for a role whose trust policy does not allow sts:SetContext")
+	session := flags.Duration("application-session", 24*time.Hour, "how long the refresh tokens of an application live")
+	behaviors = append(behaviors, func(s *awstokenstest.Server) {
+		s.STS().DenySetContext(*denySetContext)
+		s.IdentityCenter().ApplicationSession(*session)
+	})
 	license := func(name, usage string, set func(awstokenstest.LicenseManager, bool)) {
 		on := flags.Bool(name, false, usage)
 		behaviors = append(behaviors, func(s *awstokenstest.Server) { set(s.LicenseManager(), *on) })

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
+	"github.com/seed-25f54b62/awstokens/ssooidc/tip"
 )
 
 // start runs the command and returns the variables that it exports.
@@ -103,6 +105,41 @@ func TestFlags(t *testing.T) {
 		assert.NotEmpty(t, second)
 		_, second = login(t, "-omit-refresh-tokens")
 		assert.Empty(t, second)
+	})
+	t.Run("propagation", func(t *testing.T) {
+		// retrieve gets credentials twice and returns how many JWTs that took.
+		retrieve := func(args ...string) (jwts int, err error) {
+			cfg, env := config(t, args...)
+			creds, err := tip.NewProvider(cfg, tip.Application{
+				ARN:           "arn:aws:sso::111122223333:application/ssoins-0123456789abcdef/apl-0123456789abcdef",
+				AccessRoleARN: env["ROLE_ARN"],
+			}, func(context.Context) (awstokens.Secret, error) {
+				jwts++
+				resp, err := http.Get(env["AWS_ENDPOINT_URL"] + "/user-jwt")
+				if err != nil {
+					return awstokens.Secret{}, err
+				}
+				defer resp.Body.Close()
+				jwt, err := io.ReadAll(resp.Body)
+				return awstokens.NewSecret(strings.TrimSpace(string(jwt))), err
+			})
+			require.NoError(t, err)
+			first, err := creds.Retrieve(t.Context())
+			if err != nil {
+				return jwts, err
+			}
+			creds.Discard(first)
+			_, err = creds.Retrieve(t.Context())
+			return jwts, err
+		}
+		jwts, err := retrieve()
+		require.NoError(t, err)
+		assert.Equal(t, 1, jwts)
+		jwts, err = retrieve("-application-session", "1ns")
+		require.NoError(t, err)
+		assert.Equal(t, 2, jwts, "the session has ended")
+		_, err = retrieve("-deny-set-context")
+		assert.ErrorIs(t, err, tip.ErrContextDenied)
 	})
 	t.Run("licenses", func(t *testing.T) {
 		cfg, env := config(t, "-seats", "1", "-account", "222233334444", "-not-onboarded", "-change-tokens-on-extend", "-zoneless-times", "-deletion-period", "1h")

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ const (
 	contextLife     = oidcTokenLife // not published
 	userJWTLife     = time.Hour
 	userIssuer      = "https://idp.example.com"
+	userJWTPath     = "/user-jwt"
 
 	applicationSessionLife = 24 * time.Hour
 
@@ -126,6 +129,13 @@ func (s *Server) UserJWT() awstokens.Secret {
 		panic(err) // the key signs anything
 	}
 	return awstokens.NewSecret(text)
+}
+
+// userJWTPage gives programs in other processes what UserJWT returns.
+func (s *Server) userJWTPage(w http.ResponseWriter, _ *request) {
+	w.Header().Set("Content-Type", "text/plain")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = io.WriteString(w, s.UserJWT().Reveal()+"\n")
 }
 
 // ReusedJWTs returns how many requests came with a JWT that had been exchanged.

@@ -3,6 +3,7 @@ package emulator_test
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -175,6 +176,24 @@ func TestUserJWTAsWebIdentity(t *testing.T) {
 	w.Advance(time.Hour)
 	_, err := w.sts.AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{RoleArn: role, RoleSessionName: "session", WebIdentityToken: jwt})
 	refused(t, err, "ExpiredTokenException")
+}
+
+func TestUserJWTPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	page := func(method string) answer {
+		req, err := http.NewRequest(method, w.URL()+"/user-jwt", nil)
+		require.NoError(t, err)
+		return w.send(t, req)
+	}
+	got := page(http.MethodGet)
+	assert.Equal(t, http.StatusOK, got.status)
+	assert.NotEqual(t, got.body, page(http.MethodGet).body)
+	_, err := w.oidc.CreateTokenWithIAM(t.Context(), &ssooidc.CreateTokenWithIAMInput{
+		ClientId: application, GrantType: ssooidc.GrantTypeJWTBearer, Assertion: awstokens.NewSecret(strings.TrimSpace(got.body)),
+	})
+	assert.NoError(t, err)
+	assert.Equal(t, http.StatusNotFound, page(http.MethodPost).status)
 }
 
 // An expired signature is told from an expired token: it is no OAuth error.

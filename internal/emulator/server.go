@@ -181,6 +181,8 @@ func (s *Server) route(r *request) (*service, func(http.ResponseWriter, *request
 		return nil, s.devicePage
 	case path == authorizePath:
 		return nil, s.authorizePage
+	case path == userJWTPath && r.Method == http.MethodGet:
+		return nil, s.userJWTPage
 	case path != "" && path != "/" || r.Method != http.MethodPost:
 		return nil, nil
 	}
