@@ -67,10 +67,10 @@ func expiration(credentials Credentials) time.Time {
 // context of the request, so the provider should cache. SDKs do not accept
 // credentials that never expire. Those are said to expire in an hour.
 //
-// An error is a JSON object with code and message, which the SDKs report. It has
-// the text of the provider's error. The status is 503 for an error that is worth a
-// retry, 403 for another error of a service that is the caller's fault, and 500
-// for the rest. The handler logs nothing. It is safe for concurrent use.
+// An error is a JSON object with code and message, which SDKs report; the message
+// is the text of the provider's error. The status is 503 if the error is worth a
+// retry, and otherwise 403, which SDKs do not retry. The handler logs nothing. It
+// is safe for concurrent use.
 func CredentialsHandler(provider CredentialsProvider, token Secret) http.Handler {
 	if provider == nil {
 		provider = CredentialsFunc(nil)
@@ -130,8 +130,9 @@ func isLoopback(r *http.Request) bool {
 	return err == nil && to.Unmap().IsLoopback() || strings.ToLower(host) == "localhost"
 }
 
+// refuse writes an error. The SDK for JavaScript reads Code and Message.
 func refuse(w http.ResponseWriter, status int, code, message string) {
-	respond(w, status, map[string]string{"code": code, "message": message})
+	respond(w, status, map[string]string{"code": code, "message": message, "Code": code, "Message": message})
 }
 
 func respond(w http.ResponseWriter, status int, body any) {
@@ -145,14 +146,10 @@ func respond(w http.ResponseWriter, status int, body any) {
 
 func statusOf(err error) int {
 	var says interface{ RetryableError() bool }
-	var api smithy.APIError
-	switch {
-	case errors.As(err, &says) && says.RetryableError(), errors.Is(err, context.DeadlineExceeded):
+	if errors.As(err, &says) && says.RetryableError() || errors.Is(err, context.DeadlineExceeded) {
 		return http.StatusServiceUnavailable
-	case errors.As(err, &api) && api.ErrorFault() == smithy.FaultClient:
-		return http.StatusForbidden
 	}
-	return http.StatusInternalServerError
+	return http.StatusForbidden
 }
 
 func codeOf(err error) string {
@@ -163,5 +160,5 @@ func codeOf(err error) string {
 	case errors.Is(err, ErrNoCredentials):
 		return "NoCredentials"
 	}
-	return "InternalFailure"
+	return "CredentialsUnavailable"
 }

@@ -157,7 +157,7 @@ func TestCredentialsHandlerRefuses(t *testing.T) {
 		if name != "HEAD" {
 			assert.NotEmpty(t, got["code"], name)
 			assert.NotEmpty(t, got["message"], name)
-			assert.Len(t, got, 2, name)
+			assert.Equal(t, map[string]string{"code": got["Code"], "message": got["Message"], "Code": got["code"], "Message": got["message"]}, got, name)
 		}
 	}
 	assert.Zero(t, provider.calls, "the provider is not asked")
@@ -200,22 +200,22 @@ func TestCredentialsHandlerErrors(t *testing.T) {
 		status int
 		code   string
 	}{
-		"no login":       {errors.New("log in first"), 500, "InternalFailure"},
-		"no credentials": {fmt.Errorf("the provider: %w", awstokens.ErrNoCredentials), 500, "NoCredentials"},
+		"no login":       {errors.New("log in first"), 403, "CredentialsUnavailable"},
+		"no credentials": {fmt.Errorf("the provider: %w", awstokens.ErrNoCredentials), 403, "NoCredentials"},
 		"denied":         {call(403, &smithy.GenericAPIError{Code: "AccessDenied", Message: "no", Fault: smithy.FaultClient}), 403, "AccessDenied"},
 		"throttled":      {call(400, &smithy.GenericAPIError{Code: "Throttling", Message: "slower", Fault: smithy.FaultClient}), 503, "Throttling"},
 		"broken":         {call(500, &smithy.GenericAPIError{Code: "InternalFailure", Message: "sorry", Fault: smithy.FaultServer}), 503, "InternalFailure"},
-		"unreachable":    {&awstokens.SendError{Err: errors.New("connection refused")}, 503, "InternalFailure"},
-		"late":           {context.DeadlineExceeded, 503, "InternalFailure"},
+		"unreachable":    {&awstokens.SendError{Err: errors.New("connection refused")}, 503, "CredentialsUnavailable"},
+		"late":           {context.DeadlineExceeded, 503, "CredentialsUnavailable"},
 	} {
 		provider := &someCredentials{credentials: exported, err: tt.err}
 		status, got := ask(t, serve(t, provider, handlerToken))
 		assert.Equal(t, tt.status, status, name)
-		assert.Equal(t, map[string]string{"code": tt.code, "message": tt.err.Error()}, got, name)
+		assert.Equal(t, map[string]string{"code": tt.code, "message": tt.err.Error(), "Code": tt.code, "Message": tt.err.Error()}, got, name)
 	}
 	for _, empty := range []awstokens.CredentialsProvider{awstokens.AnonymousCredentials{}, nil} {
 		status, got := ask(t, serve(t, empty, handlerToken))
-		assert.Equal(t, 500, status)
+		assert.Equal(t, 403, status)
 		assert.Equal(t, "NoCredentials", got["code"])
 	}
 	forEver := exported
