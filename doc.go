@@ -9,7 +9,8 @@
 //     lease keeps a seat of a license, and borrow verifies a license offline.
 //   - Package ssooidc is IAM Identity Center OIDC: client registration, device
 //     authorization and tokens. Below it, login logs a user in and keeps the
-//     token, and portal turns it into credentials.
+//     token, portal turns it into credentials, and tip makes credentials that
+//     carry the identity of a program's user.
 //   - Package awstokenstest is both services, the access portal and AWS STS in
 //     memory, for tests.
 //

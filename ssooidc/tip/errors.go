@@ -16,19 +16,19 @@ type Step string
 
 // The steps, in their order.
 const (
-	StepSource     Step = "source"      // a JWT of the user
-	StepBootstrap  Step = "bootstrap"   // AssumeRoleWithWebIdentity of the bootstrap role with the JWT
-	StepRefresh    Step = "refresh"     // CreateTokenWithIAM with the refresh token
-	StepExchange   Step = "exchange"    // CreateTokenWithIAM with the JWT
-	StepAssumeRole Step = "assume_role" // AssumeRole of the access role with the identity context
+	StepGetJWT               Step = "get_jwt"                // get a JWT of the user from the Source
+	StepAssumeBootstrapRole  Step = "assume_bootstrap_role"  // exchange it for credentials that sign
+	StepExchangeRefreshToken Step = "exchange_refresh_token" // exchange the refresh token for an identity context
+	StepExchangeJWT          Step = "exchange_jwt"           // or the JWT, if there is no refresh token
+	StepAssumeRole           Step = "assume_role"            // exchange the identity context for credentials
 )
 
 var steps = map[Step]string{
-	StepSource:     "get a JWT of the user",
-	StepBootstrap:  "assume the bootstrap role",
-	StepRefresh:    "exchange the refresh token for an identity context",
-	StepExchange:   "exchange the JWT for an identity context",
-	StepAssumeRole: "assume the access role",
+	StepGetJWT:               "get a JWT of the user",
+	StepAssumeBootstrapRole:  "assume the bootstrap role",
+	StepExchangeRefreshToken: "exchange the refresh token for an identity context",
+	StepExchangeJWT:          "exchange the JWT for an identity context",
+	StepAssumeRole:           "assume the access role",
 }
 
 var (
@@ -59,7 +59,7 @@ type Error struct {
 
 // Error names the step and the reason.
 func (e *Error) Error() string {
-	return "identity propagation: " + steps[e.Step] + ": " + e.Err.Error()
+	return "identity propagation: cannot " + steps[e.Step] + ": " + e.Err.Error()
 }
 
 // Unwrap returns the reason.

@@ -105,7 +105,7 @@ type handle struct {
 // Retrieve implements awstokens.CredentialsProvider.
 func (h *handle) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
 	if h.user == "" || h.source == nil {
-		return awstokens.Credentials{}, &Error{StepSource, errors.New("the user is empty or the Source is nil")}
+		return awstokens.Credentials{}, &Error{StepGetJWT, errors.New("the user is empty or the Source is nil")}
 	}
 	u := h.pool.enter(h.user, h.source)
 	defer h.pool.leave(u)

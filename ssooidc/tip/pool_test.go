@@ -41,11 +41,11 @@ func TestPoolTellsUsersApart(t *testing.T) {
 		w.IdentityCenter().EndSessions()
 		time.Sleep(time.Hour)
 		failed := func(context.Context) (awstokens.Secret, error) { return awstokens.Secret{}, errAway }
-		assert.ErrorIs(t, failure(t, pool.For("ann", failed), tip.StepSource), tip.ErrSessionEnded)
+		assert.ErrorIs(t, failure(t, pool.For("ann", failed), tip.StepGetJWT), tip.ErrSessionEnded)
 		w.good(t, ann)
 
 		for _, provider := range []awstokens.CredentialsProvider{pool.For("", w.source), pool.For("ann", nil)} {
-			failure(t, provider, tip.StepSource)
+			failure(t, provider, tip.StepGetJWT)
 		}
 	})
 }
@@ -150,13 +150,13 @@ func TestPoolRemembersJWTs(t *testing.T) {
 		go pool.For("ann", same).Retrieve(t.Context())
 		time.Sleep(time.Millisecond)
 		for _, user := range []string{"bob", "cem"} {
-			err := failure(t, pool.For(user, same), tip.StepSource)
+			err := failure(t, pool.For(user, same), tip.StepGetJWT)
 			assert.ErrorIs(t, err, tip.ErrAssertionRefused)
 			assert.ErrorContains(t, err, "used before")
 		}
 		time.Sleep(time.Second)
 		pool.Forget("ann")
-		failure(t, pool.For("ann", same), tip.StepSource)
+		failure(t, pool.For("ann", same), tip.StepGetJWT)
 
 		for i := range 300 {
 			w.good(t, pool.For(fmt.Sprint(i), w.source))

@@ -97,7 +97,7 @@ func TestWhatRefusesARefreshToken(t *testing.T) {
 				time.Sleep(time.Hour)
 				w.IdentityCenter().Next(1, "CreateTokenWithIAM").Refuse(code, "no", nil)
 				if !refused {
-					err := failure(t, p, tip.StepRefresh)
+					err := failure(t, p, tip.StepExchangeRefreshToken)
 					assert.NotErrorIs(t, err, tip.ErrSessionEnded)
 					assert.Equal(t, 1, w.asked())
 				}
@@ -139,7 +139,7 @@ func TestJWTIsSentOnce(t *testing.T) {
 				p, err := tip.NewProvider(cfg, app, w.source)
 				require.NoError(t, err)
 				tt.fault(w.IdentityCenter().OneIn(1, "CreateTokenWithIAM"))
-				failure(t, p, tip.StepExchange)
+				failure(t, p, tip.StepExchangeJWT)
 				assert.Equal(t, tt.sent, w.count("jwt-bearer"))
 				w.ClearFaults()
 				w.good(t, p)
@@ -176,7 +176,7 @@ func TestSlowDown(t *testing.T) {
 		w.IdentityCenter().OneIn(1, "CreateTokenWithIAM").Throttle()
 		p = w.provider(t, w.source)
 		start = time.Now()
-		err := failure(t, p, tip.StepExchange)
+		err := failure(t, p, tip.StepExchangeJWT)
 		var slow *ssooidc.SlowDownException
 		assert.ErrorAs(t, err, &slow)
 		assert.LessOrEqual(t, time.Since(start), 20*time.Second)
@@ -217,7 +217,7 @@ func TestJWTsAreCheckedFirst(t *testing.T) {
 			"before all time":   jwt(map[string]any{"jti": "some", "exp": -1e300}).Reveal(),
 			"a number too long": strings.Replace(text, ".", ".eyJqdGkiOiJhIiwiZXhwIjoxZTQwMH0.", 1),
 		} {
-			err := failure(t, w.provider(t, always(awstokens.NewSecret(token))), tip.StepSource)
+			err := failure(t, w.provider(t, always(awstokens.NewSecret(token))), tip.StepGetJWT)
 			assert.ErrorIs(t, err, tip.ErrAssertionRefused, name)
 			if token != "" {
 				assert.NotContains(t, err.Error(), token, name)
@@ -242,11 +242,11 @@ func TestExpiredJWT(t *testing.T) {
 			p, err := tip.NewProvider(offset(w.Config(), wrong), app, func(ctx context.Context) (awstokens.Secret, error) { return source(ctx) })
 			require.NoError(t, err)
 
-			err = failure(t, p, tip.StepExchange)
+			err = failure(t, p, tip.StepExchangeJWT)
 			assert.ErrorIs(t, err, tip.ErrAssertionRefused, "the service says so")
 			before := w.sent()
 			source = always(jwt(map[string]any{"jti": "late, too", "exp": w.Now().Unix()}))
-			err = failure(t, p, tip.StepSource)
+			err = failure(t, p, tip.StepGetJWT)
 			assert.ErrorIs(t, err, tip.ErrAssertionRefused)
 			assert.ErrorContains(t, err, "expired at 2000-01-01T00:00:0")
 			assert.Equal(t, before, w.sent(), "before anything is sent")
@@ -263,11 +263,11 @@ func TestUsedJWT(t *testing.T) {
 		w := newWorld(t)
 		p := w.provider(t, always(w.IdentityCenter().UserJWT()))
 		w.IdentityCenter().Next(1, "CreateTokenWithIAM").LoseAnswer()
-		err := failure(t, p, tip.StepExchange)
+		err := failure(t, p, tip.StepExchangeJWT)
 		assert.True(t, awstokens.MayHaveProcessed(err))
 		assert.NotErrorIs(t, err, tip.ErrAssertionRefused)
 		for range 3 {
-			err = failure(t, p, tip.StepSource)
+			err = failure(t, p, tip.StepGetJWT)
 			assert.ErrorIs(t, err, tip.ErrAssertionRefused)
 			assert.ErrorContains(t, err, "used before")
 		}
@@ -292,7 +292,7 @@ func TestSessionEnds(t *testing.T) {
 		assert.Equal(t, 1, w.count("refresh_token"))
 		time.Sleep(3 * time.Minute)
 		for range 2 {
-			err := failure(t, p, tip.StepSource)
+			err := failure(t, p, tip.StepGetJWT)
 			assert.ErrorIs(t, err, tip.ErrSessionEnded)
 			assert.ErrorIs(t, err, errAway)
 			var invalid *ssooidc.InvalidGrantException
@@ -303,18 +303,18 @@ func TestSessionEnds(t *testing.T) {
 
 		w.away = nil
 		w.IdentityCenter().Next(1, "CreateTokenWithIAM").Refuse("InvalidGrantException", "not this one", nil)
-		err := failure(t, p, tip.StepExchange)
+		err := failure(t, p, tip.StepExchangeJWT)
 		assert.ErrorIs(t, err, tip.ErrSessionEnded)
 		assert.ErrorIs(t, err, tip.ErrAssertionRefused)
 		w.IdentityCenter().Next(1, "CreateTokenWithIAM").LoseAnswer()
-		assert.NotErrorIs(t, failure(t, p, tip.StepExchange), tip.ErrSessionEnded, "an outage")
+		assert.NotErrorIs(t, failure(t, p, tip.StepExchangeJWT), tip.ErrSessionEnded, "an outage")
 		w.good(t, p)
 		time.Sleep(time.Hour)
 		w.good(t, p)
 
 		w.away = errAway
 		p = w.provider(t, w.source)
-		assert.NotErrorIs(t, failure(t, p, tip.StepSource), tip.ErrSessionEnded, "there was none")
+		assert.NotErrorIs(t, failure(t, p, tip.StepGetJWT), tip.ErrSessionEnded, "there was none")
 	})
 }
 
@@ -362,7 +362,7 @@ func TestIdentityContext(t *testing.T) {
 			`{"accessToken":"fake","idToken":"fake"}`:                                                            "ID token in the response: it is not a JWT",
 		} {
 			w.IdentityCenter().Next(1, "CreateTokenWithIAM").Answer(200, nil, body)
-			assert.ErrorContains(t, failure(t, w.provider(t, w.source), tip.StepExchange), text, body)
+			assert.ErrorContains(t, failure(t, w.provider(t, w.source), tip.StepExchangeJWT), text, body)
 			w.good(t, p)
 		}
 	})
@@ -464,13 +464,13 @@ func TestBootstrapRole(t *testing.T) {
 
 		time.Sleep(2 * time.Hour)
 		w.away = errAway
-		assert.NotErrorIs(t, failure(t, p, tip.StepSource), tip.ErrSessionEnded)
+		assert.NotErrorIs(t, failure(t, p, tip.StepGetJWT), tip.ErrSessionEnded)
 		w.away = nil
 		w.STS().Next(1, "AssumeRoleWithWebIdentity").Refuse("InvalidIdentityToken", "no", nil)
-		assert.ErrorIs(t, failure(t, p, tip.StepBootstrap), tip.ErrAssertionRefused)
+		assert.ErrorIs(t, failure(t, p, tip.StepAssumeBootstrapRole), tip.ErrAssertionRefused)
 		w.STS().Next(1, "AssumeRoleWithWebIdentity").Refuse("AccessDenied", "no", nil)
 		asked := w.asked() + 1
-		err = failure(t, p, tip.StepBootstrap)
+		err = failure(t, p, tip.StepAssumeBootstrapRole)
 		assert.NotErrorIs(t, err, tip.ErrAssertionRefused)
 		assert.NotErrorIs(t, err, tip.ErrContextDenied)
 		w.good(t, p)
@@ -534,7 +534,7 @@ func TestCredentialsOfTheProgramFail(t *testing.T) {
 			})
 			require.Error(t, signErr)
 			start := time.Now()
-			err := failure(t, p, tip.StepExchange)
+			err := failure(t, p, tip.StepExchangeJWT)
 			assert.ErrorIs(t, err, signErr, name)
 			assert.NotErrorIs(t, err, tip.ErrAssertionRefused, name)
 			assert.Zero(t, time.Since(start), name)
@@ -544,7 +544,7 @@ func TestCredentialsOfTheProgramFail(t *testing.T) {
 		w.good(t, p)
 		time.Sleep(time.Hour)
 		signErr = &ssooidc.InvalidGrantException{}
-		assert.NotErrorIs(t, failure(t, p, tip.StepRefresh), tip.ErrSessionEnded)
+		assert.NotErrorIs(t, failure(t, p, tip.StepExchangeRefreshToken), tip.ErrSessionEnded)
 		signErr = nil
 		w.good(t, p)
 		assert.Equal(t, 1, w.asked())
@@ -553,7 +553,7 @@ func TestCredentialsOfTheProgramFail(t *testing.T) {
 		time.Sleep(time.Hour)
 		w.IdentityCenter().Next(1, "CreateTokenWithIAM").Answer(403, map[string][]string{"X-Amzn-Errortype": {"ExpiredTokenException"}},
 			`{"message":"The security token included in the request is expired"}`)
-		assert.NotErrorIs(t, failure(t, p, tip.StepRefresh), tip.ErrSessionEnded)
+		assert.NotErrorIs(t, failure(t, p, tip.StepExchangeRefreshToken), tip.ErrSessionEnded)
 		w.good(t, p)
 		assert.Equal(t, 1, w.asked())
 	})
@@ -625,13 +625,30 @@ func TestNewProviderChecks(t *testing.T) {
 	}
 }
 
+// Neither a provider nor a pool shows what it holds.
+func TestShowsNoSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		p, pool := w.provider(t, w.source), w.pool(t)
+		creds, other := w.good(t, p), w.good(t, pool.For("ann", w.source))
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			text := fmt.Sprintf(verb+verb+verb, p, pool, pool.For("ann", w.source))
+			for _, c := range []awstokens.Credentials{creds, other} {
+				assert.NotContains(t, text, c.SecretAccessKey.Reveal())
+				assert.NotContains(t, text, c.SessionToken.Reveal())
+			}
+			assert.NotContains(t, text, "emulated-refresh-token")
+		}
+	})
+}
+
 func TestErrorText(t *testing.T) {
 	for step, text := range map[tip.Step]string{
-		tip.StepSource:     "identity propagation: get a JWT of the user: why",
-		tip.StepBootstrap:  "identity propagation: assume the bootstrap role: why",
-		tip.StepRefresh:    "identity propagation: exchange the refresh token for an identity context: why",
-		tip.StepExchange:   "identity propagation: exchange the JWT for an identity context: why",
-		tip.StepAssumeRole: "identity propagation: assume the access role: why",
+		tip.StepGetJWT:               "identity propagation: cannot get a JWT of the user: why",
+		tip.StepAssumeBootstrapRole:  "identity propagation: cannot assume the bootstrap role: why",
+		tip.StepExchangeRefreshToken: "identity propagation: cannot exchange the refresh token for an identity context: why",
+		tip.StepExchangeJWT:          "identity propagation: cannot exchange the JWT for an identity context: why",
+		tip.StepAssumeRole:           "identity propagation: cannot assume the access role: why",
 	} {
 		assert.EqualError(t, &tip.Error{Step: step, Err: errors.New("why")}, text)
 	}

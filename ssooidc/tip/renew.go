@@ -45,15 +45,15 @@ func (p *Provider) renew(ctx context.Context) (awstokens.Credentials, time.Durat
 // with a JWT if there is no refresh token or it is refused.
 func (p *Provider) identityContext(ctx context.Context) (awstokens.Secret, error) {
 	if !p.refreshToken.IsZero() {
-		out, err := p.createToken(ctx, StepRefresh, &ssooidc.CreateTokenWithIAMInput{
+		out, err := p.createToken(ctx, StepExchangeRefreshToken, &ssooidc.CreateTokenWithIAMInput{
 			GrantType:    ssooidc.GrantTypeRefreshToken,
 			RefreshToken: p.refreshToken,
 		})
 		switch {
 		case err == nil:
-			return p.begin(StepRefresh, out)
+			return p.begin(StepExchangeRefreshToken, out)
 		case !isRefreshRefused(err):
-			return awstokens.Secret{}, p.failed(StepRefresh, err)
+			return awstokens.Secret{}, p.failed(StepExchangeRefreshToken, err)
 		}
 		p.refreshToken, p.ended = awstokens.Secret{}, err
 	}
@@ -63,22 +63,22 @@ func (p *Provider) identityContext(ctx context.Context) (awstokens.Secret, error
 	}
 	p.unspent = assertion{}
 	if err := p.spent.spend(jwt); err != nil { // another user's provider may have sent the same
-		return awstokens.Secret{}, p.failed(StepSource, p.refused(err))
+		return awstokens.Secret{}, p.failed(StepGetJWT, p.refused(err))
 	}
-	out, err := p.createToken(ctx, StepExchange, &ssooidc.CreateTokenWithIAMInput{
+	out, err := p.createToken(ctx, StepExchangeJWT, &ssooidc.CreateTokenWithIAMInput{
 		GrantType: ssooidc.GrantTypeJWTBearer,
 		Assertion: jwt.token,
 	})
 	switch {
 	case err == nil:
-		return p.begin(StepExchange, out)
+		return p.begin(StepExchangeJWT, out)
 	case isUnspent(err):
 		p.spent.unspend(jwt)
 		p.unspent = jwt
 	case isGrantRefused(err):
 		err = p.refused(err)
 	}
-	return awstokens.Secret{}, p.failed(StepExchange, err)
+	return awstokens.Secret{}, p.failed(StepExchangeJWT, err)
 }
 
 // begin begins or continues a session with the service's response, and returns
@@ -114,14 +114,14 @@ func (p *Provider) jwt(ctx context.Context) (assertion, error) {
 	p.unspent = assertion{}
 	token, err := p.source(ctx)
 	if err != nil {
-		return assertion{}, p.failed(StepSource, p.needsSignIn(err))
+		return assertion{}, p.failed(StepGetJWT, p.needsSignIn(err))
 	}
 	jwt, err := readAssertion(token)
 	if err == nil {
 		err = p.spent.check(jwt)
 	}
 	if err != nil {
-		return assertion{}, p.failed(StepSource, p.refused(err))
+		return assertion{}, p.failed(StepGetJWT, p.refused(err))
 	}
 	p.unspent = jwt
 	return jwt, nil
@@ -176,7 +176,7 @@ func (p *Provider) withSigner(ctx context.Context) (context.Context, error) {
 				p.unspent = assertion{}
 				err = p.refused(err)
 			}
-			return nil, p.failed(StepBootstrap, err)
+			return nil, p.failed(StepAssumeBootstrapRole, err)
 		}
 		p.clock.set(out.Date)
 		p.bootstrap = bootstrap{out.Credentials(), now, out.Life(now)}
