@@ -32,7 +32,7 @@
 //
 // [Client.CreateTokenWithIAM] is for applications of trusted identity
 // propagation. It is signed, and also takes a JWT of a trusted issuer or the
-// token of another application.
+// token of another application. Package tip makes AWS credentials with it.
 //
 // # Constraints
 //
