@@ -631,6 +631,7 @@ func TestShowsNoSecret(t *testing.T) {
 		w := newWorld(t)
 		p, pool := w.provider(t, w.source), w.pool(t)
 		creds, other := w.good(t, p), w.good(t, pool.For("ann", w.source))
+		synctest.Wait() // fmt takes no lock
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 			text := fmt.Sprintf(verb+verb+verb, p, pool, pool.For("ann", w.source))
 			for _, c := range []awstokens.Credentials{creds, other} {
