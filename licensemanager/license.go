@@ -290,12 +290,6 @@ type IssuerDetails struct {
 	SignKey        string `json:",omitzero"`
 }
 
-// Tag is a tag of a resource.
-type Tag struct {
-	Key   string `json:",omitzero"`
-	Value string `json:",omitzero"`
-}
-
 // License is a license.
 type License struct {
 	Beneficiary              string                    `json:",omitzero"`

@@ -12,8 +12,8 @@
 // input (json.go, or the form in sts.go), and calls the operation's handler.
 // Each service is a file with its table of operations, its handlers and its
 // way to write responses and errors: licensemanager.go with licenses.go,
-// grants.go, consumption.go and borrow.go, oidc.go with device.go, authorize.go,
-// the pages of both in pages.go, and propagation.go, portal.go, sts.go. A new operation is a
+// grants.go, consumption.go, borrow.go and tags.go; oidc.go with device.go,
+// authorize.go, propagation.go and the pages in pages.go; portal.go; sts.go. A new operation is a
 // line in a table and a handler; a new service is a file, a field of Server and
 // a case in route.
 //

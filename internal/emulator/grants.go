@@ -15,6 +15,7 @@ type grant struct {
 	of               *license
 	grantor, grantee string                 // accounts
 	versions         []licensemanager.Grant // oldest first, at least one
+	tags             tags
 }
 
 // grantKey is who has a grant, and of what.
@@ -117,6 +118,7 @@ func (l *licenseManager) createGrant(r *request, in *licensemanager.CreateGrantI
 			LicenseArn:          of.arn,
 			ParentArn:           parent,
 		})
+		made.tags.set(in.Tags)
 		l.addGrant(made)
 		return made.changed(), nil
 	})

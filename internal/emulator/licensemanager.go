@@ -77,6 +77,10 @@ func newLicenseManager(s *Server) *service {
 		"CheckoutBorrowLicense":    {signed, awsJSON(l.checkoutBorrowLicense)},
 		"CheckInLicense":           {signed, awsJSON(l.checkInLicense)},
 		"ExtendLicenseConsumption": {signed, awsJSON(l.extendLicenseConsumption)},
+
+		"TagResource":         {signed, awsJSON(l.tagResource)},
+		"UntagResource":       {signed, awsJSON(l.untagResource)},
+		"ListTagsForResource": {signed, awsJSON(l.listTagsForResource)},
 	}
 	for name, op := range operations {
 		operations[name] = operation{op.auth, l.guarded(op.handle)}

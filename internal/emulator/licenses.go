@@ -61,6 +61,7 @@ type license struct {
 	available time.Time                // until then it is PENDING_AVAILABLE
 	deleted   time.Time                // from then on it is DELETED, before it PENDING_DELETE; zero if nobody deleted it
 	versions  []licensemanager.License // oldest first, at least one
+	tags      tags
 	checkouts map[*checkout]struct{}
 	consumed  map[entitlementKey]int64 // how much of what is counted is checked out
 }
@@ -200,6 +201,7 @@ func (l *licenseManager) createLicense(r *request, in *licensemanager.CreateLice
 			Status:                   licensemanager.LicenseStatusAvailable,
 			Validity:                 in.Validity,
 		})
+		made.tags.set(in.Tags)
 		l.add(made)
 		return made.changed(r.now), nil
 	})

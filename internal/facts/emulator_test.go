@@ -154,6 +154,10 @@ func (e emulated) license() (arn any) {
 	e.call("licensemanager/GetLicense", object{"LicenseArn": arn})
 	e.call("licensemanager/ListLicenses", object{})
 	e.call("licensemanager/ListLicenseVersions", object{"LicenseArn": arn})
+	resource := object{"ResourceArn": arn}
+	e.call("licensemanager/TagResource", with(resource, "Tags", []any{object{"Key": "k", "Value": "v"}}))
+	e.call("licensemanager/ListTagsForResource", resource)
+	e.call("licensemanager/UntagResource", with(resource, "TagKeys", []any{"k"}))
 	return arn
 }
 

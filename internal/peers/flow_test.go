@@ -314,6 +314,13 @@ func (c *caller) licenses(other *caller) {
 	})
 	c.pages("licensemanager/ListLicenses", object{}, 2)
 	c.pages("licensemanager/ListLicenseVersions", arn, 2)
+	tagged := object{"ResourceArn": arn["LicenseArn"]}
+	c.good("licensemanager/TagResource", with(tagged, "Tags", []object{{"Key": "k", "Value": "é"}, {"Key": "empty"}}))
+	c.good("licensemanager/ListTagsForResource", tagged)
+	c.good("licensemanager/UntagResource", with(tagged, "TagKeys", []string{"k"}))
+	other.bad("licensemanager/TagResource", "InvalidParameterValueException", with(tagged, "Tags", []object{}))
+	other.bad("licensemanager/UntagResource", "InvalidParameterValueException", with(tagged, "TagKeys", []string{"k"}))
+	other.bad("licensemanager/ListTagsForResource", "InvalidParameterValueException", tagged)
 
 	offer := object{
 		"ClientToken": "grant-1", "GrantName": "g<&>", "HomeRegion": "us-east-1", "LicenseArn": arn["LicenseArn"], "Principals": []string{"arn:aws:iam::" + grantee + ":root"},

@@ -78,8 +78,11 @@ var picked = map[string][]string{
 	"licensemanager/ListLicenses":          lists("Filters", "LicenseArns"),
 	"licensemanager/ListReceivedGrants":    lists("Filters", "GrantArns"),
 	"licensemanager/ListReceivedLicenses":  lists("Filters", "LicenseArns"),
+	"licensemanager/ListTagsForResource":   {`{"ResourceArn":` + license + `}`, `{"ResourceArn":"not an ARN"}`},
 	"licensemanager/ListTokens":            lists("Filters", "TokenIds"),
 	"licensemanager/RejectGrant":           {`{"GrantArn":` + grant + `}`},
+	"licensemanager/TagResource":           {`{"ResourceArn":` + license + `,"Tags":[{"Key":"k","Value":"é<&>"},{"Key":"k"},{}]}`, `{"ResourceArn":"","Tags":[]}`},
+	"licensemanager/UntagResource":         {`{"ResourceArn":` + grant + `,"TagKeys":["k","","\u2028"]}`, `{"ResourceArn":"","TagKeys":[]}`},
 
 	"ssooidc/CreateToken": {
 		`{"clientId":"c","clientSecret":"fake","grantType":"urn:ietf:params:oauth:grant-type:device_code","deviceCode":"d+/=","scope":[]}`,
