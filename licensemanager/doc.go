@@ -19,6 +19,8 @@
 // ([Client.CreateGrant]), who accept the grant ([Client.AcceptGrant]) and
 // activate it ([Client.CreateGrantVersion]).
 //
+// [Client.Invoke] calls the other operations of the service by name.
+//
 //	client, err := licensemanager.New(awstokens.Config{
 //		Region:      "us-east-1",
 //		Credentials: awstokens.EnvCredentials(),

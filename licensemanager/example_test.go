@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -111,4 +113,62 @@ func ExampleClient_Tokens() {
 	// AVAILABLE [customer=first]
 	// AVAILABLE [customer=second]
 	// AVAILABLE [customer=third]
+}
+
+// stub responds to requests in place of AWS.
+type stub func(input string) (response string)
+
+func (s stub) Do(req *http.Request) (*http.Response, error) {
+	input, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(s(string(input))))}, nil
+}
+
+// An operation without a method is called by its name, here page by page.
+func ExampleClient_Invoke() {
+	client, err := licensemanager.New(awstokens.Config{
+		Region:      "us-east-1",
+		Credentials: awstokens.StaticCredentials("AKIDEXAMPLE", "not-a-real-key", ""),
+		HTTPClient: stub(func(input string) string { // not against AWS
+			if strings.Contains(input, "NextToken") {
+				return `{"LicenseConfigurations": [{"Name": "Oracle", "LicenseCount": 8}]}`
+			}
+			return `{"LicenseConfigurations": [{"Name": "Windows", "LicenseCount": 20}], "NextToken": "page-2"}`
+		}),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	var in struct { // the members that are needed
+		MaxResults int32
+		NextToken  string `json:",omitzero"`
+	}
+	in.MaxResults = 1
+	for {
+		var page struct {
+			LicenseConfigurations []struct {
+				Name         string
+				LicenseCount int64
+			}
+			NextToken string
+		}
+		if _, err := client.Invoke(context.Background(), "ListLicenseConfigurations", in, &page); err != nil {
+			fmt.Println(err)
+			return
+		}
+		for _, configuration := range page.LicenseConfigurations {
+			fmt.Println(configuration.Name, configuration.LicenseCount)
+		}
+		if page.NextToken == "" {
+			break
+		}
+		in.NextToken = page.NextToken
+	}
+	// Output:
+	// Windows 20
+	// Oracle 8
 }

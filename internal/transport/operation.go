@@ -65,6 +65,14 @@ func (op *Operation[I, O]) Call(ctx context.Context, c *Client, in *I) (*O, erro
 	return out, nil
 }
 
+// Invoke makes a signed call of an operation that is known by its name only.
+// The response is decoded into what out points to; nil leaves it.
+func (c *Client) Invoke(ctx context.Context, name string, idempotent bool, in, out any) (awstokens.Result, error) {
+	var result awstokens.Result
+	err := c.inner().do(ctx, &description{wire.Operation{Name: name}, Signed, idempotent, nil}, in, out, &result)
+	return result, err
+}
+
 type result interface{ Metadata() *awstokens.Result }
 
 // description is an Operation without its types.

@@ -26,6 +26,9 @@ var awsJSONContentType = []string{"application/x-amz-json-1.1"}
 // Encode implements [Format].
 func (f *AWSJSON) Encode(op Operation, in any) (Request, error) {
 	body, err := encodeJSON(in)
+	if err == nil && body[0] != '{' {
+		err = errors.New("the input is not a JSON object")
+	}
 	return Request{
 		Method: http.MethodPost,
 		Header: [2]HeaderField{{"Content-Type", awsJSONContentType}, {"X-Amz-Target", []string{f.TargetPrefix + "." + op.Name}}},
