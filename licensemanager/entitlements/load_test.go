@@ -1,0 +1,155 @@
+package entitlements_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/entitlements"
+	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
+)
+
+func client(t *testing.T, cfg awstokens.Config) *licensemanager.Client {
+	t.Helper()
+	c, err := licensemanager.New(cfg)
+	require.NoError(t, err)
+	return c
+}
+
+func of(server *awstokenstest.Server) func(*entitlements.Options) {
+	return func(o *entitlements.Options) { o.KeyFingerprint = server.LicenseManager().KeyFingerprint() }
+}
+
+func TestLoadReadsAllPages(t *testing.T) {
+	api := &service{date: date}
+	for range 5 {
+		api.licenses = append(api.licenses, license(with(count("Users", 2))))
+	}
+	set, err := entitlements.Load(t.Context(), api, sku)
+	require.NoError(t, err)
+	assert.Equal(t, limit{10, true}, limitOf(set, "Users"))
+	require.Len(t, api.listed, 6)
+	assert.Equal(t, []licensemanager.Filter{
+		{Name: "ProductSKU", Values: []string{sku}}, {Name: "Fingerprint", Values: []string{licensemanager.MarketplaceKeyFingerprint}},
+	}, api.listed[5].Filters)
+}
+
+// The role of a customer without an AWS account may only get its license.
+func TestLoadWithTheConsumptionRole(t *testing.T) {
+	server := awstokenstest.NewServer(t)
+	manager := server.LicenseManager()
+	manager.ConsumptionRoleOnly(true)
+	minted, err := client(t, server.Config()).CreateToken(t.Context(), &licensemanager.CreateTokenInput{
+		ClientToken: licensemanager.NewClientToken(), LicenseArn: manager.LicenseARN(), RoleArns: []string{manager.RoleARN()},
+	})
+	require.NoError(t, err)
+	cfg := server.Config()
+	cfg.Credentials, err = tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) { o.RoleARN = manager.RoleARN() })
+	require.NoError(t, err)
+	product := client(t, cfg)
+
+	_, err = entitlements.Load(t.Context(), product, manager.ProductSKU(), of(server))
+	var denied *licensemanager.AccessDeniedException
+	require.ErrorAs(t, err, &denied)
+	assert.ErrorContains(t, err, "LicenseARN")
+
+	one := func(o *entitlements.Options) { o.LicenseARN = manager.LicenseARN() }
+	set, err := entitlements.Load(t.Context(), product, manager.ProductSKU(), of(server), one)
+	require.NoError(t, err)
+	assert.Equal(t, limit{10, true}, limitOf(set, awstokenstest.Seats))
+	assert.True(t, set.Has(awstokenstest.Feature))
+	w, err := entitlements.Watch(t.Context(), product, manager.ProductSKU(), of(server), one)
+	require.NoError(t, err)
+	defer w.Close()
+	watched, _ := w.Current()
+	assert.Equal(t, set.Licenses(), watched.Licenses())
+}
+
+func TestLicenseARNOfSomethingElse(t *testing.T) {
+	server := awstokenstest.NewServer(t)
+	manager := server.LicenseManager()
+	api := client(t, server.Config())
+	for name, test := range map[string]struct {
+		sku, fingerprint, arn string
+		reason                entitlements.Reason
+	}{
+		"another product":       {"other", manager.KeyFingerprint(), manager.LicenseARN(), entitlements.ReasonOtherProduct},
+		"another issuer":        {manager.ProductSKU(), "", manager.LicenseARN(), entitlements.ReasonOtherIssuer},
+		"nobody granted it":     {manager.ProductSKU(), manager.KeyFingerprint(), manager.LicenseARN() + "0", entitlements.ReasonNotFound},
+		"that of another grant": {"l-1", manager.KeyFingerprint(), "arn:aws:license-manager::444455556666:license:l-1", entitlements.ReasonNotFound},
+	} {
+		options := func(o *entitlements.Options) { o.KeyFingerprint, o.LicenseARN = test.fingerprint, test.arn }
+		_, err := entitlements.Load(t.Context(), api, test.sku, options)
+		var empty *entitlements.EmptyError
+		require.ErrorAs(t, err, &empty, name)
+		assert.Equal(t, []entitlements.Unusable{{LicenseARN: test.arn, Reason: test.reason}}, empty.Unusable, name)
+
+		w, err := entitlements.Watch(t.Context(), api, test.sku, options)
+		if test.reason == entitlements.ReasonNotFound { // it may come
+			require.NoError(t, err, name)
+			set, _ := w.Current()
+			_, err = set.Ask(awstokenstest.Seats, 1)
+			require.ErrorAs(t, err, &empty)
+			w.Close()
+			continue
+		}
+		require.ErrorAs(t, err, &empty, name)
+	}
+
+	// No filter has compared the issuer, so that it must be known.
+	anonymous := license(func(l *licensemanager.GrantedLicense) { l.Issuer = nil })
+	_, err := entitlements.Load(t.Context(), &service{licenses: []licensemanager.GrantedLicense{anonymous}, date: date}, sku,
+		func(o *entitlements.Options) { o.LicenseARN = arn })
+	var empty *entitlements.EmptyError
+	require.ErrorAs(t, err, &empty)
+	assert.Equal(t, entitlements.ReasonOtherIssuer, empty.Unusable[0].Reason)
+}
+
+func TestLoadFails(t *testing.T) {
+	failure := errors.New("no network")
+	for _, options := range []func(*entitlements.Options){nil, func(o *entitlements.Options) { o.LicenseARN = arn }} {
+		_, err := entitlements.Load(t.Context(), &service{err: failure}, sku, options)
+		assert.ErrorIs(t, err, failure)
+	}
+	// A fake need not wrap its exceptions as a client does.
+	_, err := entitlements.Load(t.Context(), &service{err: &licensemanager.ResourceNotFoundException{}}, sku, func(o *entitlements.Options) { o.LicenseARN = arn })
+	var empty *entitlements.EmptyError
+	assert.ErrorAs(t, err, &empty)
+}
+
+func TestBadArguments(t *testing.T) {
+	var noClient *licensemanager.Client
+	for name, test := range map[string]struct {
+		api    entitlements.API
+		sku    string
+		option func(*entitlements.Options)
+	}{
+		"no API":     {nil, sku, nil},
+		"no client":  {noClient, sku, nil},
+		"no product": {&service{}, "", nil},
+		"Every":      {&service{}, sku, func(o *entitlements.Options) { o.Every = -1 }},
+		"Grace":      {&service{}, sku, func(o *entitlements.Options) { o.Grace = -1 }},
+		"Key":        {&service{}, sku, func(o *entitlements.Options) { o.Key = awstokens.NewSecret("not-a-real-key") }},
+	} {
+		_, err := entitlements.Watch(t.Context(), test.api, test.sku, test.option)
+		assert.Error(t, err, name)
+		_, err = entitlements.Load(t.Context(), test.api, test.sku, test.option)
+		assert.Error(t, err, name)
+	}
+	for name, option := range map[string]func(*entitlements.Options){
+		"Every":     func(o *entitlements.Options) { o.Every = time.Hour },
+		"Soon":      func(o *entitlements.Options) { o.Soon = time.Hour },
+		"Grace":     func(o *entitlements.Options) { o.Grace = time.Hour },
+		"CacheFile": func(o *entitlements.Options) { o.CacheFile = "file" },
+		"OnChange":  func(o *entitlements.Options) { o.OnChange = func(entitlements.Change) {} },
+	} {
+		_, err := entitlements.Load(t.Context(), &service{licenses: []licensemanager.GrantedLicense{license()}, date: date}, sku, option)
+		assert.ErrorContains(t, err, "of Watch", name)
+	}
+}

@@ -1,0 +1,295 @@
+package entitlements
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+)
+
+// Set is what a customer is entitled to by the usable licenses of a product and
+// issuer, at one moment. It does not change, and is safe for concurrent use.
+type Set struct {
+	productSKU, keyFingerprint string
+
+	licenses []licensemanager.GrantedLicense // the usable ones, newest first
+	unusable []Unusable
+	names    map[string]entitlement
+}
+
+// entitlement is what the usable licenses have of one name.
+type entitlement struct {
+	unit      licensemanager.EntitlementUnit // that of the newest license
+	limit     int64                          // of all licenses that have the unit
+	unlimited bool
+	elsewhere bool // an older license has it, in another unit
+}
+
+func (e entitlement) isFeature() bool { return e.unit == licensemanager.EntitlementUnitNone }
+
+// has reports whether there is any of it.
+func (e entitlement) has() bool { return e.isFeature() || e.unlimited || e.limit > 0 || e.elsewhere }
+
+// Has reports whether the customer is entitled to a feature, or to more than
+// zero of what is counted.
+func (s *Set) Has(name string) bool { return s.names[name].has() }
+
+// Limit returns how much there is of an entitlement that is counted, in its
+// unit. The limits of several licenses add up. It returns false if the
+// entitlement is not there, is a feature, or has no limit: without a MaxCount,
+// and with Overage, more may be used.
+func (s *Set) Limit(name string) (n int64, ok bool) {
+	e := s.names[name]
+	if e.unit == "" || e.isFeature() || e.unlimited {
+		return 0, false
+	}
+	return e.limit, true
+}
+
+// Ask returns what to check out for n of an entitlement, in the unit of the
+// license: a checkout in another unit is refused. For a feature, n is 1.
+//
+// It returns an [*AskError] if that would be refused in any case, and an
+// [*EmptyError] if there is no usable license. Seats that others have taken are
+// not known here.
+func (s *Set) Ask(name string, n int64) (licensemanager.EntitlementData, error) {
+	e := s.names[name]
+	reason := Reason("")
+	switch {
+	case n <= 0:
+		reason = ReasonNotPositive
+	case len(s.licenses) == 0:
+		return licensemanager.EntitlementData{}, s.empty()
+	case e.unit == "":
+		reason = ReasonNotEntitled
+	case e.isFeature() && n != 1:
+		reason = ReasonFeature
+	case !e.isFeature() && !e.unlimited && n > e.limit:
+		reason = ReasonOverLimit
+	case e.isFeature():
+		return licensemanager.Feature(name), nil
+	default:
+		data := licensemanager.Count(name, n)
+		data.Unit = e.unit
+		return data, nil
+	}
+	return licensemanager.EntitlementData{}, &AskError{Name: name, N: n, Reason: reason}
+}
+
+// Expires returns when the last of the usable licenses ends, by the service's
+// clock. It is zero if one of them has no end, and if there is none.
+func (s *Set) Expires() (last time.Time) {
+	for i := range s.licenses {
+		_, end := period(&s.licenses[i])
+		if end.IsZero() {
+			return time.Time{}
+		}
+		if end.After(last) {
+			last = end
+		}
+	}
+	return last
+}
+
+// Licenses returns the usable licenses, newest first. The list is the caller's,
+// what its items point to is shared.
+func (s *Set) Licenses() []licensemanager.GrantedLicense { return slices.Clone(s.licenses) }
+
+func (s *Set) empty() *EmptyError {
+	return &EmptyError{ProductSKU: s.productSKU, KeyFingerprint: s.keyFingerprint, Unusable: slices.Clone(s.unusable)}
+}
+
+// differences returns the names of the entitlements that two sets have in
+// different ways, sorted.
+func differences(a, b *Set) (names []string) {
+	for name, e := range a.names {
+		if e != b.names[name] {
+			names = append(names, name)
+		}
+	}
+	for name := range b.names {
+		if _, ok := a.names[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// evaluate returns the set of a moment. A license that had not ended when the
+// service was last asked counts until its end and the grace are over.
+func evaluate(o *Options, productSKU string, found []licensemanager.GrantedLicense, asked, now time.Time) *Set {
+	s := &Set{productSKU: productSKU, keyFingerprint: o.KeyFingerprint, names: map[string]entitlement{}}
+	for i := range found {
+		if reason := unusable(o, productSKU, &found[i], asked, now); reason != "" {
+			s.unusable = append(s.unusable, Unusable{found[i].LicenseArn, reason})
+			continue
+		}
+		s.licenses = append(s.licenses, found[i])
+	}
+	if o.LicenseARN != "" && len(found) == 0 {
+		s.unusable = []Unusable{{o.LicenseARN, ReasonNotFound}}
+	}
+	slices.SortFunc(s.licenses, func(a, b licensemanager.GrantedLicense) int {
+		created, _ := a.Created() // one that cannot be read is the oldest
+		other, _ := b.Created()
+		return cmp.Or(other.Compare(created), cmp.Compare(a.LicenseArn, b.LicenseArn))
+	})
+	for i := range s.licenses {
+		s.merge(s.licenses[i].Entitlements)
+	}
+	return s
+}
+
+// merge adds the entitlements of a license, older than those before. Of one
+// name, the first in a license counts. One without a unit cannot be asked for.
+func (s *Set) merge(list []licensemanager.Entitlement) {
+	for i, more := range list {
+		if more.Unit == "" || slices.ContainsFunc(list[:i], func(e licensemanager.Entitlement) bool { return e.Name == more.Name }) {
+			continue
+		}
+		e, known := s.names[more.Name]
+		switch limit, limited := limitOf(&more); {
+		case !known:
+			e = entitlement{unit: more.Unit, limit: limit, unlimited: !limited}
+		case e.unit != more.Unit:
+			e.elsewhere = e.elsewhere || !limited || limit > 0
+		case !limited:
+			e.limit, e.unlimited = 0, true
+		case !e.unlimited:
+			e.limit += min(limit, math.MaxInt64-e.limit)
+		}
+		s.names[more.Name] = e
+	}
+}
+
+// limitOf returns false if more than any number may be used.
+func limitOf(e *licensemanager.Entitlement) (limit int64, limited bool) {
+	if e.Unit == licensemanager.EntitlementUnitNone || e.MaxCount == nil || e.Overage != nil && *e.Overage {
+		return 0, false
+	}
+	return max(0, *e.MaxCount), true
+}
+
+// unusable says why a license does not count, or "". What the service leaves
+// out, or writes so that it cannot be read, is no reason.
+func unusable(o *Options, productSKU string, l *licensemanager.GrantedLicense, asked, now time.Time) Reason {
+	begin, end := period(l)
+	until := end
+	if end.After(asked) {
+		until = end.Add(o.Grace)
+	}
+	issuer := ""
+	if l.Issuer != nil {
+		issuer = l.Issuer.KeyFingerprint
+	}
+	if issuer == "" && o.LicenseARN == "" {
+		issuer = o.KeyFingerprint // by which the service filtered the list
+	}
+	granted := l.ReceivedMetadata
+	switch {
+	case l.ProductSKU != "" && l.ProductSKU != productSKU:
+		return ReasonOtherProduct
+	case issuer != o.KeyFingerprint:
+		return ReasonOtherIssuer
+	case l.Status == licensemanager.LicenseStatusExpired, !end.IsZero() && !now.Before(until):
+		return ReasonExpired
+	case l.Status != "" && l.Status != licensemanager.LicenseStatusAvailable:
+		return ReasonNotAvailable
+	case now.Before(begin):
+		return ReasonNotBegun
+	case granted != nil && granted.ReceivedStatus != "" && granted.ReceivedStatus != licensemanager.ReceivedStatusActive,
+		granted != nil && len(granted.AllowedOperations) > 0 && !slices.Contains(granted.AllowedOperations, licensemanager.AllowedOperationCheckoutLicense):
+		return ReasonNotGranted
+	}
+	return ""
+}
+
+// period returns a license's validity. Both are zero where there is no date
+// that can be read.
+func period(l *licensemanager.GrantedLicense) (begin, end time.Time) {
+	if l.Validity != nil {
+		begin, _ = l.Validity.Begins()
+		end, _ = l.Validity.Ends()
+	}
+	return begin, end
+}
+
+// Reason is a short code for why something is not to be had.
+type Reason string
+
+// The reasons of an [AskError].
+const (
+	ReasonNotPositive Reason = "not_positive" // zero or less was asked for
+	ReasonNotEntitled Reason = "not_entitled" // no usable license has the entitlement
+	ReasonFeature     Reason = "feature"      // it is not counted, so there is one of it
+	ReasonOverLimit   Reason = "over_limit"   // the licenses have less of it, all together
+)
+
+// The reasons why a license is [Unusable].
+const (
+	ReasonExpired      Reason = "expired"       // its validity has ended
+	ReasonNotBegun     Reason = "not_begun"     // its validity has not begun
+	ReasonNotAvailable Reason = "not_available" // it is suspended, deactivated, pending or deleted
+	ReasonNotGranted   Reason = "not_granted"   // its grant is not active, or does not permit a checkout
+	ReasonOtherProduct Reason = "other_product" // Options.LicenseARN is of another product
+	ReasonOtherIssuer  Reason = "other_issuer"  // its issuer has another key fingerprint
+	ReasonNotFound     Reason = "not_found"     // there is no license Options.LicenseARN for the account
+)
+
+var sentences = map[Reason]string{
+	ReasonNotPositive:  "the number must be positive",
+	ReasonNotEntitled:  "no usable license has this entitlement",
+	ReasonFeature:      "it is a feature, of which there is one",
+	ReasonOverLimit:    "the licenses have less of it",
+	ReasonExpired:      "it has expired",
+	ReasonNotBegun:     "its validity has not begun",
+	ReasonNotAvailable: "it is not available",
+	ReasonNotGranted:   "its grant is not active or does not permit a checkout",
+	ReasonOtherProduct: "it is of another product",
+	ReasonOtherIssuer:  "its issuer has another key fingerprint",
+	ReasonNotFound:     "it does not exist for this account",
+}
+
+// Unusable is a license that does not count.
+type Unusable struct {
+	LicenseARN string
+	Reason     Reason
+}
+
+// EmptyError says that the customer has no usable license.
+type EmptyError struct {
+	ProductSKU     string
+	KeyFingerprint string     // of the issuer
+	Unusable       []Unusable // the licenses of the product that there are
+}
+
+// Error names the product, the issuer, and why each license does not count.
+func (e *EmptyError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "entitlements: no usable license of product %q and issuer %q", e.ProductSKU, e.KeyFingerprint)
+	for i, u := range e.Unusable {
+		separator := "; "
+		if i == 0 {
+			separator = ": "
+		}
+		fmt.Fprintf(&b, "%s%s: %s", separator, u.LicenseARN, sentences[u.Reason])
+	}
+	return b.String()
+}
+
+// AskError says why [Set.Ask] has nothing to ask for.
+type AskError struct {
+	Name   string
+	N      int64
+	Reason Reason
+}
+
+// Error names the entitlement, the number and the reason.
+func (e *AskError) Error() string {
+	return fmt.Sprintf("entitlements: cannot ask for %d of %q: %s", e.N, e.Name, sentences[e.Reason])
+}
