@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -335,10 +336,16 @@ func TestWatchStartsFromItsFile(t *testing.T) {
 // set is a clock whose wall time somebody set.
 type set struct {
 	awstokens.Clock
-	by time.Duration
+	by atomic.Int64
 }
 
-func (s *set) Now() time.Time { return s.Clock.Now().Add(s.by) }
+func setBy(by time.Duration) *set {
+	s := &set{Clock: real{time.Now()}}
+	s.by.Store(int64(by))
+	return s
+}
+
+func (s *set) Now() time.Time { return s.Clock.Now().Add(time.Duration(s.by.Load())) }
 
 // real is the clock of the bubble.
 type real struct{ start time.Time }
@@ -358,13 +365,13 @@ func (real) Sleep(ctx context.Context, d time.Duration) error {
 // runs. No entitlement is lost, and none lasts longer.
 func TestWatchWithAWrongClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		clock := &set{real{time.Now()}, 5 * time.Hour}
+		clock := setBy(5 * time.Hour)
 		w := newWorld(t, inFile(t), func(o *entitlements.Options) { o.Clock = clock })
 		w.endIn(3 * 24 * time.Hour)
 		watcher := w.watch()
 		w.network.set("down")
 		for _, by := range []time.Duration{-5 * time.Hour, 400 * 24 * time.Hour, 0} {
-			clock.by = by
+			clock.by.Store(int64(by))
 			sleep(12 * time.Hour)
 			assert.EqualValues(t, 10, seats(watcher))
 		}
@@ -372,7 +379,7 @@ func TestWatchWithAWrongClock(t *testing.T) {
 		assert.InDelta(t, 36*time.Hour, age, float64(time.Second))
 		watcher.Close()
 
-		clock.by = -20 * time.Hour
+		clock.by.Store(int64(-20 * time.Hour))
 		watcher = w.watch()
 		_, age = watcher.Current()
 		assert.InDelta(t, 36*time.Hour, age, float64(time.Hour), "no younger than it was")
@@ -421,7 +428,7 @@ func TestCacheThatCannotBeUsed(t *testing.T) {
 		"a newer version": {problem: entitlements.CacheFuture, spoil: edit(`"version":1`, `"version":2`)},
 		"another product": {problem: entitlements.CacheOtherProduct, after: func(o *entitlements.Options) { o.LicenseARN = arn }},
 		"another issuer":  {problem: entitlements.CacheOtherProduct, after: func(o *entitlements.Options) { o.KeyFingerprint = "aws:1:Me:issuer-fingerprint" }},
-		"two days ahead":  {problem: entitlements.CacheFuture, after: func(o *entitlements.Options) { o.Clock = &set{real{time.Now()}, -48 * time.Hour} }},
+		"two days ahead":  {problem: entitlements.CacheFuture, after: func(o *entitlements.Options) { o.Clock = setBy(-48 * time.Hour) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
