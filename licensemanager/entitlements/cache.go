@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"time"
 
@@ -73,7 +72,7 @@ type CacheError struct {
 }
 
 var cacheAdvice = map[CacheProblem]string{
-	CacheUnreadable:   "cannot be read: give this process the right to read it, or remove it",
+	CacheUnreadable:   "cannot be read: give this process a file that it may read, or remove it",
 	CacheDamaged:      "is damaged, was edited or was written with another Options.Key: remove it",
 	CacheWrongKey:     "has a MAC and Options.Key is not set, or the other way round: set the same key, or remove the file",
 	CacheOtherProduct: "is of another product, issuer or license: set Options.CacheFile to another path, or remove it",
@@ -108,19 +107,11 @@ func (l *looker) readCache() (*cached, error) {
 	refuse := func(problem CacheProblem, err error) (*cached, error) {
 		return nil, &CacheError{Path: path, Problem: problem, Err: err}
 	}
-	info, err := os.Stat(path)
+	text, err := atomicfile.Read(path, maxCache)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return refuse(CacheUnreadable, err)
-	case !info.Mode().IsRegular():
-		return refuse(CacheDamaged, errors.New("not a regular file"))
-	case info.Size() > maxCache:
-		return refuse(CacheDamaged, errors.New("too long"))
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
 		return refuse(CacheUnreadable, err)
 	}
 	var file cacheFile

@@ -79,10 +79,10 @@ func TestLicenseARNOfSomethingElse(t *testing.T) {
 		sku, fingerprint, arn string
 		reason                entitlements.Reason
 	}{
-		"another product":       {"other", manager.KeyFingerprint(), manager.LicenseARN(), entitlements.ReasonOtherProduct},
-		"another issuer":        {manager.ProductSKU(), "", manager.LicenseARN(), entitlements.ReasonOtherIssuer},
-		"nobody granted it":     {manager.ProductSKU(), manager.KeyFingerprint(), manager.LicenseARN() + "0", entitlements.ReasonNotFound},
-		"that of another grant": {"l-1", manager.KeyFingerprint(), "arn:aws:license-manager::444455556666:license:l-1", entitlements.ReasonNotFound},
+		"another product":       {"other", manager.KeyFingerprint(), manager.LicenseARN(), entitlements.ReasonWrongProduct},
+		"another issuer":        {manager.ProductSKU(), "", manager.LicenseARN(), entitlements.ReasonWrongIssuer},
+		"nobody granted it":     {manager.ProductSKU(), manager.KeyFingerprint(), manager.LicenseARN() + "0", entitlements.ReasonNoLicense},
+		"that of another grant": {"l-1", manager.KeyFingerprint(), "arn:aws:license-manager::444455556666:license:l-1", entitlements.ReasonNoLicense},
 	} {
 		options := func(o *entitlements.Options) { o.KeyFingerprint, o.LicenseARN = test.fingerprint, test.arn }
 		_, err := entitlements.Load(t.Context(), api, test.sku, options)
@@ -91,7 +91,7 @@ func TestLicenseARNOfSomethingElse(t *testing.T) {
 		assert.Equal(t, []entitlements.Unusable{{LicenseARN: test.arn, Reason: test.reason}}, empty.Unusable, name)
 
 		w, err := entitlements.Watch(t.Context(), api, test.sku, options)
-		if test.reason == entitlements.ReasonNotFound { // it may come
+		if test.reason == entitlements.ReasonNoLicense { // it may come
 			require.NoError(t, err, name)
 			set, _ := w.Current()
 			_, err = set.Ask(awstokenstest.Seats, 1)
@@ -108,7 +108,7 @@ func TestLicenseARNOfSomethingElse(t *testing.T) {
 		func(o *entitlements.Options) { o.LicenseARN = arn })
 	var empty *entitlements.EmptyError
 	require.ErrorAs(t, err, &empty)
-	assert.Equal(t, entitlements.ReasonOtherIssuer, empty.Unusable[0].Reason)
+	assert.Equal(t, entitlements.ReasonWrongIssuer, empty.Unusable[0].Reason)
 }
 
 func TestLoadFails(t *testing.T) {

@@ -65,11 +65,11 @@ func (s *Set) Ask(name string, n int64) (licensemanager.EntitlementData, error) 
 	case len(s.licenses) == 0:
 		return licensemanager.EntitlementData{}, s.empty()
 	case e.unit == "":
-		reason = ReasonNotEntitled
+		reason = ReasonNoEntitlement
 	case e.isFeature() && n != 1:
 		reason = ReasonFeature
 	case !e.isFeature() && !e.unlimited && n > e.limit:
-		reason = ReasonOverLimit
+		reason = ReasonTooMany
 	case e.isFeature():
 		return licensemanager.Feature(name), nil
 	default:
@@ -132,7 +132,7 @@ func evaluate(o *Options, productSKU string, found []licensemanager.GrantedLicen
 		s.licenses = append(s.licenses, found[i])
 	}
 	if o.LicenseARN != "" && len(found) == 0 {
-		s.unusable = []Unusable{{o.LicenseARN, ReasonNotFound}}
+		s.unusable = []Unusable{{o.LicenseARN, ReasonNoLicense}}
 	}
 	slices.SortFunc(s.licenses, func(a, b licensemanager.GrantedLicense) int {
 		created, _ := a.Created() // one that cannot be read is the oldest
@@ -193,9 +193,9 @@ func unusable(o *Options, productSKU string, l *licensemanager.GrantedLicense, a
 	granted := l.ReceivedMetadata
 	switch {
 	case l.ProductSKU != "" && l.ProductSKU != productSKU:
-		return ReasonOtherProduct
+		return ReasonWrongProduct
 	case issuer != o.KeyFingerprint:
-		return ReasonOtherIssuer
+		return ReasonWrongIssuer
 	case l.Status == licensemanager.LicenseStatusExpired, !end.IsZero() && !now.Before(until):
 		return ReasonExpired
 	case l.Status != "" && l.Status != licensemanager.LicenseStatusAvailable:
@@ -224,10 +224,10 @@ type Reason string
 
 // The reasons of an [AskError].
 const (
-	ReasonNotPositive Reason = "not_positive" // zero or less was asked for
-	ReasonNotEntitled Reason = "not_entitled" // no usable license has the entitlement
-	ReasonFeature     Reason = "feature"      // it is not counted, so there is one of it
-	ReasonOverLimit   Reason = "over_limit"   // the licenses have less of it, all together
+	ReasonNotPositive   Reason = "not_positive"   // zero or less was asked for
+	ReasonNoEntitlement Reason = "no_entitlement" // no usable license has the entitlement
+	ReasonFeature       Reason = "feature"        // it is not counted, so there is one of it
+	ReasonTooMany       Reason = "too_many"       // the licenses have less of it, all together
 )
 
 // The reasons why a license is [Unusable].
@@ -236,23 +236,23 @@ const (
 	ReasonNotBegun     Reason = "not_begun"     // its validity has not begun
 	ReasonNotAvailable Reason = "not_available" // it is suspended, deactivated, pending or deleted
 	ReasonNotGranted   Reason = "not_granted"   // its grant is not active, or does not permit a checkout
-	ReasonOtherProduct Reason = "other_product" // Options.LicenseARN is of another product
-	ReasonOtherIssuer  Reason = "other_issuer"  // its issuer has another key fingerprint
-	ReasonNotFound     Reason = "not_found"     // there is no license Options.LicenseARN for the account
+	ReasonWrongProduct Reason = "wrong_product" // Options.LicenseARN is of another product
+	ReasonWrongIssuer  Reason = "wrong_issuer"  // its issuer has another key fingerprint
+	ReasonNoLicense    Reason = "no_license"    // there is no license Options.LicenseARN for the account
 )
 
 var sentences = map[Reason]string{
-	ReasonNotPositive:  "the number must be positive",
-	ReasonNotEntitled:  "no usable license has this entitlement",
-	ReasonFeature:      "it is a feature, of which there is one",
-	ReasonOverLimit:    "the licenses have less of it",
-	ReasonExpired:      "it has expired",
-	ReasonNotBegun:     "its validity has not begun",
-	ReasonNotAvailable: "it is not available",
-	ReasonNotGranted:   "its grant is not active or does not permit a checkout",
-	ReasonOtherProduct: "it is of another product",
-	ReasonOtherIssuer:  "its issuer has another key fingerprint",
-	ReasonNotFound:     "it does not exist for this account",
+	ReasonNotPositive:   "the number must be positive",
+	ReasonNoEntitlement: "no usable license has this entitlement",
+	ReasonFeature:       "it is a feature, of which there is one",
+	ReasonTooMany:       "the licenses have less of it",
+	ReasonExpired:       "it has expired",
+	ReasonNotBegun:      "its validity has not begun",
+	ReasonNotAvailable:  "it is not available",
+	ReasonNotGranted:    "its grant is not active or does not permit a checkout",
+	ReasonWrongProduct:  "it is of another product",
+	ReasonWrongIssuer:   "its issuer has another key fingerprint",
+	ReasonNoLicense:     "it does not exist for this account",
 }
 
 // Unusable is a license that does not count.

@@ -194,10 +194,10 @@ func TestAsk(t *testing.T) {
 		{"Users", 0, entitlements.ReasonNotPositive},
 		{"Users", -1, entitlements.ReasonNotPositive},
 		{"Premium", 0, entitlements.ReasonNotPositive},
-		{"Users", 11, entitlements.ReasonOverLimit},
+		{"Users", 11, entitlements.ReasonTooMany},
 		{"Premium", 2, entitlements.ReasonFeature},
-		{"users", 1, entitlements.ReasonNotEntitled},
-		{"", 1, entitlements.ReasonNotEntitled},
+		{"users", 1, entitlements.ReasonNoEntitlement},
+		{"", 1, entitlements.ReasonNoEntitlement},
 	} {
 		data, err := set.Ask(test.name, test.n)
 		var refused *entitlements.AskError
@@ -249,8 +249,8 @@ func TestUsable(t *testing.T) {
 		"only listed": {entitlements.ReasonNotGranted, func(l *licensemanager.GrantedLicense) {
 			l.ReceivedMetadata.AllowedOperations[0] = licensemanager.AllowedOperationListPurchasedLicenses
 		}},
-		"other product": {entitlements.ReasonOtherProduct, func(l *licensemanager.GrantedLicense) { l.ProductSKU = "other" }},
-		"other issuer":  {entitlements.ReasonOtherIssuer, func(l *licensemanager.GrantedLicense) { l.Issuer.KeyFingerprint = "aws:1:Me:issuer-fingerprint" }},
+		"other product": {entitlements.ReasonWrongProduct, func(l *licensemanager.GrantedLicense) { l.ProductSKU = "other" }},
+		"other issuer":  {entitlements.ReasonWrongIssuer, func(l *licensemanager.GrantedLicense) { l.Issuer.KeyFingerprint = "aws:1:Me:issuer-fingerprint" }},
 	} {
 		_, err := entitlements.Load(t.Context(), &service{licenses: []licensemanager.GrantedLicense{license(test.change)}, date: date}, sku)
 		var empty *entitlements.EmptyError

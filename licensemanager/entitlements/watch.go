@@ -125,7 +125,7 @@ func Watch(ctx context.Context, api API, productSKU string, options ...func(*Opt
 
 // isMistake reports whether Options.LicenseARN cannot be meant.
 func isMistake(u Unusable) bool {
-	return u.Reason == ReasonOtherProduct || u.Reason == ReasonOtherIssuer
+	return u.Reason == ReasonWrongProduct || u.Reason == ReasonWrongIssuer
 }
 
 // restore starts from the cache file, if there is one.

@@ -420,7 +420,7 @@ func TestCacheThatCannotBeUsed(t *testing.T) {
 		"no key":      {problem: entitlements.CacheWrongKey, before: withKey(key.Reveal())},
 		"empty":       {problem: entitlements.CacheDamaged, spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 0)) }},
 		"cut":         {problem: entitlements.CacheDamaged, spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 100)) }},
-		"a directory": {problem: entitlements.CacheDamaged, spoil: func(t *testing.T, path string) {
+		"a directory": {problem: entitlements.CacheUnreadable, spoil: func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o700))
 		}},
