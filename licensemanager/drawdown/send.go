@@ -1,0 +1,282 @@
+package drawdown
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+)
+
+const (
+	// callTimeout bounds a call with its retries.
+	callTimeout = 30 * time.Second
+
+	// enoughDenials is how often in a row a batch must be denied that may have
+	// been charged before: the service would know its ClientToken.
+	enoughDenials = 3
+	denialPause   = time.Second
+)
+
+// batch is what the journal does not know of its open batch.
+type batch struct {
+	sentAt    time.Duration // when it was sent first, by Clock.Elapsed
+	ambiguous bool          // it may have been charged
+	tooOld    bool          // nobody knows when it was sent
+}
+
+// service is what is known of the service's clock.
+type service struct {
+	date time.Time
+	at   time.Duration // when it was that, by Clock.Elapsed
+}
+
+// learn takes the service's clock from a response.
+func (m *Meter) learn(out *licensemanager.CheckoutLicenseOutput, err error) {
+	var date time.Time
+	var response *awstokens.ResponseError
+	switch {
+	case err == nil:
+		date = out.Date
+	case errors.As(err, &response):
+		date = response.Date
+	}
+	if !date.IsZero() {
+		m.service = service{date, m.options.Clock.Elapsed()}
+	}
+}
+
+// serviceNow is the service's clock, or zero if it is not known.
+func (m *Meter) serviceNow() time.Time {
+	if m.service.date.IsZero() {
+		return time.Time{}
+	}
+	return m.service.date.Add(m.options.Clock.Elapsed() - m.service.at)
+}
+
+// safe is how long a ClientToken is relied on.
+func (m *Meter) safe() time.Duration { return m.options.Window * 9 / 10 }
+
+// resume takes over the batch that the last process has left. How long ago that
+// was, the local clock says. If it is far behind, it was set, and says nothing.
+func (m *Meter) resume() {
+	sent := m.journal.open
+	if sent == nil {
+		return
+	}
+	age := m.journal.now().Sub(sent.Time)
+	m.batch = batch{
+		sentAt:    m.options.Clock.Elapsed() - max(0, age),
+		ambiguous: true,
+		tooOld:    age < m.safe()-m.options.Window,
+	}
+}
+
+// left is how long the open batch can still be sent.
+func (m *Meter) left() time.Duration {
+	if m.batch.tooOld {
+		return 0
+	}
+	age := m.options.Clock.Elapsed() - m.batch.sentAt
+	if now, sent := m.serviceNow(), m.journal.open.Service; !now.IsZero() && !sent.IsZero() {
+		age = max(age, now.Sub(sent))
+	}
+	return m.safe() - age
+}
+
+// flush sends the open batch, if there is one, and then what is owed.
+func (m *Meter) flush(ctx context.Context) error {
+	if err := m.journal.save(); err != nil {
+		return err
+	}
+	if !m.owes() {
+		return nil
+	}
+	err := ctx.Err()
+	if err != nil {
+		return err
+	}
+	if m.journal.open != nil {
+		if err = m.settle(ctx); m.journal.open != nil || len(m.journal.unsaved) > 0 {
+			return err
+		}
+	}
+	begun, beginErr := m.begin()
+	if !begun {
+		return join(err, beginErr)
+	}
+	return join(err, m.settle(ctx))
+}
+
+func (m *Meter) owes() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.journal.open != nil || len(m.journal.owed)+len(m.pending) > 0
+}
+
+// begin makes a batch of all that is owed, if anything is.
+func (m *Meter) begin() (bool, error) {
+	m.mu.Lock()
+	all, added := ledger{}, m.pending.list()
+	_ = all.addAll(m.journal.owed.list()) && all.addAll(added) // Add has seen to it that they fit
+	m.mu.Unlock()
+	if len(all) == 0 {
+		return false, nil
+	}
+	r := record{
+		Type: typeBatch, Token: licensemanager.NewClientToken(), NodeID: m.request.NodeID, Service: m.serviceNow(), Amounts: all.list(),
+	}
+	m.batch = batch{sentAt: m.options.Clock.Elapsed()}
+	err := m.journal.begin(r, func() {
+		for _, a := range added {
+			m.pending.subtract(a)
+		}
+	})
+	return err == nil, err
+}
+
+// settle sends the open batch until it has a response, or the call fails.
+func (m *Meter) settle(ctx context.Context) error {
+	in := m.input(m.journal.open)
+	for denials := 1; ; denials++ {
+		left := m.left()
+		if left <= 0 {
+			return m.giveUp()
+		}
+		call, cancel := context.WithTimeout(ctx, min(left, callTimeout))
+		out, err := m.api.CheckoutLicense(call, in)
+		cancel()
+		m.learn(out, err)
+		if err == nil {
+			return m.charged(ctx, out)
+		}
+		m.batch.ambiguous = m.batch.ambiguous || mayHaveProcessed(err)
+		switch {
+		case isDenial(err) && (!m.batch.ambiguous || denials == enoughDenials):
+			return m.denied(ctx, err)
+		case isDenial(err):
+			if m.options.Clock.Sleep(ctx, denialPause) != nil {
+				return err
+			}
+		case m.batch.ambiguous:
+			return err
+		default: // nothing was charged
+			return join(err, m.journal.note(record{Type: typeDone, Token: m.journal.open.Token}))
+		}
+	}
+}
+
+func (m *Meter) input(sent *record) *licensemanager.CheckoutLicenseInput {
+	in := &licensemanager.CheckoutLicenseInput{
+		Beneficiary:    m.request.Beneficiary,
+		CheckoutType:   licensemanager.CheckoutTypePerpetual,
+		ClientToken:    sent.Token,
+		KeyFingerprint: m.request.KeyFingerprint,
+		NodeId:         sent.NodeID,
+		ProductSKU:     m.request.ProductSKU,
+	}
+	for _, a := range sent.Amounts {
+		in.Entitlements = append(in.Entitlements, licensemanager.EntitlementData{Name: a.Name, Unit: a.Unit, Value: strconv.FormatInt(a.N, 10)})
+	}
+	return in
+}
+
+// charged notes what a checkout has charged. The service says when it made the
+// checkout: if that was a window after the batch was sent first, it may have
+// made another before. The local clock, by which the batch was taken to be
+// younger, was set in that case.
+func (m *Meter) charged(ctx context.Context, out *licensemanager.CheckoutLicenseOutput) error {
+	sent := *m.journal.open
+	done := record{Type: typeDone, Token: sent.Token, Charged: granted(sent.Amounts, out.EntitlementsAllowed)}
+	issued, err := out.Issued()
+	twice := m.batch.ambiguous && err == nil && !sent.Service.IsZero() && issued.Sub(sent.Service) >= m.options.Window
+	if twice {
+		done.Unknown = done.Charged
+	}
+	lacks := lacking(sent.Amounts, done.Charged)
+	err = m.journal.note(done)
+	if twice {
+		err = join(&UnknownError{Amounts: public(done.Charged), Sent: sent.Time, Charged: true}, err)
+	}
+	if len(lacks) > 0 {
+		err = join(m.explainAll(ctx, lacks, nil), err)
+	}
+	return err
+}
+
+// granted is what a response grants of what was asked for. A success without
+// any entitlement or without a number, which no documentation knows, is taken
+// for the whole: otherwise it would be charged again.
+func granted(asked []amount, allowed []licensemanager.EntitlementData) (list []amount) {
+	if len(allowed) == 0 {
+		return asked
+	}
+	for _, a := range asked {
+		var sum int64
+		for _, e := range allowed {
+			if e.Name != a.Name || e.Unit != a.Unit {
+				continue
+			}
+			n, err := strconv.ParseInt(e.Value, 10, 64)
+			if err != nil {
+				n = a.N
+			}
+			sum += min(max(0, n), a.N-sum)
+		}
+		if a.N = sum; sum > 0 {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// denied notes that nothing was charged.
+func (m *Meter) denied(ctx context.Context, denial error) error {
+	sent := *m.journal.open
+	err := m.journal.note(record{Type: typeDone, Token: sent.Token})
+	return join(m.explainAll(ctx, sent.Amounts, denial), err)
+}
+
+// giveUp notes that nobody can know whether the open batch was charged.
+func (m *Meter) giveUp() error {
+	sent := *m.journal.open
+	err := m.journal.note(record{Type: typeUnknown, Token: sent.Token})
+	return join(&UnknownError{Amounts: public(sent.Amounts), Sent: sent.Time}, err)
+}
+
+// isDenial reports whether the service has refused to charge the license.
+func isDenial(err error) bool {
+	var none *licensemanager.NoEntitlementsAllowedException
+	var notFound *licensemanager.ResourceNotFoundException
+	return errors.As(err, &none) || errors.As(err, &notFound)
+}
+
+// mayHaveProcessed reports whether the service may have charged the license. An
+// error that this module has not made may mean anything, unless it is the
+// service's refusal.
+func mayHaveProcessed(err error) bool {
+	var call interface{ MayHaveProcessed() bool }
+	var invalid smithy.InvalidParamsError
+	var refusal smithy.APIError
+	switch {
+	case errors.As(err, &call):
+		return call.MayHaveProcessed()
+	case errors.As(err, &invalid):
+		return false
+	case errors.As(err, &refusal):
+		return refusal.ErrorFault() == smithy.FaultServer
+	}
+	return true
+}
+
+func public(list []amount) (amounts []Amount) {
+	for _, a := range list {
+		amounts = append(amounts, Amount{Name: a.Name, Unit: a.Unit, N: a.N})
+	}
+	return slices.Clip(amounts)
+}
