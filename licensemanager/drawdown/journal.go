@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -216,6 +217,9 @@ func openJournal(path string, of identity, clock awstokens.Clock, mu *sync.Mutex
 
 // acquire takes the lock. Its file stays: removing it would let two have it.
 func (j *journal) acquire() error {
+	if err := os.MkdirAll(filepath.Dir(j.path), 0o700); err != nil {
+		return j.refuse(ProblemUnreadable, err)
+	}
 	j.lock = flock.New(j.path+".lock", flock.SetPermissions(0o600))
 	ok, err := j.lock.TryLock()
 	switch {

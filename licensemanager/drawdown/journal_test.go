@@ -1,0 +1,238 @@
+package drawdown_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/drawdown"
+)
+
+// all is an API that charges all.
+var all = silent(func(in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+	return &licensemanager.CheckoutLicenseOutput{EntitlementsAllowed: in.Entitlements}, nil
+})
+
+var request = drawdown.Request{ProductSKU: "sku", Beneficiary: "me"}
+
+// written returns a journal, and its totals after each of its lines.
+func written(t *testing.T) (text []byte, totals []drawdown.Total) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "journal")
+	step := func(api drawdown.API, n int64) {
+		m, err := drawdown.New(api, request, path, byHand)
+		require.NoError(t, err)
+		if n > 0 {
+			require.NoError(t, m.Add("n", n))
+		}
+		_ = m.Close(t.Context())
+	}
+	lost := silent(func(*licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+		return nil, context.DeadlineExceeded
+	})
+	refused := silent(func(*licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+		return nil, &licensemanager.AccessDeniedException{}
+	})
+	step(all, 1)     // head, batch, done
+	step(lost, 2)    // batch
+	step(all, 0)     // done
+	step(refused, 4) // batch, done
+	step(all, 8)     // batch, done
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return text, []drawdown.Total{
+		{}, {Owed: 1}, {Charged: 1}, {Charged: 1, Owed: 2}, {Charged: 3}, {Charged: 3, Owed: 4}, {Charged: 3, Owed: 4}, {Charged: 3, Owed: 12}, {Charged: 15},
+	}
+}
+
+// A process can be killed, and a disk can lose power, at any byte of the last
+// record.
+func TestJournalCutAnywhere(t *testing.T) {
+	text, totals := written(t)
+	lines := bytes.Count(text, []byte("\n"))
+	require.Len(t, totals, lines)
+	first := bytes.IndexByte(text, '\n') + 1
+	path := filepath.Join(t.TempDir(), "journal")
+	for n := range len(text) + 1 {
+		require.NoError(t, os.WriteFile(path, text[:n], 0o600))
+		m, err := drawdown.New(all, request, path, byHand)
+		if n < first { // which is never written in part
+			requireProblem(t, err, path, drawdown.ProblemDamaged)
+			continue
+		}
+		require.NoError(t, err)
+		want := totals[bytes.Count(text[:n], []byte("\n"))-1]
+		require.Equal(t, want, m.Totals()["n"], "%d bytes", n)
+		if n%7 == 0 { // and on from there
+			require.NoError(t, m.Add("n", 100))
+			require.NoError(t, m.Close(t.Context()))
+			again, err := drawdown.New(all, request, path, byHand)
+			require.NoError(t, err, "%d bytes", n)
+			require.Equal(t, drawdown.Total{Charged: want.Charged + want.Owed + 100}, again.Totals()["n"])
+			m = again
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = m.Close(ended)
+	}
+}
+
+// Whatever byte is changed, no amount changes: the journal is refused, or ends
+// before that record.
+func TestJournalChangedAnywhere(t *testing.T) {
+	text, totals := written(t)
+	path := filepath.Join(t.TempDir(), "journal")
+	accepted := 0
+	for i := range text {
+		spoilt := bytes.Clone(text)
+		spoilt[i] ^= 1
+		require.NoError(t, os.WriteFile(path, spoilt, 0o600))
+		m, err := drawdown.New(all, request, path, byHand)
+		if err != nil {
+			var problem *drawdown.JournalError
+			require.ErrorAs(t, err, &problem)
+			left, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, spoilt, left, "nothing is deleted")
+			continue
+		}
+		accepted++
+		require.Contains(t, totals, m.Totals()["n"])
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = m.Close(ended)
+	}
+	assert.Equal(t, 1, accepted, "without its last line break, the last record is one that was cut")
+}
+
+func requireProblem(t *testing.T, err error, path string, want drawdown.Problem) {
+	t.Helper()
+	var problem *drawdown.JournalError
+	require.ErrorAs(t, err, &problem)
+	require.Equal(t, want, problem.Problem, "%v", err)
+	require.Equal(t, path, problem.Path)
+	require.ErrorContains(t, err, path)
+	require.NotContains(t, err.Error(), "\n")
+}
+
+func TestJournalThatCannotBeUsed(t *testing.T) {
+	text, _ := written(t)
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	for name, test := range map[string]struct {
+		problem drawdown.Problem
+		text    []byte
+		request func(*drawdown.Request)
+		options func(*drawdown.Options)
+	}{
+		"empty":                 {problem: drawdown.ProblemDamaged, text: []byte{}},
+		"something else":        {problem: drawdown.ProblemDamaged, text: []byte("{}\n")},
+		"a line is gone":        {problem: drawdown.ProblemDamaged, text: bytes.Join([][]byte{lines[0], lines[3]}, nil)},
+		"a line is there twice": {problem: drawdown.ProblemDamaged, text: bytes.Join([][]byte{lines[0], lines[1], lines[1]}, nil)},
+		"no head":               {problem: drawdown.ProblemDamaged, text: lines[1]},
+		"an amount":             {problem: drawdown.ProblemDamaged, text: bytes.Replace(text, []byte(`"n":1`), []byte(`"n":9`), 1)},
+		"a newer version":       {problem: drawdown.ProblemFuture, text: bytes.Replace(text, []byte(`"version":1`), []byte(`"version":2`), 1)},
+		"two days ahead": {problem: drawdown.ProblemFuture, text: text, options: func(o *drawdown.Options) {
+			wall, option := withClock()
+			wall.Store(int64(-48 * time.Hour))
+			option(o)
+		}},
+		"another product":     {problem: drawdown.ProblemOtherProduct, text: text, request: func(r *drawdown.Request) { r.ProductSKU = "other" }},
+		"another issuer":      {problem: drawdown.ProblemOtherProduct, text: text, request: func(r *drawdown.Request) { r.KeyFingerprint = "aws:1:Me:issuer-fingerprint" }},
+		"another beneficiary": {problem: drawdown.ProblemOtherProduct, text: text, request: func(r *drawdown.Request) { r.Beneficiary = "you" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "journal")
+			require.NoError(t, os.WriteFile(path, test.text, 0o600))
+			of := request
+			if test.request != nil {
+				test.request(&of)
+			}
+			for range 2 { // the first leaves no lock
+				_, err := drawdown.New(all, of, path, byHand, test.options)
+				requireProblem(t, err, path, test.problem)
+			}
+			left, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.Equal(t, test.text, left)
+		})
+	}
+
+	dir := t.TempDir()
+	_, err := drawdown.New(all, request, dir, byHand)
+	requireProblem(t, err, dir, drawdown.ProblemUnreadable)
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err = drawdown.New(all, request, filepath.Join(file, "journal"), byHand)
+	requireProblem(t, err, filepath.Join(file, "journal"), drawdown.ProblemUnreadable)
+
+	other := request
+	other.NodeID = "another node"
+	path := filepath.Join(dir, "journal")
+	require.NoError(t, os.WriteFile(path, text, 0o600))
+	m, err := drawdown.New(all, other, path, byHand)
+	require.NoError(t, err, "a node may get another name")
+	require.NoError(t, m.Close(t.Context()))
+}
+
+func TestOneProcessHasTheJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "journal")
+	m, err := drawdown.New(all, request, path, byHand)
+	require.NoError(t, err)
+	_, err = drawdown.New(all, request, path, byHand)
+	requireProblem(t, err, path, drawdown.ProblemInUse)
+	require.NoError(t, m.Add("n", 1))
+	require.NoError(t, m.Close(t.Context()))
+	m, err = drawdown.New(all, request, path, byHand)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, m.Totals()["n"].Charged)
+	require.NoError(t, m.Close(t.Context()))
+}
+
+// A journal does not grow for ever, and loses nothing when it is rewritten.
+func TestJournalIsRewritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	m, err := drawdown.New(all, request, path, byHand)
+	require.NoError(t, err)
+	largest, names := int64(0), []string{strings.Repeat("a", 50_000), strings.Repeat("b", 50_000)}
+	for i := range 30 {
+		require.NoError(t, m.Add(names[i%2], 1))
+		require.NoError(t, m.Flush(t.Context()))
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		largest = max(largest, info.Size())
+	}
+	assert.Less(t, largest, int64(1<<20+200_000))
+	assert.Greater(t, largest, int64(1<<20-200_000))
+	want := map[string]drawdown.Total{names[0]: {Charged: 15}, names[1]: {Charged: 15}}
+	assert.Equal(t, want, m.Totals())
+	require.NoError(t, m.Close(t.Context()))
+	m, err = drawdown.New(all, request, path, byHand)
+	require.NoError(t, err)
+	assert.Equal(t, want, m.Totals())
+	require.NoError(t, m.Close(t.Context()))
+}
+
+// Also a batch without a response has its record before it is sent.
+func TestRecordBeforeRequest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	api := silent(func(in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Contains(t, string(text), fmt.Sprintf(`"token":%q`, in.ClientToken))
+		assert.Contains(t, string(text), `"n":7`)
+		return all(in)
+	})
+	m, err := drawdown.New(api, request, path, byHand)
+	require.NoError(t, err)
+	require.NoError(t, m.Add("n", 7))
+	require.NoError(t, m.Close(t.Context()))
+}

@@ -1,0 +1,95 @@
+package drawdown
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+)
+
+// counting charges all, and spoils the journal first if it is told.
+type counting struct {
+	tokens []string
+	before func()
+}
+
+func (c *counting) CheckoutLicense(_ context.Context, in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+	if c.before != nil {
+		c.before()
+	}
+	c.tokens = append(c.tokens, in.ClientToken)
+	return &licensemanager.CheckoutLicenseOutput{EntitlementsAllowed: in.Entitlements}, nil
+}
+
+// full makes the journal as one on a full disk: it can be read, not written.
+func (j *journal) full(t *testing.T) {
+	t.Helper()
+	j.close()
+	var err error
+	j.file, err = os.Open(j.path)
+	require.NoError(t, err)
+}
+
+func TestJournalThatCannotBeWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	api := &counting{}
+	open := func() *Meter {
+		m, err := New(api, Request{ProductSKU: "sku"}, path, func(o *Options) { o.Every = -1 })
+		require.NoError(t, err)
+		return m
+	}
+	m := open()
+	require.NoError(t, m.Add("n", 7))
+	m.journal.full(t)
+	for range 2 {
+		var problem *JournalError
+		require.ErrorAs(t, m.Flush(t.Context()), &problem)
+		assert.Equal(t, ProblemUnwritable, problem.Problem)
+		assert.Empty(t, api.tokens, "nothing is sent")
+		assert.Equal(t, Total{Owed: 7}, m.Totals()["n"])
+	}
+	require.NoError(t, m.journal.reopen())
+	require.NoError(t, m.Flush(t.Context()))
+	assert.Len(t, api.tokens, 1)
+
+	// The response cannot be written. Nothing else is sent until it is.
+	api.before = func() { m.journal.full(t) }
+	require.NoError(t, m.Add("n", 5))
+	require.Error(t, m.Flush(t.Context()))
+	require.Len(t, api.tokens, 2)
+	assert.Equal(t, Total{Charged: 12}, m.Totals()["n"])
+	require.NoError(t, m.Add("n", 3))
+	require.Error(t, m.Flush(t.Context()))
+	require.Len(t, api.tokens, 2)
+
+	// A process that is killed then sends the batch again, as it was.
+	killed, err := os.ReadFile(path)
+	require.NoError(t, err)
+	_ = m.Close(t.Context())
+	path = filepath.Join(t.TempDir(), "journal")
+	require.NoError(t, os.WriteFile(path, killed, 0o600))
+	api.before = nil
+	m = open()
+	require.NoError(t, m.Flush(t.Context()))
+	require.Len(t, api.tokens, 3)
+	assert.Equal(t, api.tokens[1], api.tokens[2])
+	assert.Equal(t, Total{Charged: 12}, m.Totals()["n"])
+	require.NoError(t, m.Close(t.Context()))
+}
+
+// What is owed at the end is lost if it can neither be charged nor written, and
+// the error says so.
+func TestOwedThatCannotBeWritten(t *testing.T) {
+	m, err := New(&counting{}, Request{ProductSKU: "sku"}, filepath.Join(t.TempDir(), "journal"), func(o *Options) { o.Every = -1 })
+	require.NoError(t, err)
+	require.NoError(t, m.Add("n", 7))
+	m.journal.full(t)
+	var problem *JournalError
+	require.ErrorAs(t, m.Close(t.Context()), &problem)
+	assert.Equal(t, Total{Owed: 7}, m.Totals()["n"])
+}
