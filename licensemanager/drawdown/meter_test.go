@@ -364,12 +364,14 @@ func TestClockIsSetBetweenTwoRuns(t *testing.T) {
 		by, after time.Duration
 		unknown   bool // it is reported
 		charged   bool // it was sent again
+		throttled bool // and told the time
 	}{
-		"forward":                              {5 * time.Hour, time.Minute, true, false},
-		"far back":                             {-5 * time.Hour, time.Minute, true, false},
-		"back, and the window is over":         {-time.Hour, time.Hour + 5*time.Minute, true, true},
-		"back a little":                        {-3 * time.Second, time.Second, false, true},
-		"back a little, long before the start": {-time.Minute, 5 * time.Minute, false, true},
+		"forward":                              {by: 5 * time.Hour, after: time.Minute, unknown: true},
+		"far back":                             {by: -5 * time.Hour, after: time.Minute, unknown: true},
+		"back, and the window is over":         {by: -time.Hour, after: time.Hour + 5*time.Minute, unknown: true, charged: true},
+		"back, and the service tells the time": {by: -time.Hour, after: time.Hour + 5*time.Minute, unknown: true, throttled: true},
+		"back a little":                        {by: -3 * time.Second, after: time.Second, charged: true},
+		"back a little, long before the start": {by: -time.Minute, after: 5 * time.Minute, charged: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -386,10 +388,14 @@ func TestClockIsSetBetweenTwoRuns(t *testing.T) {
 				wall.Store(int64(test.by))
 				w.network.state.Store("")
 				m = w.meter()
+				if test.throttled {
+					w.manager.Next(3, "CheckoutLicense").Throttle()
+					require.Error(t, m.Flush(t.Context()))
+				}
 				err := m.Flush(t.Context())
-				var unknown *drawdown.UnknownError
-				assert.Equal(t, test.unknown, errors.As(err, &unknown), "%v", err)
 				if test.unknown {
+					var unknown *drawdown.UnknownError
+					require.ErrorAs(t, err, &unknown)
 					assert.Equal(t, test.charged, unknown.Charged)
 				} else {
 					assert.NoError(t, err)
@@ -594,6 +600,30 @@ func TestCloseWithoutTheService(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.NoError(t, m.Close(ctx), "there is nothing to send")
+	})
+}
+
+func TestCloseInterruptsAFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, byHand)
+		m := w.meter()
+		add(t, m, 7)
+		w.network.state.Store("hangs")
+		flushed := make(chan error)
+		go func() { flushed <- m.Flush(context.Background()) }()
+		sleep(time.Second)
+		waiting, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		assert.ErrorIs(t, m.Flush(waiting), context.DeadlineExceeded, "flushes wait for each other")
+		w.network.state.Store("")
+		begun := time.Now()
+		closed := make(chan error)
+		go func() { closed <- m.Close(t.Context()) }()
+		assert.ErrorIs(t, <-flushed, context.Canceled)
+		require.NoError(t, <-closed)
+		assert.Zero(t, time.Since(begun))
+		assert.EqualValues(t, 7, w.taken())
+		assert.Equal(t, map[string]drawdown.Total{seats: {Charged: 7}}, m.Totals())
 	})
 }
 

@@ -93,3 +93,21 @@ func TestOwedThatCannotBeWritten(t *testing.T) {
 	require.ErrorAs(t, m.Close(t.Context()), &problem)
 	assert.Equal(t, Total{Owed: 7}, m.Totals()["n"])
 }
+
+// What a failed write has left behind does not follow a shorter record.
+func TestWriteOverAFailedOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	open := func() *Meter {
+		m, err := New(&counting{}, Request{ProductSKU: "sku"}, path, func(o *Options) { o.Every = -1 })
+		require.NoError(t, err)
+		return m
+	}
+	m := open()
+	_, err := m.journal.file.WriteAt(append(make([]byte, 4096), '\n'), m.journal.size)
+	require.NoError(t, err)
+	require.NoError(t, m.Add("n", 7))
+	require.NoError(t, m.Close(t.Context()))
+	m = open()
+	assert.Equal(t, Total{Charged: 7}, m.Totals()["n"])
+	require.NoError(t, m.Close(t.Context()))
+}

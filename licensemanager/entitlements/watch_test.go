@@ -238,6 +238,17 @@ func TestWatchWithGrace(t *testing.T) {
 	})
 }
 
+// Grace is for a service that cannot be asked, not for one that is slow to say
+// that a license has ended.
+func TestNoGraceAfterTheEnd(t *testing.T) {
+	api := &service{licenses: []licensemanager.GrantedLicense{license(with(feature("Premium")))}, date: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}
+	w, err := entitlements.Watch(t.Context(), api, sku, func(o *entitlements.Options) { o.Grace = time.Hour })
+	require.NoError(t, err)
+	defer w.Close()
+	set, _ := w.Current()
+	assert.False(t, set.Has("Premium"))
+}
+
 func TestWatchDuringAnOutage(t *testing.T) {
 	for _, state := range []string{"down", "hangs", "fails"} {
 		synctest.Test(t, func(t *testing.T) {
