@@ -49,7 +49,7 @@ type Change struct {
 // Watcher keeps a [Set] up to date. It is safe for concurrent use, and costs
 // one goroutine, which ends when the context of Watch ends or Close is called.
 type Watcher struct {
-	*looker
+	looker      *looker
 	every, soon time.Duration
 	useCache    bool // the cache file is good, or there is none
 	cancel      context.CancelFunc
@@ -105,14 +105,14 @@ func Watch(ctx context.Context, api API, productSKU string, options ...func(*Opt
 	if w.restore(); w.set != nil {
 		timeout = startTimeout
 	}
-	start := w.options.Clock.Elapsed()
+	start := w.looker.options.Clock.Elapsed()
 	err = w.refresh(ctx, timeout)
 	switch {
 	case err != nil && (w.set == nil || ctx.Err() != nil) && w.cacheErr != nil:
 		return nil, fmt.Errorf("%w (%w)", err, w.cacheErr)
 	case err != nil && (w.set == nil || ctx.Err() != nil):
 		return nil, err
-	case w.options.LicenseARN != "" && slices.ContainsFunc(w.set.unusable, isMistake):
+	case w.looker.options.LicenseARN != "" && slices.ContainsFunc(w.set.unusable, isMistake):
 		return nil, w.set.empty()
 	}
 	if w.reported == nil {
@@ -130,19 +130,19 @@ func isMistake(u Unusable) bool {
 
 // restore starts from the cache file, if there is one.
 func (w *Watcher) restore() {
-	if w.options.CacheFile == "" {
+	if w.looker.options.CacheFile == "" {
 		return
 	}
-	atomicfile.Clean(w.options.CacheFile, leftover)
+	atomicfile.Clean(w.looker.options.CacheFile, leftover)
 	var c *cached
-	c, w.cacheErr = w.readCache()
+	c, w.cacheErr = w.looker.readCache()
 	w.useCache = w.cacheErr == nil
 	if c == nil {
 		return
 	}
 	// The local clock says how long ago that was, unless it was set back.
-	passed := max(0, w.options.Clock.Now().Sub(c.Saved))
-	w.learn(known{c.Licenses, c.Date, c.Seen.Add(passed), w.options.Clock.Elapsed()}, nil)
+	passed := max(0, w.looker.options.Clock.Now().Sub(c.Saved))
+	w.learn(known{c.Licenses, c.Date, c.Seen.Add(passed), w.looker.options.Clock.Elapsed()}, nil)
 	w.reported = w.set
 }
 
@@ -163,7 +163,7 @@ func (w *Watcher) run(ctx context.Context, start time.Duration, err error) {
 		if w.sleepUntil(ctx, start+wait-rand.N(wait/10+1)) != nil {
 			return
 		}
-		start = w.options.Clock.Elapsed()
+		start = w.looker.options.Clock.Elapsed()
 		if err = w.refresh(ctx, lookTimeout); ctx.Err() != nil {
 			return
 		}
@@ -172,11 +172,11 @@ func (w *Watcher) run(ctx context.Context, start time.Duration, err error) {
 
 func (w *Watcher) sleepUntil(ctx context.Context, due time.Duration) error {
 	for {
-		left := due - w.options.Clock.Elapsed()
+		left := due - w.looker.options.Clock.Elapsed()
 		if left <= 0 {
 			return ctx.Err()
 		}
-		if err := w.options.Clock.Sleep(ctx, min(left, slice)); err != nil {
+		if err := w.looker.options.Clock.Sleep(ctx, min(left, slice)); err != nil {
 			return err
 		}
 	}
@@ -186,11 +186,11 @@ func (w *Watcher) sleepUntil(ctx context.Context, due time.Duration) error {
 func (w *Watcher) refresh(ctx context.Context, timeout time.Duration) error {
 	call, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	found, date, err := w.look(call)
+	found, date, err := w.looker.look(call)
 	k := w.known // which nobody else writes
 	switch {
 	case err == nil:
-		k = known{found, date, date, w.options.Clock.Elapsed()}
+		k = known{found, date, date, w.looker.options.Clock.Elapsed()}
 	case k.date.IsZero():
 		return err
 	}
@@ -198,7 +198,7 @@ func (w *Watcher) refresh(ctx context.Context, timeout time.Duration) error {
 	if w.useCache {
 		// Also after a failure: how far the service's clock was seen to go on
 		// tells at the next start that the local one was set back.
-		saveErr := w.writeCache(cached{Date: k.date, Seen: w.now(), Licenses: k.licenses})
+		saveErr := w.looker.writeCache(cached{Date: k.date, Seen: w.now(), Licenses: k.licenses})
 		w.mu.Lock()
 		w.cacheErr = saveErr
 		w.mu.Unlock()
@@ -216,17 +216,17 @@ func (w *Watcher) learn(k known, err error) {
 // now is the service's clock, as far as it is known. The caller holds mu, or is
 // the goroutine, which alone writes what is known.
 func (w *Watcher) now() time.Time {
-	return w.known.seen.Add(w.options.Clock.Elapsed() - w.known.at)
+	return w.known.seen.Add(w.looker.options.Clock.Elapsed() - w.known.at)
 }
 
 // evaluate makes the set of this moment. The caller holds mu.
 func (w *Watcher) evaluate() {
 	k, now := w.known, w.now()
-	w.set = evaluate(&w.options, w.productSKU, k.licenses, k.date, now)
+	w.set = evaluate(&w.looker.options, w.looker.productSKU, k.licenses, k.date, now)
 	w.next = time.Time{}
 	for i := range k.licenses {
 		begin, end := period(&k.licenses[i])
-		for _, due := range []time.Time{begin, end, end.Add(w.options.Grace)} {
+		for _, due := range []time.Time{begin, end, end.Add(w.looker.options.Grace)} {
 			if due.After(now) && (w.next.IsZero() || due.Before(w.next)) {
 				w.next = due
 			}
@@ -246,8 +246,8 @@ func (w *Watcher) report() {
 	case w.changed <- struct{}{}:
 	default: // one that nobody has taken yet stands for this one too
 	}
-	if w.options.OnChange != nil {
-		w.options.OnChange(c)
+	if w.looker.options.OnChange != nil {
+		w.looker.options.OnChange(c)
 	}
 }
 

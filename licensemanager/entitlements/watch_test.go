@@ -402,6 +402,32 @@ func TestWatchWithAWrongClock(t *testing.T) {
 	})
 }
 
+// suspended is a clock of a machine that was suspended: timers stood still.
+type suspended struct {
+	awstokens.Clock
+	ahead atomic.Int64
+}
+
+func (s *suspended) Elapsed() time.Duration {
+	return s.Clock.Elapsed() + time.Duration(s.ahead.Load())
+}
+
+func TestWatchLooksSoonAfterASuspension(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := &suspended{Clock: real{time.Now()}}
+		w := newWorld(t, func(o *entitlements.Options) { o.Clock = clock })
+		watcher := w.watch()
+		defer watcher.Close()
+		sleep(time.Second)
+		w.manager.SetSeats(20)
+		clock.ahead.Store(int64(5 * time.Hour))
+		_, age := watcher.Current()
+		assert.Greater(t, age, 5*time.Hour)
+		sleep(time.Minute)
+		assert.EqualValues(t, 20, seats(watcher))
+	})
+}
+
 func TestCacheThatCannotBeUsed(t *testing.T) {
 	key := awstokens.NewSecret("not-a-real-key-0")
 	withKey := func(key string) func(*entitlements.Options) {
