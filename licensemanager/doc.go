@@ -11,9 +11,11 @@
 // signature, exchanges it for an access token that is valid for an hour, and
 // AWS STS exchanges that for the credentials of a role that the refresh token
 // embeds: package tokencreds does both. With those credentials the product
-// checks out a seat of its license, extends it and checks it in: package lease
-// does that. Package borrow verifies a license that was borrowed for offline
-// use. [Client.ListTokens] and [Client.DeleteToken] manage refresh tokens.
+// finds out what the customer is entitled to (package entitlements), checks out
+// a seat of its license, extends it and checks it in (package lease), or charges
+// usage that is counted (package drawdown). Package borrow verifies a license
+// that was borrowed for offline use. [Client.ListTokens] and
+// [Client.DeleteToken] manage refresh tokens.
 //
 // Sellers issue licenses ([Client.CreateLicense]) and grant them to customers
 // ([Client.CreateGrant]), who accept the grant ([Client.AcceptGrant]) and

@@ -25,9 +25,9 @@ func join(a, b error) error {
 
 // Amount is how much of an entitlement is meant.
 type Amount struct {
-	Name string
-	Unit licensemanager.EntitlementUnit
-	N    int64
+	Name string                         `json:"name"`
+	Unit licensemanager.EntitlementUnit `json:"unit"`
+	N    int64                          `json:"n"`
 }
 
 // UnknownError says that nobody can know how often a batch was charged: its
@@ -124,7 +124,7 @@ type usage interface {
 
 // explainAll returns why each amount was denied, as far as the credentials
 // permit to find out.
-func (m *Meter) explainAll(ctx context.Context, denied []amount, denial error) (all error) {
+func (m *Meter) explainAll(ctx context.Context, denied []Amount, denial error) (all error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var set *entitlements.Set

@@ -20,7 +20,6 @@ import (
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/atomicfile"
-	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
 const (
@@ -39,18 +38,11 @@ const (
 	leftover = time.Hour
 )
 
-// amount is how much of an entitlement is meant.
-type amount struct {
-	Name string                         `json:"name"`
-	Unit licensemanager.EntitlementUnit `json:"unit"`
-	N    int64                          `json:"n"`
-}
-
 // ledger adds up amounts.
-type ledger map[amount]int64 // the key has no N
+type ledger map[Amount]int64 // the key has no N
 
 // add returns false if a sum would overflow; it then adds nothing.
-func (l ledger) add(a amount) bool {
+func (l ledger) add(a Amount) bool {
 	n := a.N
 	a.N = 0
 	if l[a] > math.MaxInt64-n {
@@ -61,7 +53,7 @@ func (l ledger) add(a amount) bool {
 }
 
 // subtract takes away what was added.
-func (l ledger) subtract(a amount) {
+func (l ledger) subtract(a Amount) {
 	n := a.N
 	a.N = 0
 	if l[a] -= n; l[a] == 0 {
@@ -69,7 +61,7 @@ func (l ledger) subtract(a amount) {
 	}
 }
 
-func (l ledger) addAll(list []amount) (ok bool) {
+func (l ledger) addAll(list []Amount) (ok bool) {
 	ok = true
 	for _, a := range list {
 		ok = l.add(a) && ok
@@ -78,18 +70,18 @@ func (l ledger) addAll(list []amount) (ok bool) {
 }
 
 // take returns what there is, in a fixed order, and leaves nothing.
-func (l ledger) take() []amount {
+func (l ledger) take() []Amount {
 	list := l.list()
 	clear(l)
 	return list
 }
 
-func (l ledger) list() (list []amount) {
+func (l ledger) list() (list []Amount) {
 	for a, n := range l {
 		a.N = n
 		list = append(list, a)
 	}
-	slices.SortFunc(list, func(a, b amount) int {
+	slices.SortFunc(list, func(a, b Amount) int {
 		return strings.Compare(a.Name+"\x00"+string(a.Unit), b.Name+"\x00"+string(b.Unit))
 	})
 	return list
@@ -112,14 +104,14 @@ type record struct {
 
 	Version int       `json:"version,omitzero"` // of a head
 	Of      *identity `json:"of,omitzero"`      // of a head
-	Charged []amount  `json:"charged,omitzero"` // of a head: so far; of a done
-	Unknown []amount  `json:"unknown,omitzero"` // of a head: so far; of a done that may have been charged twice
-	Owed    []amount  `json:"owed,omitzero"`    // of a head, and of an owe
+	Charged []Amount  `json:"charged,omitzero"` // of a head: so far; of a done
+	Unknown []Amount  `json:"unknown,omitzero"` // of a head: so far; of a done that may have been charged twice
+	Owed    []Amount  `json:"owed,omitzero"`    // of a head, and of an owe
 
 	Token   string    `json:"token,omitzero"`   // ClientToken of a batch; in what follows a batch, whose it is
 	NodeID  string    `json:"nodeId,omitzero"`  // of a batch
 	Service time.Time `json:"service,omitzero"` // of a batch: the service's clock when it is sent, if it is known
-	Amounts []amount  `json:"amounts,omitzero"` // of a batch
+	Amounts []Amount  `json:"amounts,omitzero"` // of a batch
 }
 
 // identity is what a journal belongs to. A node may get another name.
@@ -336,7 +328,7 @@ func (j *journal) applyLocked(r record) bool {
 }
 
 // lacking is what was asked for and is not granted.
-func lacking(asked, granted []amount) (list []amount) {
+func lacking(asked, granted []Amount) (list []Amount) {
 	for _, a := range asked {
 		for _, g := range granted {
 			if g.Name == a.Name && g.Unit == a.Unit {

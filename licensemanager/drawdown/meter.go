@@ -167,10 +167,10 @@ func (m *Meter) Add(name string, n int64) error {
 		return errors.New("drawdown: cannot add to an entitlement without a name")
 	case n <= 0:
 		return fmt.Errorf("drawdown: cannot add %d to %q: the number must be positive", n, name)
-	case m.journal.owed[amount{Name: name, Unit: unit}] > math.MaxInt64/2-n || m.pending[amount{Name: name, Unit: unit}] > math.MaxInt64/2-n:
+	case m.journal.owed[Amount{Name: name, Unit: unit}] > math.MaxInt64/2-n || m.pending[Amount{Name: name, Unit: unit}] > math.MaxInt64/2-n:
 		return fmt.Errorf("drawdown: cannot add %d to %q: the sum is too large", n, name)
 	}
-	m.pending.add(amount{name, unit, n})
+	m.pending.add(Amount{name, unit, n})
 	return nil
 }
 
@@ -186,7 +186,7 @@ func (m *Meter) Totals() map[string]Total {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	totals := map[string]Total{}
-	add := func(list []amount, to func(*Total) *int64) {
+	add := func(list []Amount, to func(*Total) *int64) {
 		for _, a := range list {
 			total := totals[a.Name]
 			*to(&total) += a.N

@@ -3,7 +3,6 @@ package drawdown
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 
@@ -201,7 +200,7 @@ func (m *Meter) charged(ctx context.Context, out *licensemanager.CheckoutLicense
 	lacks := lacking(sent.Amounts, done.Charged)
 	err = m.journal.note(done)
 	if twice {
-		err = join(&UnknownError{Amounts: public(done.Charged), Sent: sent.Time, Charged: true}, err)
+		err = join(&UnknownError{Amounts: done.Charged, Sent: sent.Time, Charged: true}, err)
 	}
 	if len(lacks) > 0 {
 		err = join(m.explainAll(ctx, lacks, nil), err)
@@ -212,7 +211,7 @@ func (m *Meter) charged(ctx context.Context, out *licensemanager.CheckoutLicense
 // granted is what a response grants of what was asked for. A success without
 // any entitlement or without a number, which no documentation knows, is taken
 // for the whole: otherwise it would be charged again.
-func granted(asked []amount, allowed []licensemanager.EntitlementData) (list []amount) {
+func granted(asked []Amount, allowed []licensemanager.EntitlementData) (list []Amount) {
 	if len(allowed) == 0 {
 		return asked
 	}
@@ -246,7 +245,7 @@ func (m *Meter) denied(ctx context.Context, denial error) error {
 func (m *Meter) giveUp() error {
 	sent := *m.journal.open
 	err := m.journal.note(record{Type: typeUnknown, Token: sent.Token})
-	return join(&UnknownError{Amounts: public(sent.Amounts), Sent: sent.Time}, err)
+	return join(&UnknownError{Amounts: sent.Amounts, Sent: sent.Time}, err)
 }
 
 // isDenial reports whether the service has refused to charge the license.
@@ -272,11 +271,4 @@ func mayHaveProcessed(err error) bool {
 		return refusal.ErrorFault() == smithy.FaultServer
 	}
 	return true
-}
-
-func public(list []amount) (amounts []Amount) {
-	for _, a := range list {
-		amounts = append(amounts, Amount{Name: a.Name, Unit: a.Unit, N: a.N})
-	}
-	return slices.Clip(amounts)
 }

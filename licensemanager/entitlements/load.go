@@ -60,8 +60,8 @@ type Options struct {
 	// least 16 random bytes.
 	Key awstokens.Secret
 
-	// OnChange is told what has changed, one call at a time. The next look waits
-	// for it to return.
+	// OnChange is told what has changed, one call at a time, the first perhaps
+	// before Watch returns. The next look waits for it to return.
 	OnChange func(Change)
 }
 
