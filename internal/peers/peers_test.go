@@ -312,6 +312,7 @@ func (r random) fill(v reflect.Value, name string, all bool) {
 var required = map[string]bool{
 	"Entitlements": true, "AllowedOperations": true, "Principals": true,
 	"ConsumptionConfiguration": true, "Issuer": true, "Validity": true,
+	"Tags": true, "TagKeys": true,
 	"Code": true, "RedirectUri": true,
 }
 
