@@ -12,6 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aws/smithy-go/metrics"
+	"github.com/aws/smithy-go/tracing"
 )
 
 // Config is what every client of this module is made from. Only Region is
@@ -60,6 +63,29 @@ type Config struct {
 	// attributes service, operation, attempt, status, request_id, duration and
 	// error. It never sees a secret. If nil, nothing is logged.
 	Logger *slog.Logger
+
+	// TracerProvider receives the spans of every call, named as those of
+	// aws-sdk-go-v2: "License Manager.CreateToken" of kind client, with
+	// rpc.system, rpc.service, rpc.method, aws.request_id and error, and on
+	// failure the error's type, code and text; below it an Attempt for each
+	// request, and in that GetIdentity, in whose context the credentials are
+	// retrieved, and DoHTTPRequest, in whose context the request is sent. The
+	// scope is the path of the client's package. Text is redacted as it is for
+	// Logger. If nil, nothing is traced, at no cost. For OpenTelemetry, use
+	// smithyoteltracing.Adapt of smithy-go.
+	TracerProvider tracing.TracerProvider
+
+	// MeterProvider receives the metrics of every call, named as those of
+	// aws-sdk-go-v2, with the attributes rpc.service and rpc.method: the
+	// counters client.call.attempts and client.call.errors, the latter with the
+	// code or type of the error as exception.type, and in seconds the
+	// histograms client.call.duration, client.call.attempt_duration,
+	// client.call.serialization_duration, client.call.deserialization_duration,
+	// client.call.auth.resolve_identity_duration and
+	// client.call.auth.signing_duration. A client cannot be made if it returns
+	// an error for one of these. If nil, nothing is measured, at no cost. For
+	// OpenTelemetry, use smithyotelmetrics.Adapt of smithy-go.
+	MeterProvider metrics.MeterProvider
 
 	// AppID is added to the User-Agent header as "app/AppID". AWS recommends at
 	// most 50 characters.

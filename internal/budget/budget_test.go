@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/smithy-go/metrics"
+	"github.com/aws/smithy-go/tracing"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -166,6 +168,61 @@ func TestCalls(t *testing.T) {
 			t.Logf("%+v, without the stub's %+v", is, own)
 		})
 	}
+}
+
+// Tracing and metrics that are left nil allocate nothing.
+func TestTelemetryLeftNil(t *testing.T) {
+	rate := runtime.MemProfileRate
+	t.Cleanup(func() { runtime.MemProfileRate = rate })
+	runtime.MemProfileRate = 1
+	for name, call := range map[string]func(*testing.T, *stub) func() error{
+		"signed call": signedCall, "unsigned call": unsignedCall, "bound call": boundCall,
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := telemetryAllocs()
+			one := call(t, new(stub))
+			for range 100 {
+				require.NoError(t, one())
+			}
+			assert.Equal(t, before, telemetryAllocs())
+		})
+	}
+
+	// What is looked for can be found.
+	s := &stub{body: []byte(`{"Tokens":[]}`)}
+	cfg := s.config()
+	cfg.TracerProvider, cfg.MeterProvider = tracing.NopTracerProvider{}, metrics.NopMeterProvider{}
+	client, err := licensemanager.New(cfg)
+	require.NoError(t, err)
+	before := telemetryAllocs()
+	_, err = client.ListTokens(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Greater(t, telemetryAllocs(), before)
+}
+
+// telemetryAllocs is how many allocations were made so far below a function of
+// the file that traces and measures.
+func telemetryAllocs() (n int64) {
+	for range 2 { // what is allocated in a cycle is published with the second that follows
+		runtime.GC()
+	}
+	records := make([]runtime.MemProfileRecord, 10_000)
+	found, ok := runtime.MemProfile(records, true)
+	if !ok {
+		panic("more records than expected")
+	}
+	for _, record := range records[:found] {
+		frames := runtime.CallersFrames(record.Stack())
+		for more := true; more; {
+			var frame runtime.Frame
+			frame, more = frames.Next()
+			if strings.HasSuffix(frame.File, "/transport/telemetry.go") {
+				n += record.AllocObjects
+				break
+			}
+		}
+	}
+	return n
 }
 
 func TestNew(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 type Service struct {
 	ID          string // the service ID, as in errors: "License Manager"
 	SigningName string // the service's name in a SigV4 credential scope
+	Scope       string // of the client's spans and metrics: the path of its package
 
 	host string // the host's labels before the Region
 	fips string // the same for FIPS endpoints
@@ -23,12 +24,14 @@ type Service struct {
 	govFIPS bool
 }
 
+const module = "github.com/seed-25f54b62/awstokens/"
+
 // The services of this module.
 var (
-	LicenseManager = Service{ID: "License Manager", SigningName: "license-manager", host: "license-manager", fips: "license-manager-fips"}
-	OIDC           = Service{ID: "SSO OIDC", SigningName: "sso-oauth", host: "oidc", fips: "oidc-fips", govFIPS: true}
-	Portal         = Service{ID: "SSO", SigningName: "awsssoportal", host: "portal.sso", fips: "portal.sso-fips", govFIPS: true}
-	STS            = Service{ID: "STS", SigningName: "sts", host: "sts", fips: "sts-fips", govFIPS: true}
+	LicenseManager = Service{ID: "License Manager", SigningName: "license-manager", Scope: module + "licensemanager", host: "license-manager", fips: "license-manager-fips"}
+	OIDC           = Service{ID: "SSO OIDC", SigningName: "sso-oauth", Scope: module + "ssooidc", host: "oidc", fips: "oidc-fips", govFIPS: true}
+	Portal         = Service{ID: "SSO", SigningName: "awsssoportal", Scope: module + "ssooidc/portal", host: "portal.sso", fips: "portal.sso-fips", govFIPS: true}
+	STS            = Service{ID: "STS", SigningName: "sts", Scope: module + "internal/sts", host: "sts", fips: "sts-fips", govFIPS: true}
 )
 
 type partition struct {

@@ -24,6 +24,7 @@ import (
 // attempt is the state of a call that its attempts share.
 type attempt struct {
 	*client
+	whole      *observation // of the call
 	op         *description
 	in, out    any
 	request    wire.Request
@@ -82,10 +83,12 @@ func (a *attempt) run(ctx context.Context) error {
 	if a.mayRedirect {
 		do = a.doWatched
 	}
+	req, seen := a.beginRequest(req)
 	resp, err := do(req)
 	if err == nil && resp == nil {
 		err = errors.New("the HTTP client returned no response")
 	}
+	seen.endRequest(resp, err)
 	if err != nil {
 		return a.sendError(err, sent.written.Load())
 	}
@@ -149,7 +152,9 @@ func (a *attempt) authorize(ctx context.Context, req *http.Request) error {
 		return errors.New("no region to sign for: set Config.Region")
 	}
 	a.creds = creds
+	_, seen := a.telemetry.begin(ctx, signing, a.op.Name)
 	a.signer.Sign(req, a.request.Body, creds, a.cfg.Now().Add(a.signedWith))
+	seen.end(nil)
 	return nil
 }
 
@@ -157,7 +162,9 @@ func (a *attempt) credentials(ctx context.Context) (awstokens.Credentials, error
 	if a.cfg.Credentials == nil {
 		return awstokens.Credentials{}, awstokens.ErrNoCredentials
 	}
+	ctx, seen := a.telemetry.begin(ctx, getIdentity, a.op.Name)
 	creds, err := a.cfg.Credentials.Retrieve(ctx)
+	seen.end(err)
 	if err != nil {
 		return creds, fmt.Errorf("retrieve credentials: %w", err)
 	}
@@ -198,7 +205,7 @@ func (a *attempt) read(ctx context.Context, resp *http.Response) error {
 		a.final, a.noResponse, a.mayHaveProcessed = !a.op.idempotent, true, true
 		err = &brokenOff{err: a.scrubber().Error(err), idempotent: a.op.idempotent}
 	default:
-		if err = a.decode(whole); err == nil {
+		if err = a.decode(ctx, whole); err == nil {
 			a.confirmClock(a.date)
 			return nil
 		}
@@ -216,8 +223,10 @@ func (a *attempt) read(ctx context.Context, resp *http.Response) error {
 	}
 }
 
-func (a *attempt) decode(resp wire.Response) error {
+func (a *attempt) decode(ctx context.Context, resp wire.Response) error {
+	_, seen := a.telemetry.begin(ctx, deserialization, a.op.Name)
 	err := a.format.Decode(resp, a.out)
+	seen.end(err)
 	if err == nil && a.op.missing != nil {
 		if name := a.op.missing(); name != "" {
 			err = &smithy.DeserializationError{Err: errors.New("the response has no " + name)}

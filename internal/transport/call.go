@@ -12,7 +12,7 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 )
 
-func (c *client) call(ctx context.Context, op *description, in, out any, result *awstokens.Result) error {
+func (c *client) call(ctx context.Context, whole *observation, op *description, in, out any, result *awstokens.Result) error {
 	if ctx == nil {
 		return errors.New("the context is nil")
 	}
@@ -21,11 +21,13 @@ func (c *client) call(ctx context.Context, op *description, in, out any, result 
 			return err
 		}
 	}
+	_, encoding := c.telemetry.begin(ctx, serialization, op.Name)
 	req, err := c.format.Encode(op.Operation, in)
+	encoding.end(err)
 	if err != nil {
 		return &smithy.SerializationError{Err: err}
 	}
-	a := attempt{client: c, op: op, in: in, out: out, request: req, invocation: NewUUID()}
+	a := attempt{client: c, whole: whole, op: op, in: in, out: out, request: req, invocation: NewUUID()}
 	if err := c.attempts(ctx, &a); err != nil {
 		return &callError{err, a.mayHaveProcessed}
 	}
@@ -50,7 +52,9 @@ func (c *client) attempts(ctx context.Context, a *attempt) error {
 	var failure error // of the attempt before
 	for {
 		a.number++
-		err := c.try(ctx, a)
+		attemptCtx, seen := a.beginAttempt(ctx)
+		err := c.try(attemptCtx, a)
+		a.endAttempt(seen, err)
 		if a.unsent && failure != nil {
 			err = notRetried(failure, err)
 		}
@@ -169,7 +173,7 @@ func (c *client) log(ctx context.Context, a *attempt, start time.Time, err error
 		slog.String("operation", a.op.Name),
 		slog.Int("attempt", a.number),
 		slog.Int("status", a.status),
-		slog.String("request_id", a.requestID),
+		slog.String("request_id", a.scrubber().Text(a.requestID)),
 		slog.Duration("duration", c.cfg.Now().Sub(start)),
 	}
 	if err != nil {

@@ -34,6 +34,7 @@ type client struct {
 	format    wire.Format
 	endpoint  *url.URL
 	anonymous bool
+	telemetry *telemetry
 	userAgent []string
 	prototype http.Request // what all requests have in common
 	signer    sigv4.Signer
@@ -57,6 +58,10 @@ func New(cfg awstokens.Config, service endpoint.Service, format wire.Format) (*C
 	if err == nil && cfg.MaxResponseBytes < 0 {
 		err = errors.New("MaxResponseBytes is negative")
 	}
+	var observe *telemetry
+	if err == nil {
+		observe, err = newTelemetry(cfg, service.ID, service.Scope)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: configuration: %w", service.ID, err)
 	}
@@ -76,6 +81,7 @@ func New(cfg awstokens.Config, service endpoint.Service, format wire.Format) (*C
 		service:   service,
 		format:    format,
 		endpoint:  url,
+		telemetry: observe,
 		userAgent: []string{userAgent(service, cfg.AppID)},
 		prototype: http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: url.Host},
 		signer:    sigv4.Signer{Service: service.SigningName, Region: cfg.Region},

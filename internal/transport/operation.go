@@ -9,6 +9,7 @@
 //	sending.go    whether a request was written
 //	clock.go      the service's clock
 //	pages.go      iterators over lists
+//	telemetry.go  spans and metrics of a call
 package transport
 
 import (
@@ -84,7 +85,10 @@ type description struct {
 }
 
 func (c *client) do(ctx context.Context, op *description, in, out any, result *awstokens.Result) error {
-	if err := c.call(ctx, op, in, out, result); err != nil {
+	ctx, whole := c.telemetry.begin(ctx, wholeCall, op.Name)
+	err := c.call(ctx, whole, op, in, out, result)
+	whole.end(err)
+	if err != nil {
 		return &smithy.OperationError{ServiceID: c.service.ID, OperationName: op.Name, Err: err}
 	}
 	return nil
