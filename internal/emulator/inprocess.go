@@ -73,6 +73,11 @@ var errClosed = errors.New("the emulator was closed")
 func receive(ctx context.Context, sent *http.Request) (*http.Request, error) {
 	received := sent.Clone(ctx)
 	received.RequestURI = sent.URL.RequestURI()
+	parsed, err := url.ParseRequestURI(received.RequestURI) // without a RawPath that does not belong to Path, as the SDK has one
+	if err != nil {
+		return nil, err
+	}
+	received.URL = parsed
 	if received.Host == "" {
 		received.Host = sent.URL.Host
 	}
@@ -83,6 +88,7 @@ func receive(ctx context.Context, sent *http.Request) (*http.Request, error) {
 			return nil, err
 		}
 		received.Body = io.NopCloser(bytes.NewReader(body))
+		received.Header.Set("Content-Length", strconv.Itoa(len(body))) // which may be signed
 	}
 	return received, nil
 }

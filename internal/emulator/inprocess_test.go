@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"io"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/aws/smithy-go/aws-http-auth/sigv4"
+	v4 "github.com/aws/smithy-go/aws-http-auth/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -41,9 +44,30 @@ func TestInProcess(t *testing.T) {
 	require.ErrorAs(t, err, &response, "it answers nowhere but under its prefix")
 	assert.Equal(t, http.StatusNotFound, response.StatusCode)
 
-	req, err := http.NewRequest(http.MethodGet, server.URL(), nil)
+	// Another SDK has a RawPath without the endpoint's path, and signs a header
+	// that net/http adds.
+	const listTokens = "{}"
+	req, err := http.NewRequest(http.MethodPost, server.URL()+"/", strings.NewReader(listTokens))
 	require.NoError(t, err)
+	req.Header.Set("X-Amz-Target", "AWSLicenseManager.ListTokens")
+	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	req.Header.Set("Content-Length", "2")
+	key, err := cfg.Credentials.Retrieve(t.Context())
+	require.NoError(t, err)
+	hash := sha256.Sum256([]byte(listTokens))
+	signer := sigv4.New(func(o *v4.SignerOptions) { o.HeaderRules = everyHeader{} })
+	require.NoError(t, signer.SignRequest(&sigv4.SignRequestInput{
+		Request: req, PayloadHash: hash[:], Credentials: authKey(key), Service: "license-manager", Region: cfg.Region, Time: startTime,
+	}))
+	req.Header.Del("Content-Length")
+	req.URL.RawPath = "/"
 	resp, err := cfg.HTTPClient.Do(req)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
+
+	req, err = http.NewRequest(http.MethodGet, server.URL(), nil)
+	require.NoError(t, err)
+	resp, err = cfg.HTTPClient.Do(req)
 	require.NoError(t, err)
 	assert.Equal(t, "404 Not Found", resp.Status)
 	assert.NoError(t, resp.Body.Close())
