@@ -96,12 +96,10 @@ func TestEmptyConfig(t *testing.T) {
 }
 
 func TestDeprecatedResolver(t *testing.T) {
-	_, err := awssdk.FromConfig(aws.Config{
-		//lint:ignore SA1019 it must be refused
-		EndpointResolverWithOptions: aws.EndpointResolverWithOptionsFunc(func(string, string, ...any) (aws.Endpoint, error) {
-			return aws.Endpoint{URL: "https://example.com"}, nil
-		}),
-	})
+	var cfg aws.Config
+	//lint:ignore SA1019 it must be refused
+	cfg.EndpointResolverWithOptions = aws.EndpointResolverWithOptionsFunc(nil)
+	_, err := awssdk.FromConfig(cfg)
 	require.ErrorContains(t, err, "set BaseEndpoint")
 }
 
