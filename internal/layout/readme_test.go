@@ -18,7 +18,7 @@ const maxReadmeWords = 1300
 var goBlock = regexp.MustCompile("(?s)\n```go\n(.*?)\n```\n")
 
 // TestReadme: each Go block of the README is a whole program that compiles as
-// it stands. Those with the AWS SDK compile in internal/peers.
+// it stands. Those with the AWS SDK compile in awssdk.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
