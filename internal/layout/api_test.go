@@ -71,6 +71,8 @@ var ofOthers = []string{
 	"github.com/aws/smithy-go.ErrorFault", // of smithy.APIError
 	"github.com/aws/smithy-go/auth/bearer.Token",
 	"github.com/aws/smithy-go/auth/bearer.TokenProvider",
+	"github.com/aws/smithy-go/metrics.MeterProvider",
+	"github.com/aws/smithy-go/tracing.TracerProvider",
 }
 
 // TestAPIOfOthers finds types of other modules in the API.
