@@ -224,14 +224,19 @@ func (a *attempt) read(ctx context.Context, resp *http.Response) error {
 }
 
 func (a *attempt) decode(ctx context.Context, resp wire.Response) error {
-	_, seen := a.telemetry.begin(ctx, deserialization, a.op.Name)
-	err := a.format.Decode(resp, a.out)
-	seen.end(err)
+	err := a.deserialize(ctx, resp, a.out)
 	if err == nil && a.op.missing != nil {
 		if name := a.op.missing(); name != "" {
 			err = &smithy.DeserializationError{Err: errors.New("the response has no " + name)}
 		}
 	}
+	return err
+}
+
+func (a *attempt) deserialize(ctx context.Context, resp wire.Response, out any) error {
+	_, seen := a.telemetry.begin(ctx, deserialization, a.op.Name)
+	err := a.format.Decode(resp, out)
+	seen.end(err)
 	return err
 }
 
@@ -248,7 +253,7 @@ func (a *attempt) scrubber() *redact.Scrubber {
 // secrets: services quote a refused value, or the headers they saw.
 func (a *attempt) serviceError(ctx context.Context, resp wire.Response) error {
 	scrub := a.scrubber()
-	err := a.format.Decode(resp, nil)
+	err := a.deserialize(ctx, resp, nil)
 	named := !errors.Is(err, wire.ErrNoCode)
 	if !named {
 		scrub.AddFrom(a.secretsOf(resp)) // which an excerpt would show

@@ -142,7 +142,9 @@ func (o *observation) end(err error) {
 		o.span.SetProperty("error", err != nil)
 	}
 	if err == nil {
-		o.span.SetStatus(tracing.SpanStatusOK)
+		if o.stage == wholeCall {
+			o.span.SetStatus(tracing.SpanStatusOK)
+		}
 		return
 	}
 	o.span.SetStatus(tracing.SpanStatusError)
