@@ -1,27 +1,89 @@
 package peers
 
 import (
-	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	sdklm "github.com/aws/aws-sdk-go-v2/service/licensemanager"
 	sdkoidc "github.com/aws/aws-sdk-go-v2/service/ssooidc"
 	"github.com/aws/smithy-go/metrics/smithyotelmetrics"
 	"github.com/aws/smithy-go/tracing/smithyoteltracing"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
+
+// Spans that the SDK has and we do not, and why.
+var spansOfSDKOnly = map[string]string{
+	"RetryLoop":             "between the call and its attempts, twice; it begins and ends with the call",
+	"OperationSerializer":   "a few microseconds; client.call.serialization_duration has them",
+	"OperationDeserializer": "a few microseconds; client.call.deserialization_duration has them",
+	"ResolveAuthScheme":     "an operation has one scheme, which is known when it is compiled",
+	"ResolveEndpoint":       "the endpoint is resolved when the client is made",
+	"ComputePayloadSHA256":  "a part of signing",
+	"SignRequest":           "a few microseconds; client.call.auth.signing_duration has them",
+}
+
+// Attributes that differ, as "span key", and why. What begins with + we have and
+// the SDK does not; what begins with ~ both have, with other values.
+var attributeDifferences = map[string]string{
+	"+call aws.request_id":                        "found without knowing the SDK's tree; it is that of the last attempt",
+	"+Attempt exception.type":                     "so that an attempt says why it was followed by another",
+	"+Attempt exception.message":                  "the same",
+	"+Attempt api.error_code":                     "the same",
+	"+Attempt api.error_message":                  "the same",
+	"+Attempt api.error_fault":                    "the same",
+	"~call exception.type":                        "the name of a Go type: ours is of this module",
+	"~call exception.message":                     "the text of the error, ours withheld if it shows a secret",
+	"-DoHTTPRequest net.protocol.version":         "without a response there is none, while the SDK has 0.0",
+	"-DoHTTPRequest http.status_code":             "the same, with 0",
+	"-DoHTTPRequest http.response_content_length": "the same, with 0",
+	"~status of Attempt":                          "Error if it failed, while the SDK's inner spans have none",
+	"~status of DoHTTPRequest":                    "the same",
+}
+
+// Metrics that the SDK has and we do not, and why.
+var metricsOfSDKOnly = map[string]string{
+	"client.call.resolve_endpoint_duration":               "the endpoint is resolved when the client is made",
+	"client.http.do_request_duration":                     "of the HTTP client, which can be instrumented itself, with otelhttp; without one, client.call.attempt_duration is near it",
+	"client.call.auth.resolve_identity_duration/unsigned": "a call that is not signed has no identity",
+	"client.call.auth.signing_duration/unsigned":          "and no signature",
+}
+
+// goType is an exception.type of an error that has no code, in client.call.errors:
+// the name of a Go type, which is of the SDK or of this module.
+var goType = regexp.MustCompile(`=\*[\w.]+`)
+
+// span is what is compared of an exported span.
+type span struct {
+	parent, kind, status string
+	attributes           map[string]string
+}
+
+// telemetry is what one side exports for a call.
+type telemetry struct {
+	scope   string
+	spans   map[string]span             // by name, the root as call, others with the number of their attempt
+	metrics map[string]map[string]int64 // by name, how much was recorded by kind, unit and attributes
+	sdkOnly []string
+}
 
 // exporters is OpenTelemetry with what it exports kept in memory.
 type exporters struct {
@@ -38,55 +100,235 @@ func newExporters() *exporters {
 	return e
 }
 
-func TestDump(t *testing.T) {
-	answers := []wire{
-		{status: 400, header: http.Header{"X-Amzn-Errortype": {"ThrottlingException"}}, answer: `{"Message":"slow"}`},
-		{answer: `{"Token":"a","TokenId":"b","TokenType":"REFRESH_TOKEN"}`},
-	}
-	i := 0
-	var do httpFunc = func(r *http.Request) (*http.Response, error) {
-		w := answers[i%2]
-		i++
-		return w.Do(r)
-	}
-	e := newExporters()
-	c := sdklm.New(sdklm.Options{Region: region, Credentials: credentials.NewStaticCredentialsProvider(keyID, secret, session), HTTPClient: do, TracerProvider: smithyoteltracing.Adapt(e.tracer), MeterProvider: smithyotelmetrics.Adapt(e.metrics)})
-	_, err := c.CreateToken(context.Background(), &sdklm.CreateTokenInput{ClientToken: aws.String("x"), LicenseArn: aws.String("arn")})
-	require.NoError(t, err)
-	i = 1
-	c2 := sdkoidc.New(sdkoidc.Options{Region: region, HTTPClient: do, TracerProvider: smithyoteltracing.Adapt(e.tracer), MeterProvider: smithyotelmetrics.Adapt(e.metrics)})
-	_, err = c2.CreateToken(context.Background(), &sdkoidc.CreateTokenInput{ClientId: aws.String("x"), ClientSecret: aws.String("arn"), GrantType: aws.String("refresh_token")})
-	fmt.Println(err)
-	names := map[string]string{}
+// collect returns what has been exported.
+func (e *exporters) collect(t *testing.T) telemetry {
+	t.Helper()
+	found := telemetry{spans: map[string]span{}, metrics: map[string]map[string]int64{}}
+	byID := map[string]tracetest.SpanStub{}
 	for _, s := range e.spans.GetSpans() {
-		names[s.SpanContext.SpanID().String()] = s.Name
+		byID[s.SpanContext.SpanID().String()] = s
 	}
-	for _, s := range e.spans.GetSpans() {
-		fmt.Println(names[s.Parent.SpanID().String()], ">", s.Name, s.SpanKind, s.Status, s.InstrumentationScope.Name, s.Attributes)
+	var label func(tracetest.SpanStub) string
+	label = func(s tracetest.SpanStub) string {
+		parent, ok := byID[s.Parent.SpanID().String()]
+		switch {
+		case !ok:
+			return "call"
+		case spansOfSDKOnly[s.Name] != "":
+			return label(parent)
+		case s.Name == "Attempt":
+			for _, a := range s.Attributes {
+				if a.Key == "operation.attempt" {
+					return "Attempt " + a.Value.String()
+				}
+			}
+		}
+		_, number, _ := strings.Cut(label(parent), " ")
+		return s.Name + " " + number
+	}
+	for _, s := range byID {
+		found.scope = s.InstrumentationScope.Name
+		if spansOfSDKOnly[s.Name] != "" {
+			found.sdkOnly = append(found.sdkOnly, s.Name)
+			continue
+		}
+		exported := span{kind: s.SpanKind.String(), status: s.Status.Code.String(), attributes: map[string]string{}}
+		if parent, ok := byID[s.Parent.SpanID().String()]; ok {
+			exported.parent = label(parent)
+		} else {
+			exported.attributes["name"] = s.Name
+		}
+		for _, a := range s.Attributes {
+			exported.attributes[string(a.Key)] = a.Value.Type().String() + " " + a.Value.String()
+		}
+		require.NotContains(t, found.spans, label(s))
+		found.spans[label(s)] = exported
 	}
 	var data metricdata.ResourceMetrics
-	require.NoError(t, e.reader.Collect(context.Background(), &data))
-	for _, sc := range data.ScopeMetrics {
-		for _, m := range sc.Metrics {
-			var sets []string
+	require.NoError(t, e.reader.Collect(t.Context(), &data))
+	for _, scope := range data.ScopeMetrics {
+		assert.Equal(t, found.scope, scope.Scope.Name)
+		for _, m := range scope.Metrics {
+			counts := map[string]int64{}
+			add := func(set attribute.Set, n int64) {
+				attributes := goType.ReplaceAllString(set.Encoded(attribute.DefaultEncoder()), "=*")
+				counts[fmt.Sprintf("%T %s %s", m.Data, m.Unit, attributes)] += n
+			}
 			switch d := m.Data.(type) {
 			case metricdata.Histogram[float64]:
 				for _, p := range d.DataPoints {
-					sets = append(sets, p.Attributes.Encoded(attribute.DefaultEncoder()))
+					assert.Less(t, p.Sum, 60.0, "seconds")
+					add(p.Attributes, int64(p.Count))
 				}
 			case metricdata.Sum[int64]:
 				for _, p := range d.DataPoints {
-					sets = append(sets, p.Attributes.Encoded(attribute.DefaultEncoder()))
+					add(p.Attributes, p.Value)
 				}
+			default:
+				t.Errorf("%s is a %T", m.Name, d)
 			}
-			fmt.Printf("%s %s %T %s %v\n", sc.Scope.Name, m.Name, m.Data, m.Unit, sets)
+			found.metrics[m.Name] = counts
 		}
 	}
-	_ = maps.Keys[map[string]string]
-	_ = slices.Sort[[]string]
-	_ = strings.Cut
+	return found
 }
 
-type httpFunc func(*http.Request) (*http.Response, error)
+// turns is an HTTP client that gives its answers in turn.
+type turns struct {
+	answers []func(*http.Request) (*http.Response, error)
+	n       int
+}
 
-func (f httpFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
+func (a *turns) Do(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	a.n++
+	return a.answers[a.n-1](req)
+}
+
+func answered(w wire) func(*http.Request) (*http.Response, error) { return w.Do }
+
+func lost(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }
+
+// OpenTelemetry gets from a call of ours what it gets from one of the SDK, but
+// for the differences that are listed above, each of which is there.
+func TestTelemetry(t *testing.T) {
+	const token = `{"Token":"fake-token","TokenId":"t-1","TokenType":"REFRESH_TOKEN"}`
+	throttled := answered(wire{status: 400, header: http.Header{"X-Amzn-Errortype": {"ThrottlingException"}}, answer: `{"Message":"Rate exceeded"}`})
+	seen := map[string]bool{}
+	for name, test := range map[string]struct {
+		answers  []func(*http.Request) (*http.Response, error)
+		unsigned bool
+		fails    bool
+	}{
+		"signed":   {answers: []func(*http.Request) (*http.Response, error){answered(wire{answer: token})}},
+		"unsigned": {answers: []func(*http.Request) (*http.Response, error){answered(wire{answer: `{"accessToken":"fake","tokenType":"Bearer","expiresIn":3600}`})}, unsigned: true},
+		"retried":  {answers: []func(*http.Request) (*http.Response, error){throttled, lost, answered(wire{answer: token})}},
+		"refused": {answers: []func(*http.Request) (*http.Response, error){
+			answered(wire{status: 400, header: http.Header{"X-Amzn-Errortype": {"ResourceNotFoundException"}}, answer: `{"Message":"there is no such license"}`}),
+		}, fails: true},
+		"no response": {answers: []func(*http.Request) (*http.Response, error){lost, lost, lost}, fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := newExporters(), newExporters()
+			observe(t, ours, &turns{answers: test.answers}, test.unsigned, test.fails)
+			observeSDK(t, theirs, &turns{answers: test.answers}, test.unsigned, test.fails)
+			a, b := ours.collect(t), theirs.collect(t)
+			pkg := "licensemanager"
+			if test.unsigned {
+				pkg = "ssooidc"
+			}
+			assert.Equal(t, "github.com/seed-25f54b62/awstokens/"+pkg, a.scope)
+			assert.Equal(t, "github.com/aws/aws-sdk-go-v2/service/"+pkg, b.scope)
+
+			assert.Empty(t, a.sdkOnly)
+			for _, name := range b.sdkOnly {
+				seen[name] = true
+			}
+			if test.unsigned {
+				delete(b.spans, "GetIdentity 1") // of a scheme without identity
+			}
+			assert.Equal(t, slices.Sorted(maps.Keys(b.spans)), slices.Sorted(maps.Keys(a.spans)))
+			for label, sdk := range b.spans {
+				own := a.spans[label]
+				name, _, _ := strings.Cut(label, " ")
+				assert.Equal(t, sdk.parent, own.parent, label)
+				assert.Equal(t, sdk.kind, own.kind, label)
+				explain(t, seen, name, sdk, own)
+			}
+
+			for name, sdk := range b.metrics {
+				own, ok := a.metrics[name]
+				switch {
+				case ok:
+					assert.Equal(t, sdk, own, name)
+				case metricsOfSDKOnly[name] != "":
+					seen[name] = true
+				case test.unsigned && metricsOfSDKOnly[name+"/unsigned"] != "":
+					seen[name+"/unsigned"] = true
+				default:
+					t.Errorf("there is no %s", name)
+				}
+			}
+			for name := range a.metrics {
+				assert.Contains(t, b.metrics, name)
+			}
+		})
+	}
+	for _, list := range []map[string]string{spansOfSDKOnly, attributeDifferences, metricsOfSDKOnly} {
+		for difference := range list {
+			assert.True(t, seen[difference], "no difference any more: %s", difference)
+		}
+	}
+}
+
+// explain compares two spans.
+func explain(t *testing.T, seen map[string]bool, name string, sdk, own span) {
+	t.Helper()
+	differs := func(difference string, is ...any) {
+		if attributeDifferences[difference] == "" {
+			t.Errorf("%s: %q", difference, is)
+		}
+		seen[difference] = true
+	}
+	if sdk.status != own.status {
+		differs("~status of "+name, sdk.status, own.status)
+	}
+	for key, value := range sdk.attributes {
+		switch is, ok := own.attributes[key]; {
+		case !ok:
+			differs("-"+name+" "+key, value)
+		case is != value:
+			differs("~"+name+" "+key, value, is)
+		}
+	}
+	for key, value := range own.attributes {
+		if _, ok := sdk.attributes[key]; !ok {
+			differs("+"+name+" "+key, value)
+		}
+	}
+}
+
+func observe(t *testing.T, e *exporters, client awstokens.HTTPClient, unsigned, fails bool) {
+	t.Helper()
+	cfg := new(wire).config()
+	cfg.HTTPClient = client
+	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.BaseDelay = -1 })
+	cfg.TracerProvider, cfg.MeterProvider = smithyoteltracing.Adapt(e.tracer), smithyotelmetrics.Adapt(e.metrics)
+	var err error
+	if unsigned {
+		c, newErr := ssooidc.New(cfg)
+		require.NoError(t, newErr)
+		_, err = c.CreateToken(t.Context(), &ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: awstokens.NewSecret("fake-secret"), GrantType: "refresh_token", RefreshToken: awstokens.NewSecret("fake-token")})
+	} else {
+		c, newErr := licensemanager.New(cfg)
+		require.NoError(t, newErr)
+		_, err = c.CreateToken(t.Context(), &licensemanager.CreateTokenInput{ClientToken: "c", LicenseArn: arns[0]})
+	}
+	assert.Equal(t, fails, err != nil, "%v", err)
+}
+
+func observeSDK(t *testing.T, e *exporters, client aws.HTTPClient, unsigned, fails bool) {
+	t.Helper()
+	cfg := new(wire).sdkConfig()
+	cfg.HTTPClient = client
+	cfg.Retryer = func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) {
+			o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+		})
+	}
+	var err error
+	if unsigned {
+		c := sdkoidc.NewFromConfig(cfg, func(o *sdkoidc.Options) {
+			o.TracerProvider, o.MeterProvider = smithyoteltracing.Adapt(e.tracer), smithyotelmetrics.Adapt(e.metrics)
+		})
+		_, err = c.CreateToken(t.Context(), &sdkoidc.CreateTokenInput{ClientId: aws.String("c"), ClientSecret: aws.String("fake-secret"), GrantType: aws.String("refresh_token"), RefreshToken: aws.String("fake-token")})
+	} else {
+		c := sdklm.NewFromConfig(cfg, func(o *sdklm.Options) {
+			o.TracerProvider, o.MeterProvider = smithyoteltracing.Adapt(e.tracer), smithyotelmetrics.Adapt(e.metrics)
+		})
+		_, err = c.CreateToken(t.Context(), &sdklm.CreateTokenInput{ClientToken: aws.String("c"), LicenseArn: aws.String(arns[0])})
+	}
+	assert.Equal(t, fails, err != nil, "%v", err)
+}
