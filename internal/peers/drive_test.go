@@ -35,6 +35,7 @@ type driver struct {
 	*testing.T
 	server *awstokenstest.Server
 	side   func(*pair) side
+	cfg    awstokens.Config // of the sides that are made
 
 	last    *wire
 	answers []recorded
@@ -78,6 +79,7 @@ func (d *driver) as(cfg awstokens.Config) *caller {
 	keys, err := cfg.Credentials.Retrieve(d.Context())
 	require.NoError(d, err)
 	c := &caller{d, map[string]side{}}
+	d.cfg = cfg
 	for _, p := range pairs(d.T, unvalidated, func(ours *awstokens.Config, sdk *aws.Config) {
 		ours.Region, ours.BaseEndpoint, ours.Credentials, ours.Now, ours.HTTPClient = cfg.Region, cfg.BaseEndpoint, cfg.Credentials, cfg.Now, d
 		sdk.Region, sdk.BaseEndpoint, sdk.HTTPClient = cfg.Region, &cfg.BaseEndpoint, d

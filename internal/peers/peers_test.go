@@ -79,6 +79,7 @@ func (w *wire) last() *http.Request { return w.sent[len(w.sent)-1] }
 type side struct {
 	*wire
 	client reflect.Value
+	remote func(t *testing.T, operation string, input []byte) (any, error) // in the place of the client, if it is not nil
 }
 
 // pair is one service, seen from both sides.
@@ -154,6 +155,9 @@ func eachOperation(t *testing.T, test func(t *testing.T, p *pair, operation stri
 // call calls an operation with an input that is given as JSON.
 func (s side) call(t *testing.T, operation string, input []byte) (any, error) {
 	t.Helper()
+	if s.remote != nil {
+		return s.remote(t, operation, input)
+	}
 	method := s.client.MethodByName(operation)
 	require.True(t, method.IsValid(), "%s has no %s", s.client.Type(), operation)
 	in := reflect.New(method.Type().In(1).Elem())
