@@ -2,6 +2,8 @@ module github.com/seed-25f54b62/awstokens/internal/peers
 
 go 1.26.0
 
+ignore ./js
+
 replace github.com/seed-25f54b62/awstokens => ../..
 
 require (

@@ -25,49 +25,90 @@ import (
 // language is an SDK in another language: a program that reads calls from its
 // standard input and writes what came of them, one line of JSON each.
 type language struct {
-	name    string
-	command func() (args []string, missing string)
-	strict  bool // has a type for every published exception
+	name     string
+	command  []string
+	missing  string // why there is no command
+	optional bool   // need not be there where PEERS_REQUIRED is set
+	typed    bool   // has a type for every published exception
+	quick    bool   // is slow, so each exception is refused once, not for every operation
+	old      bool   // does not know what is newer than device authorization
+
+	lacks []string // operations that it does not have, which a client of ours calls
 }
 
-var languages = []language{
-	{"JavaScript", javaScript, true},
-	{"boto3", boto3, false},
+func languages() []language {
+	return append([]language{javaScript(), boto3()}, commandLines()...)
 }
 
-func javaScript() ([]string, string) {
+func javaScript() language {
+	l := language{name: "JavaScript", command: []string{"node", filepath.Join("js", "peer.mjs")}, typed: true}
 	if _, err := exec.LookPath("node"); err != nil {
-		return nil, "node is not installed"
+		l.missing = "node is not installed"
+	} else if _, err := os.Stat(filepath.Join("js", "node_modules")); err != nil {
+		l.missing = "run npm install in internal/peers/js"
 	}
-	if _, err := os.Stat(filepath.Join("js", "node_modules")); err != nil {
-		return nil, "run npm install in internal/peers/js"
-	}
-	return []string{"node", filepath.Join("js", "peer.mjs")}, ""
+	return l
 }
 
-func boto3() ([]string, string) {
-	for _, python := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(python, "-c", "import boto3").Run() == nil {
-			return []string{python, filepath.Join("python", "peer.py")}, ""
+const newBoto3 = "import boto3; boto3.client('sso-oidc', region_name='us-east-1').create_token_with_iam"
+
+func boto3() language {
+	l := language{name: "boto3", optional: true}
+	for _, python := range pythons {
+		if exec.Command(python, "-c", newBoto3).Run() == nil {
+			l.command = []string{python, filepath.Join("python", "peer.py")}
+			return l
 		}
 	}
-	return nil, "no python3 has boto3"
+	l.missing = "no python3 has a boto3 of today"
+	return l
 }
 
-// absent skips a test, so that it is noticed, or fails it where PEERS_REQUIRED is
-// set.
-func absent(t *testing.T, name, missing string) {
-	t.Helper()
-	if os.Getenv("PEERS_REQUIRED") != "" {
-		t.Fatalf("%s: %s", name, missing)
+var pythons = []string{"python3", "/usr/bin/python3"}
+
+// commandLines are the AWS CLIs of the machine: Debian's, and another that may be
+// there.
+func commandLines() []language {
+	var found []language
+	for _, python := range pythons {
+		version, err := exec.Command(python, "-c", "import awscli; print(awscli.__version__)").Output()
+		name := "AWS CLI " + strings.TrimSpace(string(version))
+		if err != nil || slices.ContainsFunc(found, func(l language) bool { return l.name == name }) {
+			continue
+		}
+		l := language{name: name, command: []string{python, filepath.Join("python", "cli.py")}, quick: true}
+		if strings.HasPrefix(name, "AWS CLI 2.") {
+			l.lacks = []string{"Logout"} // its command of that name is another
+		}
+		if l.old = strings.HasPrefix(name, "AWS CLI 2.9."); l.old {
+			l.lacks = append(l.lacks, "CreateTokenWithIAM")
+		}
+		found = append(found, l)
 	}
-	fmt.Printf("!! NOT COMPARED WITH %s: %s\n", name, missing)
-	t.Skip(missing)
+	if found == nil {
+		return []language{{name: "AWS CLI", missing: "no python3 has awscli, install Debian's package"}}
+	}
+	return found
+}
+
+// need skips a test if the language is missing, so that it is noticed, or fails it
+// where PEERS_REQUIRED is set.
+func (l language) need(t *testing.T) {
+	t.Helper()
+	if l.missing == "" {
+		return
+	}
+	if os.Getenv("PEERS_REQUIRED") != "" && !l.optional {
+		t.Fatalf("%s: %s", l.name, l.missing)
+	}
+	fmt.Printf("!! NOT COMPARED WITH %s: %s\n", l.name, l.missing)
+	t.Skip(l.missing)
 }
 
 // process is the running program of a language.
 type process struct {
 	t      *testing.T
+	old    bool
 	in     io.Writer
 	out    *bufio.Scanner
 	checks int
@@ -75,11 +116,8 @@ type process struct {
 
 func (l language) start(t *testing.T) *process {
 	t.Helper()
-	args, missing := l.command()
-	if missing != "" {
-		absent(t, l.name, missing)
-	}
-	cmd := exec.Command(args[0], args[1:]...)
+	l.need(t)
+	cmd := exec.Command(l.command[0], l.command[1:]...)
 	cmd.Stderr, cmd.Env = os.Stderr, append(os.Environ(), "NODE_NO_WARNINGS=1")
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
@@ -90,7 +128,7 @@ func (l language) start(t *testing.T) *process {
 		_ = in.Close() // which ends it
 		assert.NoError(t, cmd.Wait())
 	})
-	p := &process{t: t, in: in, out: bufio.NewScanner(out)}
+	p := &process{t: t, old: l.old, in: in, out: bufio.NewScanner(out)}
 	p.out.Buffer(nil, 1<<20)
 	return p
 }
@@ -111,6 +149,7 @@ type result struct {
 	Output    object      `json:"output"`
 	RequestID string      `json:"requestID"`
 	Error     *otherError `json:"error"`
+	Unknown   []string    `json:"unknown"` // members of the input that its model lacks, and that were not sent
 }
 
 // otherError is an error of an SDK in another language.
@@ -154,13 +193,15 @@ func (p *process) caller(cfg awstokens.Config, service string) func(*testing.T, 
 		require.NoError(t, json.Unmarshal(input, &in))
 		call.Input = wireNames(service, in)
 		out := p.send(call)
+		if !p.old {
+			assert.Empty(t, out.Unknown, operation)
+		}
 		if out.Error != nil {
 			if code, ok := strings.CutSuffix(out.Error.Code, "Exception"); ok && slices.Contains(strings.Fields(codes[service]), code) {
 				out.Error.Code = code // JavaScript names an error of STS by its type
 			}
 			return nil, out.Error
 		}
-		assert.NotEmpty(t, out.RequestID, operation)
 		if keys, ok := out.Output["Credentials"].(object); ok { // of STS, which ours flattens
 			keys["AccessKeyID"] = keys["AccessKeyId"]
 			keys["AssumedRoleArn"] = out.Output["AssumedRoleUser"].(object)["Arn"]
@@ -186,48 +227,86 @@ func wireNames(service string, in object) object {
 	return named
 }
 
-// The SDKs of other languages drive the emulator through every operation, get the
-// successes and refusals that ours gets, and recognize every exception of every
-// operation.
+// The SDKs of other languages and the AWS CLI drive the emulator through every
+// operation, get the successes and refusals that ours gets, and recognize every
+// exception.
 func TestOtherLanguages(t *testing.T) {
-	for _, l := range languages {
+	for _, l := range languages() {
 		t.Run(l.name, func(t *testing.T) {
 			p := l.start(t)
 			d := &driver{T: t, server: awstokenstest.NewServer(t)}
 			d.side = func(pair *pair) side {
-				return side{wire: pair.sdk.wire, client: pair.sdk.client, remote: p.caller(d.cfg, pair.name)}
+				call, ours := p.caller(d.cfg, pair.name), pair.ours
+				return side{remote: func(t *testing.T, operation string, input []byte) (any, error) {
+					if slices.Contains(l.lacks, operation) {
+						return ours.call(t, operation, input)
+					}
+					return call(t, operation, input)
+				}}
 			}
-			d.flows()
+			if l.old {
+				d.oldFlows()
+			} else {
+				d.flows()
+			}
 			flows, operations, typed := p.checks, 0, 0
 			me := d.as(d.server.Config())
 			for _, pair := range pairs(t) {
-				for _, operation := range pair.operations {
-					operations++
+				pair.operations = slices.DeleteFunc(pair.operations, func(name string) bool { return slices.Contains(l.lacks, name) })
+				operations += len(pair.operations)
+				for i, operation := range pair.operations {
 					assert.Positive(t, d.requests(pair.name, operation), "%s/%s was never called", pair.name, operation)
-					input := pair.inputs(t, operation, 1)[0]
-					for _, code := range strings.Fields(codes[pair.name]) {
-						d.next(pair.name, operation).Refuse(code, "refused <&> é", map[string]string{"reason": "KMS_x"})
-						_, err := me.call(pair.name+"/"+operation, json.RawMessage(input))
-						var refused *otherError
-						if !assert.ErrorAs(t, err, &refused, "%s/%s", pair.name, operation) {
+					for j, code := range strings.Fields(codes[pair.name]) {
+						if l.quick && j%len(pair.operations) != i {
 							continue
 						}
-						assert.Equal(t, code, refused.Code, "%s/%s: %s", pair.name, operation, refused)
-						assert.GreaterOrEqual(t, refused.Status, http.StatusBadRequest)
-						switch {
-						case strings.HasPrefix(refused.Type, code):
+						if l.refused(t, me, pair, operation, code) {
 							typed++
-						case l.strict:
-							assert.Contains(t, unpublished, code, "%s/%s: its type is %s", pair.name, operation, refused.Type)
 						}
 					}
 				}
 			}
-			assert.Greater(t, typed, 400)
 			fmt.Printf("%s: %d checks: %d operations, %d calls of the flows, %d refusals, %d of them with a type of their own\n",
 				l.name, p.checks, operations, flows, p.checks-flows, typed)
 		})
 	}
+}
+
+// refused checks that a scripted refusal is recognized, and reports whether it
+// has a type of its own.
+func (l language) refused(t *testing.T, me *caller, pair *pair, operation, code string) bool {
+	t.Helper()
+	me.next(pair.name, operation).Refuse(code, "refused <&> é", map[string]string{"reason": "KMS_x"})
+	_, err := me.call(pair.name+"/"+operation, json.RawMessage(pair.inputs(t, operation, 1)[0]))
+	var refused *otherError
+	if !assert.ErrorAs(t, err, &refused, "%s/%s", pair.name, operation) {
+		return false
+	}
+	assert.Equal(t, code, refused.Code, "%s/%s: %s", pair.name, operation, refused)
+	if refused.Type != "" {
+		assert.GreaterOrEqual(t, refused.Status, http.StatusBadRequest)
+	}
+	typed := strings.HasPrefix(refused.Type, code)
+	if l.typed && !typed {
+		assert.Contains(t, unpublished, code, "%s/%s: its type is %s", pair.name, operation, refused.Type)
+	}
+	return typed
+}
+
+// oldFlows are the flows for what knows neither logins with a browser nor
+// applications.
+func (d *driver) oldFlows() {
+	me := d.as(d.server.Config())
+	client := me.good("ssooidc/RegisterClient", object{"clientName": "péer", "clientType": "public"})
+	poll, code := me.device(object{"clientId": client["clientid"], "clientSecret": client["clientsecret"]})
+	me.bad("ssooidc/CreateToken", "AuthorizationPendingException", poll)
+	require.NoError(d, d.server.IdentityCenter().ApproveDevice(code))
+	me.good("ssooidc/CreateToken", poll)
+	me.good("sts/AssumeRole", object{"RoleArn": d.server.LicenseManager().RoleARN(), "RoleSessionName": "peer"})
+	me.accessPortal()
+	me.tokens()
+	me.seats()
+	me.licenses(d.as(d.server.ConfigOf(grantee)))
 }
 
 // unpublished are codes that no service publishes for its operations.
@@ -236,8 +315,9 @@ const unpublished = "ThrottlingException UnheardException AccessDenied Throttlin
 // A program in another language uses and refreshes the token that Login has
 // written, and we use and refresh what it has written.
 func TestSharedTokenFileOfOtherLanguages(t *testing.T) {
-	for _, l := range languages {
+	for _, l := range []language{javaScript(), boto3()} {
 		t.Run(l.name, func(t *testing.T) {
+			l.need(t)
 			shareTokenFile(t, l.name, func(t *testing.T) error {
 				out := l.start(t).send(request{Profile: "dev", Region: "us-east-1"})
 				if out.Error != nil {
@@ -247,5 +327,32 @@ func TestSharedTokenFileOfOtherLanguages(t *testing.T) {
 				return nil
 			})
 		})
+	}
+}
+
+// So does the AWS CLI, if it can be told of other endpoints than the one of its
+// command, which version 2.9 cannot.
+func TestSharedTokenFileOfTheCLI(t *testing.T) {
+	checked := 0
+	for _, command := range []string{"aws", "/usr/bin/aws"} {
+		version, err := exec.Command(command, "--version").CombinedOutput()
+		name := strings.SplitN(string(version), " ", 2)[0]
+		if err != nil || strings.HasPrefix(name, "aws-cli/2.9.") {
+			continue
+		}
+		checked++
+		t.Run(strings.ReplaceAll(name, "/", " "), func(t *testing.T) {
+			shareTokenFile(t, name, func(t *testing.T) error {
+				out, err := exec.Command(command, "sts", "get-caller-identity", "--profile", "dev", "--query", "Account", "--output", "text").CombinedOutput()
+				if err != nil {
+					return fmt.Errorf("%w: %s", err, out)
+				}
+				assert.Equal(t, "111122223333", strings.TrimSpace(string(out)))
+				return nil
+			})
+		})
+	}
+	if checked == 0 {
+		language{name: "the token cache of the AWS CLI", missing: "no aws that reads AWS_ENDPOINT_URL_SSO_OIDC", optional: true}.need(t)
 	}
 }
