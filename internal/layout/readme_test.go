@@ -17,7 +17,7 @@ const maxReadmeWords = 1300
 
 var goBlock = regexp.MustCompile("(?s)\n```go\n(.*?)\n```\n")
 
-// TestReadme: each Go block of the README is a whole program that compiles as
+// TestReadme: each Go block of the README and of docs is a whole program that compiles as
 // it stands. Those with the AWS SDK compile in awssdk.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
@@ -25,6 +25,13 @@ func TestReadme(t *testing.T) {
 	assert.LessOrEqual(t, len(strings.Fields(string(readme))), maxReadmeWords, "words")
 	blocks := goBlock.FindAllStringSubmatch(string(readme), -1)
 	require.NotEmpty(t, blocks)
+	docs, err := filepath.Glob("../../docs/*.md")
+	require.NoError(t, err)
+	for _, doc := range docs {
+		text, err := os.ReadFile(doc)
+		require.NoError(t, err)
+		blocks = append(blocks, goBlock.FindAllStringSubmatch(string(text), -1)...)
+	}
 	dir := t.TempDir()
 	var files []string
 	for i, block := range blocks {

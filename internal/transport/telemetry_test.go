@@ -1,10 +1,12 @@
 package transport_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -462,4 +464,52 @@ func TestTelemetryOfWith(t *testing.T) {
 	require.ErrorAs(t, err, &api)
 	assert.Empty(t, r.spans)
 	assert.Empty(t, r.points)
+}
+
+// docs/telemetry.md lists every span, attribute and metric, and nothing else.
+func TestTelemetryDoc(t *testing.T) {
+	r := new(spanRecorder)
+	for _, a := range []answer{reply(200, named("LM.CreateToken").answer), exception(400, "ResourceNotFoundException")} {
+		cfg := once(play(a))
+		cfg.TracerProvider, cfg.MeterProvider = r, r
+		_, _ = named("LM.CreateToken").open(t, cfg)(t.Context())
+	}
+	recorded := map[string]bool{}
+	for _, span := range r.spans {
+		recorded[span.name] = true
+		for key := range span.properties {
+			recorded[span.name+" "+key] = true
+		}
+	}
+	for _, p := range r.points {
+		recorded[p.name+" "+p.unit] = true
+		for key := range p.attributes {
+			if name := key.(string); !strings.HasPrefix(name, "rpc.") {
+				recorded[p.name+" "+name] = true
+			}
+		}
+	}
+
+	doc, err := os.ReadFile("../../docs/telemetry.md")
+	require.NoError(t, err)
+	listed := map[string]bool{}
+	span := ""
+	for _, line := range strings.Split(string(doc), "\n") {
+		cells := strings.Split(strings.ReplaceAll(line, "`", ""), "|")
+		switch name := strings.TrimSpace(cells[min(1, len(cells)-1)]); {
+		case len(cells) != 5 || name == "Span" || name == "Metric" || strings.HasPrefix(name, "-"):
+		case strings.HasPrefix(name, "client."):
+			listed[name+" "+strings.TrimSpace(cells[2])] = true
+			if attribute, _, _ := strings.Cut(strings.TrimSpace(cells[3]), ":"); attribute != "" {
+				listed[name+" "+attribute] = true
+			}
+		default:
+			span = cmp.Or(name, span)
+			listed[span] = true
+			if attribute := strings.TrimSpace(cells[2]); attribute != "" {
+				listed[span+" "+attribute] = true
+			}
+		}
+	}
+	assert.Equal(t, recorded, listed)
 }
