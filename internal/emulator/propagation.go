@@ -72,7 +72,7 @@ func (c *identityCenter) redeemAssertion(now time.Time, assertion string) *failu
 // withIdentity adds the user's identity for STS: as a claim of the ID token,
 // and, unless an option leaves it out, as a member of its own.
 func (c *identityCenter) withIdentity(now time.Time, response object, clientID string) (any, *failure) {
-	identity := "emulated-identity-context-" + randomHex(32)
+	identity := "emulated-" + randomHex(32)
 	expires := now.Add(contextLife)
 	idToken, err := c.issuer.signAny(map[string]any{
 		"iss":                  c.options.Issuer,
