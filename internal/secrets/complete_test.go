@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"go/types"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -60,15 +62,19 @@ func loadModule(t *testing.T) *source {
 		if err != nil {
 			return err
 		}
-		return s.parse(path.Join(module, filepath.ToSlash(relative)), file, nil)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		return s.parse(path.Join(module, filepath.ToSlash(relative)), file, string(text))
 	}))
 	return s
 }
 
 var notInName = regexp.MustCompile(`/v[0-9]+$`)
 
-// parse adds a file. The text is that of the file, or nil to read it.
-func (s *source) parse(pkg, name string, text any) error {
+// parse adds a file to a package.
+func (s *source) parse(pkg, name, text string) error {
 	file, err := parser.ParseFile(s.fset, name, text, parser.SkipObjectResolution)
 	if err != nil {
 		return err
@@ -172,10 +178,10 @@ func holds(typ types.Type, seen map[types.Type]bool) bool {
 		if typ.Kind() == types.Invalid {
 			panic("a type is not known")
 		}
-	case interface{ Elem() types.Type }: // a pointer, slice, array or channel
-		return holds(typ.Elem(), seen)
 	case *types.Map:
 		return holds(typ.Key(), seen) || holds(typ.Elem(), seen)
+	case interface{ Elem() types.Type }: // a pointer, slice, array or channel
+		return holds(typ.Elem(), seen)
 	case *types.Struct:
 		for i := range typ.NumFields() {
 			if holds(typ.Field(i).Type(), seen) {
@@ -186,6 +192,8 @@ func holds(typ types.Type, seen map[types.Type]bool) bool {
 		return true
 	case *types.Signature:
 		return passes(typ.Params(), seen) || passes(typ.Results(), seen)
+	case *types.TypeParam:
+		return true
 	case *types.Named:
 		for i := range typ.TypeArgs().Len() {
 			if holds(typ.TypeArgs().At(i), seen) {
@@ -231,8 +239,7 @@ func passes(tuple *types.Tuple, seen map[types.Type]bool) bool {
 // secretTypes are the types that may hold a secret, and of which a program can
 // have a value: exported ones, and those behind an exported interface. Errors
 // that are not exported are in the chains that calls_test.go shows.
-func secretTypes(t *testing.T) map[string]bool {
-	s := loadModule(t)
+func (s *source) secretTypes() map[string]bool {
 	var interfaces []*types.Interface
 	s.each(func(name *types.TypeName) {
 		if i, ok := name.Type().Underlying().(*types.Interface); ok && name.Exported() && i.NumMethods() > 0 {
@@ -246,10 +253,50 @@ func secretTypes(t *testing.T) map[string]bool {
 		}
 		serves := func(i *types.Interface) bool { return types.Implements(types.NewPointer(name.Type()), i) }
 		if name.Exported() || slices.ContainsFunc(interfaces, serves) {
-			found[strings.TrimPrefix(strings.TrimPrefix(name.Pkg().Path(), module), "/")+"."+name.Name()] = true
+			found[nameIn(name.Pkg().Path(), name.Name())] = true
 		}
 	})
 	return found
+}
+
+// nameIn is a name with the directory of its package.
+func nameIn(pkg, name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(pkg, module), "/") + "." + name
+}
+
+// clientTypes are the types with a method that calls an operation.
+func (s *source) clientTypes() map[string]bool {
+	found := map[string]bool{}
+	s.each(func(name *types.TypeName) {
+		typ, ok := name.Type().(*types.Named)
+		if !ok || types.IsInterface(typ) || !name.Exported() {
+			return
+		}
+		for i := range typ.NumMethods() {
+			method := typ.Method(i).Signature()
+			if !typ.Method(i).Exported() {
+				continue
+			}
+			if in, out := method.Params(), method.Results(); in.Len() == 2 && out.Len() == 2 && isStruct(in.At(1).Type()) && isStruct(out.At(0).Type()) {
+				found[nameIn(name.Pkg().Path(), name.Name())] = true
+			}
+		}
+	})
+	return found
+}
+
+// isStruct reports whether a type is a pointer to a struct of the module.
+func isStruct(typ types.Type) bool {
+	pointer, ok := typ.(*types.Pointer)
+	if !ok {
+		return false
+	}
+	named, ok := pointer.Elem().(*types.Named)
+	if !ok || !isOurs(named.Obj().Pkg()) {
+		return false
+	}
+	_, ok = named.Underlying().(*types.Struct)
+	return ok
 }
 
 // each visits the types of the packages that programs can import, but not of
@@ -267,4 +314,58 @@ func (s *source) each(visit func(*types.TypeName)) {
 			}
 		}
 	}
+}
+
+// TestSecretTypes tries the rules on a made-up module.
+func TestSecretTypes(t *testing.T) {
+	s := newSource()
+	require.NoError(t, s.parse(module, "secret.go", `package awstokens
+		type Secret struct{ masked *[]byte }
+		type Provider interface{ Retrieve() Secret }
+		type StoreInput struct{ Token Secret }
+		func fixed() Provider { return static{} }
+		type static struct{ secret Secret }
+		func (s static) Retrieve() Secret { return s.secret }
+		type unused struct{ secret Secret }`))
+	require.NoError(t, s.parse(module+"/made", "made.go", `package made
+		import (
+			"context"
+			"net/http"
+			"sync"
+			"sync/atomic"
+			"time"
+			"example.com/go-other/v2"
+			tokens "github.com/seed-25f54b62/awstokens"
+		)
+		type (
+			Plain   struct{ Name string; Count []int; table map[string]bool; mu sync.Mutex; at time.Time }
+			Recursive struct{ next *Recursive }
+			Number  int
+			Direct  struct{ Secret tokens.Secret }
+			Deep    struct{ list []map[string]*struct{ d Direct } }
+			Key     struct{ table map[Named]int }
+			Named   [2]tokens.Secret
+			Loop    struct{ next *Loop; d *Direct }
+			Generic struct{ at atomic.Pointer[Direct] }
+			Box[T any] struct{ value T }
+			Boxed   struct{ box Box[Direct] }
+			Any     struct{ value any }
+			Failure struct{ err error }
+			Foreign struct{ client *http.Client; other other.Thing }
+			Seat    struct{ provider tokens.Provider }
+			Fetch   func(context.Context) (*Direct, error)
+			Clock   func(context.Context) (time.Time, error)
+			Store   struct{ path string }
+			Harmless struct{ path string }
+			Service interface{ Do(tokens.Secret) }
+		)
+		func (s *Store) Save(ctx context.Context, in *tokens.StoreInput) (*Plain, error) { return nil, nil }
+		func (h *Harmless) Save(ctx context.Context, p *Plain) error { return nil }`))
+	var want []string
+	for _, name := range []string{"Any", "Box", "Boxed", "Deep", "Direct", "Failure", "Fetch", "Foreign", "Generic", "Key", "Loop", "Named", "Seat", "Store"} {
+		want = append(want, "made."+name)
+	}
+	want = append(want, ".Secret", ".StoreInput", ".static")
+	assert.ElementsMatch(t, want, slices.Collect(maps.Keys(s.secretTypes())))
+	assert.Equal(t, map[string]bool{"made.Store": true}, s.clientTypes())
 }

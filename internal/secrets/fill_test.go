@@ -31,6 +31,7 @@ func clientOf[C any](open func(awstokens.Config) (*C, error)) func(awstokens.Con
 type operation struct {
 	name    string
 	open    func(awstokens.Config) (any, error)
+	client  reflect.Type
 	method  int
 	in, out reflect.Type // structs
 }
@@ -46,7 +47,7 @@ var operations = func() (all []operation) {
 		for i := range typ.NumMethod() {
 			m := typ.Method(i)
 			if m.Type.NumIn() == 3 && m.Type.NumOut() == 2 { // receiver, context, input; output, error
-				all = append(all, operation{typ.String() + "." + m.Name, open, i, m.Type.In(2).Elem(), m.Type.Out(0).Elem()})
+				all = append(all, operation{typ.String() + "." + m.Name, open, typ, i, m.Type.In(2).Elem(), m.Type.Out(0).Elem()})
 			}
 		}
 	}

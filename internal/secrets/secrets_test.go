@@ -18,15 +18,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"reflect"
-	"strings"
+	"slices"
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/seed-25f54b62/awstokens"
 )
 
 // fake returns the n-th fake secret. It has what real ones have, and no run of
@@ -70,13 +68,12 @@ func reasons(err error) []error {
 	return nil
 }
 
-// typeName is the name of a type, or of what a pointer points to, with the
-// directory of its package.
+// typeName is the name of a type, or of what a pointer points to.
 func typeName(typ reflect.Type) string {
 	if typ.Kind() == reflect.Pointer {
 		typ = typ.Elem()
 	}
-	return strings.TrimPrefix(strings.TrimPrefix(typ.PkgPath(), module), "/") + "." + typ.Name()
+	return nameIn(typ.PkgPath(), typ.Name())
 }
 
 func TestSecrets(t *testing.T) {
@@ -94,15 +91,12 @@ func TestSecrets(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	for name := range secretTypes(t) {
-		if !s.types[name] {
-			t.Errorf("%s may hold a secret, and none was shown", name)
-		}
+	declared := loadModule(t)
+	for name := range declared.secretTypes() {
+		assert.True(t, s.types[name], "%s may hold a secret, and none was shown", name)
 	}
-}
-
-// TestSecretTypes tries the rules that secretTypes goes by.
-func TestSecretTypes(t *testing.T) {
-	_ = awstokens.Secret{}
-	_ = io.EOF
+	for name := range declared.clientTypes() {
+		called := func(op operation) bool { return typeName(op.client) == name }
+		assert.True(t, slices.ContainsFunc(operations, called), "the operations of %s are not called", name)
+	}
 }

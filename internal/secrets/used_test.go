@@ -160,9 +160,6 @@ func (p *tap) Do(req *http.Request) (*http.Response, error) {
 func (p *tap) needles(t *testing.T, day time.Time, providers ...awstokens.CredentialsProvider) *needles {
 	t.Helper()
 	n := newNeedles()
-	for secret := range p.secrets {
-		n.add(secret)
-	}
 	for _, provider := range providers {
 		creds, err := provider.Retrieve(t.Context())
 		require.NoError(t, err)
@@ -176,6 +173,9 @@ func (p *tap) needles(t *testing.T, day time.Time, providers ...awstokens.Creden
 			}
 			n.add(string(key))
 		}
+	}
+	for secret := range p.secrets { // last, because Retrieve may have made more
+		n.add(secret)
 	}
 	return n
 }
