@@ -161,18 +161,15 @@ func canonicalQuery(req *http.Request) string {
 	if req.URL.RawQuery == "" {
 		return ""
 	}
-	var pairs [][2]string
+	const separator = "\x00" // sorts before every other character
+	var pairs []string
 	for name, values := range req.URL.Query() {
 		for _, value := range values {
-			pairs = append(pairs, [2]string{escapeQuery(name), escapeQuery(value)})
+			pairs = append(pairs, escapeQuery(name)+separator+escapeQuery(value))
 		}
 	}
-	slices.SortFunc(pairs, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
-	var canonical []byte
-	for _, pair := range pairs {
-		canonical = append(append(append(append(canonical, '&'), pair[0]...), '='), pair[1]...)
-	}
-	return strings.TrimPrefix(string(canonical), "&")
+	slices.Sort(pairs)
+	return strings.ReplaceAll(strings.Join(pairs, "&"), separator, "=")
 }
 
 // escapeQuery encodes a space as %20, unlike url.QueryEscape.

@@ -2,9 +2,9 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
-	"math/big"
 	"reflect"
 	"strconv"
 	"strings"
@@ -223,9 +223,21 @@ func integer(number []byte) []byte {
 	if !bytes.ContainsAny(number, ".eE") {
 		return number
 	}
-	f, _, err := big.ParseFloat(string(number), 10, 256, big.ToZero)
-	if err != nil || !f.IsInt() || f.MantExp(nil) > 64 {
+	const maxExponent = 30 // larger integers fit no type
+	mantissa, exponent := string(number), 0
+	if i := strings.IndexAny(mantissa, "eE"); i >= 0 {
+		var err error
+		if exponent, err = strconv.Atoi(mantissa[i+1:]); err != nil || max(exponent, -exponent) > maxExponent {
+			return number
+		}
+		mantissa = mantissa[:i]
+	}
+	sign := mantissa[:len(mantissa)-len(strings.TrimPrefix(mantissa, "-"))]
+	whole, fraction, _ := strings.Cut(mantissa[len(sign):], ".")
+	digits := whole + fraction + strings.Repeat("0", max(0, exponent-len(fraction)))
+	end := len(digits) - max(0, len(fraction)-exponent)
+	if strings.Trim(digits[max(0, end):], "0") != "" {
 		return number
 	}
-	return f.Append(nil, 'f', 0)
+	return []byte(sign + cmp.Or(strings.TrimLeft(digits[:max(0, end)], "0"), "0"))
 }

@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/seed-25f54b62/awstokens"
@@ -148,14 +147,17 @@ func (e *encoder) mapping(p *plan, v reflect.Value) {
 		e.failType(p.typ)
 		return
 	}
-	keys := v.MapKeys()
-	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	keys := make([]string, 0, v.Len())
+	for entries := v.MapRange(); entries.Next(); {
+		keys = append(keys, entries.Key().String())
+	}
+	slices.Sort(keys)
 	e.buf = append(e.buf, '{')
 	for _, key := range keys {
-		e.string(key.String())
+		e.string(key)
 		e.buf = append(e.buf, ':')
-		e.member = key.String()
-		e.value(p.elem, addressable(v.MapIndex(key)))
+		e.member = key
+		e.value(p.elem, addressable(v.MapIndex(reflect.ValueOf(key).Convert(p.typ.Key()))))
 		e.buf = append(e.buf, ',')
 	}
 	e.end('}')

@@ -90,7 +90,6 @@ func (made planner) plan(t reflect.Type) *plan {
 		p.kind = foreign
 	case p.kind == reflect.Struct:
 		made.collect(p, t, nil)
-		slices.SortFunc(p.bindings, func(a, b field) int { return strings.Compare(a.name, b.name) })
 	case p.kind == reflect.Pointer, p.kind == reflect.Slice, p.kind == reflect.Array, p.kind == reflect.Map:
 		p.elem = made.plan(t.Elem())
 	}
@@ -134,7 +133,11 @@ func (made planner) collect(p *plan, t reflect.Type, index []int) {
 		f.omitEmpty = slices.Contains(strings.Split(options, ","), "omitempty")
 		f.omitZero = slices.Contains(strings.Split(options, ","), "omitzero")
 		if f.in != "" {
-			p.bindings = append(p.bindings, f)
+			at := 0 // sorted by name, as other SDKs send them
+			for at < len(p.bindings) && p.bindings[at].name < f.name {
+				at++
+			}
+			p.bindings = slices.Insert(p.bindings, at, f)
 			continue
 		}
 		same := slices.IndexFunc(p.fields, func(g field) bool { return g.name == f.name })
