@@ -33,18 +33,30 @@
 // [MemoryStore] is for tests and for programs that must leave nothing behind.
 //
 // Whoever changes a session's token holds a lock of the store, which ends with
-// its process. The AWS CLI and the SDKs do not know the lock: if one of them
-// has refreshed the token in the meantime, the Provider finds the new one.
+// its process. While a user is asked to log in, another lock is held, so that
+// the session's token is still refreshed. The AWS CLI and the SDKs do not know
+// the locks: if one of them has refreshed the token in the meantime, the
+// Provider finds the new one. A cache that is read-only can be used, too; see
+// [Provider].
 //
 // # Single-use refresh tokens
 //
-// A refresh token may be good for one use only. For this reason a refresh goes
-// on when its caller gives up, the new token is saved before any caller gets
-// it, and a refresh token is not sent again if its response is lost. In that
-// case, and if the process is killed between the response and the save, a
-// service that rotates refresh tokens requires a new login. After any other
-// failure the session is as it was, and a retry helps. A program that waits for
+// A refresh token may be good for one use only. For this reason a refresh
+// begins when there is space for the new token, goes on when its caller gives
+// up, and saves the new token before any caller gets it; and a call whose
+// response is lost sends the refresh token once. In that case, and if the
+// process is killed between the request and the save, a service that rotates
+// refresh tokens requires a new login. After any other failure the session is
+// as it was, and a retry helps. A program that waits for
 // [Provider.RetrieveBearerToken] before it exits leaves no refresh half done.
+//
+// # Time
+//
+// The life of a token is what the response says, from the request on. The times
+// in the store are by the local clock, as other programs expect. If somebody
+// sets that clock, a token is refreshed early, or a service refuses it and
+// [Provider.Discard] replaces it. Only the service ends a session: a
+// registration that is over by the local clock is still used to refresh.
 //
 // # Errors
 //

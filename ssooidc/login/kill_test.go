@@ -51,7 +51,10 @@ func TestKills(t *testing.T) {
 	for len(k.running) > 0 {
 		k.kill(k.running[0])
 	}
+	k.ended = true // or nobody was there to say so
 	k.mournSession()
+	provider, _ := newProvider(t, k.server, k.store, func(o *ProviderOptions) { o.Config.Now = k.now })
+	get(t, provider)
 	t.Logf("%d processes in %s: %d kills, %d of them during a refresh; %d refreshes; sessions lost: %v", processes, run, k.count["kills"], k.count["during a refresh"], k.count["refreshes"], k.lost)
 	assert.NotZero(t, k.count["refreshes"])
 	assert.NotZero(t, k.count["kills"])

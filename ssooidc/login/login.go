@@ -351,7 +351,7 @@ func (l *login) exchange(ctx context.Context, r *Registration, in ssooidc.Create
 // context must not cost the token.
 func (l *login) save(ctx context.Context, token *Token) error {
 	ctx = context.WithoutCancel(ctx)
-	lockCtx, cancel := context.WithTimeout(ctx, refreshTimeout+2*saveTimeout) // as long as a refresh may take
+	lockCtx, cancel := context.WithTimeout(ctx, prepareTimeout+refreshTimeout+2*saveTimeout) // as long as a refresh may take
 	defer cancel()
 	if unlock, err := l.Store.Lock(lockCtx, l.session, LockToken); err == nil {
 		defer unlock()

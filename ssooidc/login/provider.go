@@ -33,10 +33,11 @@ const (
 	// one is saved.
 	earlyPatience = 5 * time.Second
 
-	// These bound the way to the lock, the refresh, and the saving of what it
-	// got. No step suffers from one that took long: a refresh that is cut off
-	// may have used up the refresh token.
+	// These bound the way to the lock, what is done with it before the refresh,
+	// the refresh, and the saving of what it got. No step suffers from one that
+	// took long: a refresh that is cut off may have used up the refresh token.
 	lockTimeout    = time.Minute
+	prepareTimeout = 30 * time.Second
 	refreshTimeout = time.Minute
 	saveTimeout    = 30 * time.Second
 )

@@ -36,7 +36,7 @@ func (p *Provider) renew(ctx context.Context) (*held, error) {
 		return nil, p.fail(nil, fmt.Errorf("wait for the lock: %w", err))
 	}
 
-	ctx, cancel = context.WithTimeout(ctx, refreshTimeout)
+	ctx, cancel = context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
 	// Somebody may have refreshed it, or logged out, by now.
 	stored, err := p.load(ctx)
@@ -116,15 +116,8 @@ func (p *Provider) refresh(ctx context.Context, h, stored *held) (*held, error) 
 		if err := p.refreshable(h.Token); err != nil {
 			return nil, p.giveUp(ctx, stored, err)
 		}
-		asked := p.clocks.read() // the token's life begins before the response arrives
-		out, err := p.client.CreateToken(ctx, &ssooidc.CreateTokenInput{
-			ClientId:     h.ClientID,
-			ClientSecret: h.ClientSecret,
-			GrantType:    ssooidc.GrantTypeRefreshToken,
-			RefreshToken: h.RefreshToken,
-		})
+		next, err := p.request(ctx, h.Token)
 		if err == nil {
-			next := p.after(h.Token, out, asked)
 			p.save(ctx, next, stored)
 			return next, nil
 		}
@@ -146,8 +139,21 @@ func (p *Provider) refresh(ctx context.Context, h, stored *held) (*held, error) 
 	}
 }
 
-// after returns the token that a refresh of t got.
-func (p *Provider) after(t *Token, out *ssooidc.CreateTokenOutput, asked reading) *held {
+// request requests the token after t. It has a time of its own, whatever the
+// store took.
+func (p *Provider) request(ctx context.Context, t *Token) (*held, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
+	defer cancel()
+	asked := p.clocks.read() // the token's life begins before the response arrives
+	out, err := p.client.CreateToken(ctx, &ssooidc.CreateTokenInput{
+		ClientId:     t.ClientID,
+		ClientSecret: t.ClientSecret,
+		GrantType:    ssooidc.GrantTypeRefreshToken,
+		RefreshToken: t.RefreshToken,
+	})
+	if err != nil {
+		return nil, err
+	}
 	life := lifeOf(out.ExpiresIn)
 	next := *t
 	next.StartURL, next.Region = p.session.StartURL, p.session.Region
@@ -156,7 +162,7 @@ func (p *Provider) after(t *Token, out *ssooidc.CreateTokenOutput, asked reading
 	if !out.RefreshToken.IsZero() {
 		next.RefreshToken = out.RefreshToken
 	}
-	return &held{Token: &next, from: asked, life: life, early: min(earlyWindow, life/2)}
+	return &held{Token: &next, from: asked, life: life, early: min(earlyWindow, life/2)}, nil
 }
 
 // newerPauses are the waits before the store is read again for what another

@@ -55,6 +55,32 @@ func TestNoSpaceForANewToken(t *testing.T) {
 	})
 }
 
+// slowStore takes long to reserve space.
+type slowStore struct{ Store }
+
+func (s slowStore) ReserveToken(ctx context.Context, _ Session) (func(), error) {
+	select {
+	case <-time.After(prepareTimeout - time.Second):
+		return func() {}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// A store that takes long does not shorten the time for the response, without
+// which the refresh token would be spent for nothing.
+func TestASlowStoreDoesNotCutOffARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), slowStore{NewMemoryStore()}
+		first := logIn(t, server, store)
+		provider, reported := newProvider(t, server, store)
+		time.Sleep(tokenLife)
+		slow(server, refreshTimeout-time.Second)
+		assert.NotEqual(t, first.AccessToken, get(t, provider))
+		assert.Empty(t, reported.take())
+	})
+}
+
 // What a refresh would not help is said, disk or not.
 func TestNoSpaceAndNothingToRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
