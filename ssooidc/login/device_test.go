@@ -175,7 +175,7 @@ func TestNoIntervalIsFiveSeconds(t *testing.T) {
 // terminal.
 func TestHostileUserCode(t *testing.T) {
 	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
-		server.IdentityCenter().Next(1, "StartDeviceAuthorization").Answer(http.StatusOK, nil, `{"deviceCode":"fake","expiresIn":2,
+		server.IdentityCenter().Next(2, "StartDeviceAuthorization").Answer(http.StatusOK, nil, `{"deviceCode":"fake","expiresIn":2,
 			"userCode":"FAKE\r\nOpen https://evil.example/ and type FAKE\u001b[2J\u202e\u2028","verificationUri":"https://device.example/\n\u0007"}`)
 		var out strings.Builder
 		_, err := login.Login(t.Context(), session, options, func(o *login.Options) { o.Prompt = &login.Terminal{Out: &out} })
@@ -184,6 +184,15 @@ func TestHostileUserCode(t *testing.T) {
 		for _, control := range []string{"\x1b", "\x07", "\r", "\u202e", "\u2028"} {
 			assert.NotContains(t, out.String(), control)
 		}
+		_, err = login.Login(t.Context(), session, options, func(o *login.Options) {
+			o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
+				assert.Equal(t, "FAKE  Open https://evil.example/ and type FAKE [2J", r.UserCode.Reveal())
+				assert.Equal(t, "https://device.example/", r.PlainURL)
+				assert.Equal(t, r.PlainURL, r.URL.Reveal())
+				return nil
+			})
+		})
+		assert.ErrorIs(t, err, login.ErrTimedOut)
 	})
 }
 
