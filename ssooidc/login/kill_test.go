@@ -46,13 +46,13 @@ func TestKills(t *testing.T) {
 	}
 	for end := time.Now().Add(run); time.Now().Before(end) && !t.Failed(); {
 		k.killOne()
-		k.mournSession()
+		k.explainLoss()
 	}
 	for len(k.running) > 0 {
 		k.kill(k.running[0])
 	}
 	k.ended = true // or nobody was there to say so
-	k.mournSession()
+	k.explainLoss()
 	provider, _ := newProvider(t, k.server, k.store, func(o *ProviderOptions) { o.Config.Now = k.now })
 	get(t, provider)
 	t.Logf("%d processes in %s: %d kills, %d of them during a refresh; %d refreshes; sessions lost: %v", processes, run, k.count["kills"], k.count["during a refresh"], k.count["refreshes"], k.lost)
@@ -79,24 +79,24 @@ type kills struct {
 	store   *FileStore
 	now     func() time.Time
 	epoch   string
-	running []*mortal
+	running []*child
 	count   map[string]int
 	lost    map[string]int // sessions, by cause
 
 	mu     sync.Mutex
 	spent  map[string][]*spending // by the refresh token's digest
-	active *mortal                // who refreshes
+	active *child                 // who refreshes
 	ended  bool                   // a process says that the session is over
 }
 
 // spending is how far a refresh came.
 type spending struct {
-	by        *mortal
+	by        *child
 	got, kept bool
 }
 
-// mortal is a process that is going to be killed.
-type mortal struct {
+// child is a process that is going to be killed.
+type child struct {
 	*process
 	read chan struct{} // closed when all that it wrote was read
 }
@@ -120,7 +120,7 @@ func (k *kills) logIn() {
 
 func (k *kills) start() {
 	k.Setenv(envEpoch, k.epoch)
-	m := &mortal{process: start(k.T, "mortal", k.store, k.server.URL()), read: make(chan struct{})}
+	m := &child{process: start(k.T, "use", k.store, k.server.URL()), read: make(chan struct{})}
 	k.running = append(k.running, m)
 	go func() {
 		defer close(m.read)
@@ -136,7 +136,7 @@ func (k *kills) start() {
 
 // note notes what a process writes: sends, gets and keeps the successor of a
 // refresh token, or finds the session ended.
-func (k *kills) note(m *mortal, words []string) {
+func (k *kills) note(m *child, words []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if words[0] == "ended" {
@@ -176,7 +176,7 @@ func (k *kills) killOne() {
 }
 
 // refreshing returns a process that is in the middle of a refresh, or nil.
-func (k *kills) refreshing() *mortal {
+func (k *kills) refreshing() *child {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !slices.Contains(k.running, k.active) {
@@ -185,11 +185,11 @@ func (k *kills) refreshing() *mortal {
 	return k.active
 }
 
-func (k *kills) kill(m *mortal) {
+func (k *kills) kill(m *child) {
 	require.NoError(k, m.Process.Kill())
 	<-m.read // before Wait, which closes the pipe
 	_ = m.Wait()
-	k.running = slices.DeleteFunc(k.running, func(r *mortal) bool { return r == m })
+	k.running = slices.DeleteFunc(k.running, func(r *child) bool { return r == m })
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.count["kills"]++
@@ -199,9 +199,9 @@ func (k *kills) kill(m *mortal) {
 	}
 }
 
-// mournSession looks why the session is lost that a process says to have ended,
+// explainLoss looks why the session is lost that a process says to have ended,
 // and logs in again. Nobody refreshes meanwhile.
-func (k *kills) mournSession() {
+func (k *kills) explainLoss() {
 	k.mu.Lock()
 	ended := k.ended
 	k.ended = false
@@ -254,9 +254,9 @@ func digest(token string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// taskMortal uses the session's token all the time, and writes what becomes of
+// taskUse uses the session's token all the time, and writes what becomes of
 // its refreshes. A write to a pipe outlives the process.
-func taskMortal(t *testing.T, store *FileStore) {
+func taskUse(t *testing.T, store *FileStore) {
 	seconds, err := strconv.ParseInt(os.Getenv(envEpoch), 10, 64)
 	require.NoError(t, err)
 	newerPauses = newerPauses[:2] // nobody here refreshes without the lock, so that a lost session need not be waited for

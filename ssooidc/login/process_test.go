@@ -80,7 +80,7 @@ func TestTask(t *testing.T) {
 	os.Exit(0) // without what a test says at its end
 }
 
-var tasks = map[string]func(*testing.T, *FileStore){"refresh": taskRefresh, "write": taskWrite, "mortal": taskMortal}
+var tasks = map[string]func(*testing.T, *FileStore){"refresh": taskRefresh, "write": taskWrite, "use": taskUse}
 
 // callers is how many goroutines of a process want the token at once.
 const callers = 20

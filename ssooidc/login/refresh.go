@@ -251,10 +251,7 @@ func (p *Provider) save(ctx context.Context, h, stored *held) {
 // later still.
 func (p *Provider) saveAgain(ctx context.Context, stored *held) *held {
 	u := p.unsaved.Load()
-	switch {
-	case u == nil:
-		return stored
-	case !u.stored.same(stored.Token):
+	if u == nil || !u.stored.same(stored.Token) {
 		p.unsaved.Store(nil)
 		return stored
 	}

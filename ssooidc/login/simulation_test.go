@@ -186,7 +186,7 @@ func (s *simulation) run() {
 			s.disturb()
 		}
 		s.call()
-		s.bury()
+		s.restart()
 		if s.chance(2) {
 			s.full.Store(false)
 		}
@@ -205,10 +205,16 @@ func (s *simulation) run() {
 	}
 }
 
-var faultKinds = []string{
-	"unsent", "unsent", "cut", "cut", "500", "503", "nonsense", "internal error", "throttled", "lost", "forwarded, 504", "500", "502", "503", "internal error", "throttled", "slow down", "nonsense", "garbled", "refused once",
-	"killed at the request", "killed at the response", "killed before the save", "killed after the save",
-}
+// What happens to requests: the service does not process them, or their process
+// may not learn what came of them.
+var (
+	faults = []string{
+		"unsent", "cut", "500", "502", "503", "nonsense", "internal error", "throttled", "slow down", "refused once",
+	}
+	losses = []string{
+		"lost", "forwarded, 504", "garbled", "killed at the request", "killed at the response", "killed before the save", "killed after the save",
+	}
+)
 
 var clockJumps = []time.Duration{30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 30 * time.Hour, 100 * 24 * time.Hour, 400 * 24 * time.Hour}
 
@@ -218,7 +224,11 @@ func (s *simulation) disturb() {
 	w := s.workers[s.random.IntN(len(s.workers))]
 	switch n := s.random.IntN(100); {
 	case n < 50:
-		f := mishap{kind: faultKinds[s.random.IntN(len(faultKinds))]}
+		kinds := faults
+		if s.chance(3) {
+			kinds = losses
+		}
+		f := mishap{kind: kinds[s.random.IntN(len(kinds))]}
 		if s.chance(3) {
 			f.wait = s.upTo(90 * time.Second)
 		}
@@ -278,8 +288,8 @@ func (s *simulation) call() {
 	}
 }
 
-// bury starts a process for each that was killed.
-func (s *simulation) bury() {
+// restart starts a process for each that was killed.
+func (s *simulation) restart() {
 	for i, w := range s.workers {
 		if w.dead.Load() {
 			s.kills++
@@ -305,7 +315,7 @@ func (s *simulation) settle() {
 		for _, w := range s.workers {
 			w.retrieve(time.Minute)
 		}
-		s.bury()
+		s.restart()
 		time.Sleep(earlyPause + time.Second)
 	}
 	s.ends = false
