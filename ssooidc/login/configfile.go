@@ -1,13 +1,16 @@
 package login
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strings"
 
 	"github.com/seed-25f54b62/awstokens/internal/atomicfile"
+	"github.com/seed-25f54b62/awstokens/internal/redact"
 )
 
 // maxConfigFile is far above what a config file has with a thousand profiles.
@@ -19,22 +22,25 @@ const maxConfigFile = 16 << 20
 // directory. It returns an error if there is no such section, or one without
 // sso_start_url or sso_region, and if the file is not a regular one.
 func LoadSession(name string) (Session, error) {
-	path, err := configPath()
+	file, err := readConfigFile()
 	if err != nil {
-		return Session{}, fmt.Errorf("AWS config file: %w", err)
+		return Session{}, err
 	}
-	text, err := atomicfile.Read(path, maxConfigFile)
-	if err != nil {
-		return Session{}, fmt.Errorf("AWS config file: %w", err)
+	return file.session(name)
+}
+
+// session returns a session of the file.
+func (f *awsConfig) session(name string) (Session, error) {
+	settings, ok := f.find(sessionKind, name)
+	switch {
+	case ok && name != "": // without a name, it would be another kind of session
+	case f.has(profileKind, name):
+		return Session{}, fmt.Errorf("%s has no %s, but a profile of that name: use LoadProfile", f.path, header(sessionKind, name))
+	default:
+		return Session{}, fmt.Errorf("%s has no %s: create it with aws configure sso-session", f.path, header(sessionKind, name))
 	}
-	settings, ok := ssoSession(string(text), name)
-	if !ok || name == "" { // which would be another kind of session
-		return Session{}, fmt.Errorf("%s has no [sso-session %s]: create it with aws configure sso-session", path, quoteName(name))
-	}
-	for _, setting := range []string{"sso_start_url", "sso_region"} {
-		if settings[setting] == "" {
-			return Session{}, fmt.Errorf("%s: [sso-session %s] has no %s", path, quoteName(name), setting)
-		}
+	if err := f.require(header(sessionKind, name), settings, "sso_start_url", "sso_region"); err != nil {
+		return Session{}, err
 	}
 	s := Session{Name: name, StartURL: settings["sso_start_url"], Region: settings["sso_region"]}
 	for scope := range strings.SplitSeq(settings["sso_registration_scopes"], ",") {
@@ -43,6 +49,16 @@ func LoadSession(name string) (Session, error) {
 		}
 	}
 	return s, nil
+}
+
+// require returns an error for the first setting that a section does not have.
+func (f *awsConfig) require(section string, settings map[string]string, names ...string) error {
+	for _, name := range names {
+		if settings[name] == "" {
+			return fmt.Errorf("%s: %s has no %s", f.path, section, name)
+		}
+	}
+	return nil
 }
 
 // homeDir is the user's home directory: $HOME (%USERPROFILE% on Windows), or
@@ -86,20 +102,85 @@ func quoteName(name string) string {
 	return name
 }
 
-// ssoSession returns the settings of a section [sso-session NAME]. It reads
-// the config file as the AWS CLI does: comments are whole lines; a line that
-// is indented deeper than a setting continues its value, so that the settings
-// of a nested block are not the section's; names of settings have no case; a
-// section that occurs twice is one. Like the SDKs, and unlike the CLI, it takes
-// a space and # or ; in a value for a comment: no setting of a session can have
-// a space there.
-func ssoSession(text, name string) (settings map[string]string, found bool) {
+// The kinds of sections that matter here.
+const (
+	sessionKind = "sso-session"
+	profileKind = "profile"
+)
+
+// header writes the header of a section as errors show it.
+func header(kind, name string) string {
+	if kind == profileKind && name == defaultProfile {
+		return "[default]"
+	}
+	return "[" + kind + " " + redact.Line(quoteName(name)) + "]"
+}
+
+// awsConfig is the AWS config file.
+type awsConfig struct {
+	path     string
+	profiles []string // their names, in the file's order
+
+	// Settings of sections: by the header as it is written, by what it means,
+	// and those of [DEFAULT].
+	byHeader map[string]map[string]string
+	byName   map[sectionName]map[string]string
+	defaults map[string]string
+}
+
+type sectionName struct{ kind, name string }
+
+func readConfigFile() (*awsConfig, error) {
+	path, err := configPath()
+	if err != nil {
+		return nil, fmt.Errorf("AWS config file: %w", err)
+	}
+	text, err := atomicfile.Read(path, maxConfigFile)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("AWS config file: %w", err)
+	case bytes.IndexByte(text, 0) >= 0, bytes.HasPrefix(text, []byte("\xff\xfe")), bytes.HasPrefix(text, []byte("\xfe\xff")):
+		return nil, fmt.Errorf("%s is in UTF-16 or another encoding than UTF-8: save it as UTF-8", path)
+	}
+	file := parseConfig(string(text))
+	file.path = path
+	return file, nil
+}
+
+// find returns the settings of a section, for the caller to keep.
+func (f *awsConfig) find(kind, name string) (settings map[string]string, found bool) {
+	own, found := f.byName[sectionName{kind, name}]
+	if !found {
+		return nil, false
+	}
+	settings = maps.Clone(f.defaults)
+	maps.Copy(settings, own)
+	return settings, true
+}
+
+func (f *awsConfig) has(kind, name string) bool {
+	_, found := f.byName[sectionName{kind, name}]
+	return found
+}
+
+// parseConfig reads a config file as the AWS CLI does: comments are whole lines;
+// a line that is indented deeper than a setting continues its value, so that the
+// settings of a nested block are not the section's; names of settings have no
+// case; a section that occurs twice is one; the settings of [DEFAULT] are those
+// of each section that does not have them. Like the SDKs, and unlike the CLI, it
+// takes a space and # or ; in a value for a comment: no setting that is read
+// here can have a space there.
+func parseConfig(text string) *awsConfig {
+	file := &awsConfig{
+		byHeader: make(map[string]map[string]string),
+		byName:   make(map[sectionName]map[string]string),
+		defaults: make(map[string]string),
+	}
 	var (
-		inside  bool   // of a section of that name
-		setting string // the last one in it
-		depth   int    // its indentation
+		settings map[string]string // of the section, nil before the first
+		setting  string            // the last one in it
+		depth    int               // its indentation
 	)
-	settings = make(map[string]string)
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		trimmed := strings.TrimSpace(line)
 		indent := len(line) - len(strings.TrimLeft(line, " \t"))
@@ -107,28 +188,52 @@ func ssoSession(text, name string) (settings map[string]string, found bool) {
 		case trimmed == "", trimmed[0] == '#', trimmed[0] == ';':
 			continue
 		case setting != "" && indent > depth:
-			if inside {
-				settings[setting] += "\n" + withoutComment(trimmed)
-			}
+			settings[setting] += "\n" + withoutComment(trimmed)
 			continue
 		case trimmed[0] == '[':
 			header, _, _ := strings.Cut(trimmed[1:], "]")
-			words := splitWords(header)
-			inside = len(words) == 2 && words[0] == "sso-session" && words[1] == name
-			found = found || inside
-			setting = ""
+			settings, setting = file.open(header), ""
 			continue
 		}
 		end := strings.IndexAny(trimmed, "=:")
-		if end < 0 {
+		if end < 0 || settings == nil {
 			continue
 		}
 		setting, depth = strings.ToLower(strings.TrimSpace(trimmed[:end])), indent
-		if inside {
-			settings[setting] = withoutComment(trimmed[end+1:])
-		}
+		settings[setting] = withoutComment(trimmed[end+1:])
 	}
-	return settings, found
+	return file
+}
+
+// open returns the settings of the section with a header, to be added to. Of two
+// headers that differ and mean the same, such as [profile x] and [profile "x"],
+// the second replaces the first.
+func (f *awsConfig) open(header string) map[string]string {
+	if header == "DEFAULT" {
+		return f.defaults
+	}
+	if settings, ok := f.byHeader[header]; ok {
+		return settings
+	}
+	settings := make(map[string]string)
+	f.byHeader[header] = settings
+	var section sectionName
+	words := splitWords(header)
+	switch {
+	case header == defaultProfile:
+		section = sectionName{profileKind, defaultProfile}
+	case len(words) == 2 && strings.HasPrefix(header, profileKind):
+		section = sectionName{profileKind, words[1]}
+	case len(words) == 2 && strings.HasPrefix(header, sessionKind):
+		section = sectionName{sessionKind, words[1]}
+	default:
+		return settings
+	}
+	if section.kind == profileKind && !f.has(profileKind, section.name) {
+		f.profiles = append(f.profiles, section.name)
+	}
+	f.byName[section] = settings
+	return settings
 }
 
 // withoutComment cuts a comment off a value. A start URL may have a # in it,

@@ -111,7 +111,7 @@ func FuzzConfigFile(f *testing.F) {
 	}
 	f.Add("[sso-session \x00]\n\x00=\n", "\x00")
 	f.Fuzz(func(t *testing.T, text, name string) {
-		settings, found := ssoSession(text, name)
+		settings, found := parseConfig(text).find(sessionKind, name)
 		if !found && len(settings) > 0 {
 			t.Errorf("settings %q of a session that is not there", settings)
 		}
@@ -120,7 +120,7 @@ func FuzzConfigFile(f *testing.F) {
 			return
 		}
 		section := "[sso-session " + quoteName(name) + "]\nsso_region = r"
-		if settings, found := ssoSession(section, name); !found || settings["sso_region"] != "r" {
+		if settings, found := parseConfig(section).find(sessionKind, name); !found || settings["sso_region"] != "r" {
 			t.Errorf("%q is not found", section)
 		}
 	})
