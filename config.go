@@ -121,8 +121,7 @@ type HTTPClient interface {
 //
 //   - AWS_REGION, else AWS_DEFAULT_REGION
 //   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and
-//     AWS_ACCOUNT_ID, as
-//     [EnvCredentials]; without keys Credentials stays nil
+//     AWS_ACCOUNT_ID, as [EnvCredentials]; without keys Credentials stays nil
 //   - AWS_ENDPOINT_URL, and for one service AWS_ENDPOINT_URL_LICENSE_MANAGER,
 //     AWS_ENDPOINT_URL_SSO_OIDC, AWS_ENDPOINT_URL_SSO, AWS_ENDPOINT_URL_STS;
 //     none of them when AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true
@@ -131,7 +130,8 @@ type HTTPClient interface {
 //   - AWS_MAX_ATTEMPTS, the attempts of the standard retryer, at least 1
 //   - AWS_SDK_UA_APP_ID, as AppID
 //
-// It reads no configuration file and no profile. It returns an error that names
+// It reads no configuration file and no profile: if AWS_PROFILE is set, but no
+// keys, the error of Credentials says what does. It returns an error that names
 // the variable if the value of one is invalid.
 func ConfigFromEnv() (Config, error) {
 	cfg := Config{
@@ -144,6 +144,8 @@ func ConfigFromEnv() (Config, error) {
 		if _, credErr := envCredentials(); credErr != nil {
 			err = credErr
 		}
+	} else if os.Getenv("AWS_PROFILE") != "" {
+		cfg.Credentials = EnvCredentials() // for its error
 	}
 	ignoreEndpoints := envBool("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &err)
 	cfg.UseFIPS = envBool("AWS_USE_FIPS_ENDPOINT", &err)

@@ -78,7 +78,8 @@ func StaticCredentials(accessKeyID, secretAccessKey, sessionToken string) Creden
 // EnvCredentials returns a provider that reads AWS_ACCESS_KEY_ID,
 // AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_ACCOUNT_ID from the
 // environment on every call. Without the first two, Retrieve returns
-// [ErrNoCredentials].
+// [ErrNoCredentials]. It reads no profile; if AWS_PROFILE is set, its error says
+// what does.
 func EnvCredentials() CredentialsProvider {
 	return CredentialsFunc(func(context.Context) (Credentials, error) { return envCredentials() })
 }
@@ -97,6 +98,9 @@ func envCredentials() (Credentials, error) {
 		SecretAccessKey: NewSecret(required("AWS_SECRET_ACCESS_KEY")),
 		SessionToken:    NewSecret(os.Getenv("AWS_SESSION_TOKEN")),
 		AccountID:       os.Getenv("AWS_ACCOUNT_ID"),
+	}
+	if err != nil && os.Getenv("AWS_PROFILE") != "" {
+		err = fmt.Errorf("%w (for the profile that AWS_PROFILE names, use ssooidc/login.LoadProfile and ssooidc/portal.ProfileCredentials)", err)
 	}
 	if err != nil {
 		return Credentials{}, err

@@ -95,3 +95,21 @@ func TestEnvCredentials(t *testing.T) {
 		}, got)
 	}
 }
+
+// With nothing but a profile, the error says what reads it.
+func TestProfileInTheEnvironment(t *testing.T) {
+	setEnv(t, map[string]string{"AWS_PROFILE": "dev"})
+	cfg, err := awstokens.ConfigFromEnv()
+	require.NoError(t, err)
+	for _, provider := range []awstokens.CredentialsProvider{awstokens.EnvCredentials(), cfg.Credentials} {
+		_, err = provider.Retrieve(t.Context())
+		assert.ErrorIs(t, err, awstokens.ErrNoCredentials)
+		assert.ErrorContains(t, err, "ssooidc/login.LoadProfile and ssooidc/portal.ProfileCredentials")
+	}
+
+	setEnv(t, map[string]string{"AWS_PROFILE": "dev", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": fake})
+	cfg, err = awstokens.ConfigFromEnv()
+	require.NoError(t, err)
+	_, err = cfg.Credentials.Retrieve(t.Context())
+	assert.NoError(t, err)
+}

@@ -19,7 +19,18 @@
 //	...
 //	credentials, err := portal.RoleCredentials(cfg, tokens, account, role)
 //
-// If that fails with [ErrLoginRequired], [ErrSessionEnded] or
+// A [Profile] of the AWS config file has the session together with an account, a
+// role and a Region. [LoadProfile] reads one, [Profiles] all:
+//
+//	profile, err := login.LoadProfile("") // AWS_PROFILE, or default
+//	...
+//	_, err = login.Login(ctx, profile.Session)
+//	...
+//	credentials, err := portal.ProfileCredentials(cfg, profile)
+//
+// [ResolveStartURL] makes a session of a start URL that somebody typed.
+//
+// If the credentials fail with [ErrLoginRequired], [ErrSessionEnded] or
 // [ErrRegistrationExpired], call Login again. The same errors report a session
 // that was ended elsewhere: portal.RoleCredentials tells the Provider of a
 // token that the portal refuses. A program that calls the portal itself does so

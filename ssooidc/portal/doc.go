@@ -14,6 +14,9 @@
 //	cfg.Credentials = creds
 //	client, err := licensemanager.New(cfg)
 //
+// [ProfileCredentials] does the same for a profile of the AWS config file, which
+// login.LoadProfile reads.
+//
 // [Client.Accounts] and [Client.AccountRoles] iterate over the accounts and
 // roles:
 //

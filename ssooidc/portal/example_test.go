@@ -7,8 +7,10 @@ import (
 
 	"github.com/aws/smithy-go/auth/bearer"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
@@ -60,4 +62,25 @@ func Example() {
 	// Emulator 111122223333 ReadOnlyAccess
 	// Sandbox 444455556666 PowerUserAccess
 	// tokens: 0
+}
+
+// The credentials of the profile that AWS_PROFILE names, for a user who has
+// logged in with login.Login or `aws sso login`.
+func ExampleProfileCredentials() {
+	profile, err := login.LoadProfile("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	cfg := awstokens.Config{Region: profile.Region}
+	cfg.Credentials, err = portal.ProfileCredentials(cfg, profile)
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := licensemanager.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for token, err := range client.Tokens(context.Background(), nil) {
+		fmt.Println(token.TokenId, err)
+	}
 }
