@@ -3,7 +3,6 @@ package login
 import (
 	"errors"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -65,9 +64,6 @@ func (s Session) String() string {
 	return strings.Join(words, " ")
 }
 
-// regionInHost matches the hosts of start URLs that name a Region.
-var regionInHost = regexp.MustCompile(`^ssoins-[^.]+\.(?:portal\.([^.]+)\.app\.aws|([^.]+)\.portal\.amazonaws\.com(?:\.cn)?)$`)
-
 // otherRegion returns the Region that the host of the start URL names, if that
 // is not the session's, or "".
 func (s Session) otherRegion() string {
@@ -75,9 +71,8 @@ func (s Session) otherRegion() string {
 	if err != nil {
 		return ""
 	}
-	found := regionInHost.FindStringSubmatch(strings.ToLower(u.Hostname()))
-	if found == nil || found[1]+found[2] == s.Region {
-		return ""
+	if region := regionInHost(u.Hostname()); region != s.Region {
+		return region
 	}
-	return found[1] + found[2]
+	return ""
 }
