@@ -11,7 +11,9 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,10 +168,14 @@ func (l *login) open(ctx context.Context, page string, arrived <-chan struct{}) 
 var errNoBrowser = errors.New("the environment has no browser")
 
 func (l *login) canOpenBrowser() bool {
-	return l.OpenBrowser != nil || hasBrowser(runtime.GOOS, os.Getenv, func(path string) bool {
+	if l.OpenBrowser != nil {
+		return true
+	}
+	commands, chosen := browserCommands(runtime.GOOS, os.Getenv, canRun)
+	return len(commands) > 0 && (chosen && !isCI(os.Getenv) || hasBrowser(runtime.GOOS, os.Getenv, func(path string) bool {
 		_, err := os.Stat(path)
 		return err == nil
-	}) && canRun(opener()[0])
+	}))
 }
 
 // hasBrowser reports whether the user of this process has a browser on this
@@ -180,14 +186,24 @@ func hasBrowser(goos string, getenv func(string) string, exists func(path string
 			return false
 		}
 	}
-	if ci := getenv("CI"); ci != "" && ci != "false" {
+	if isCI(getenv) {
 		return false
 	}
 	if goos == "windows" || goos == "darwin" {
 		return true
 	}
 	inContainer := exists("/.dockerenv") || exists("/run/.containerenv")
-	return !inContainer && (getenv("DISPLAY") != "" || getenv("WAYLAND_DISPLAY") != "")
+	return !inContainer && (getenv("DISPLAY") != "" || getenv("WAYLAND_DISPLAY") != "" || isWSL(getenv))
+}
+
+func isCI(getenv func(string) string) bool {
+	ci := getenv("CI")
+	return ci != "" && ci != "false"
+}
+
+// isWSL reports whether this is Linux in Windows, whose browser it uses.
+func isWSL(getenv func(string) string) bool {
+	return getenv("WSL_DISTRO_NAME") != "" || getenv("WSL_INTEROP") != ""
 }
 
 func canRun(program string) bool {
@@ -195,21 +211,57 @@ func canRun(program string) bool {
 	return err == nil
 }
 
-// opener is the platform's program that opens a URL, and its arguments.
-func opener() []string {
-	switch runtime.GOOS {
-	case "windows":
-		return []string{"rundll32", "url.dll,FileProtocolHandler"}
-	case "darwin":
-		return []string{"open"}
+// browserCommands returns the commands that open the URL for which %s stands, the
+// best first, if their programs can be run: those that the environment variable
+// BROWSER chooses, or else the platform's.
+func browserCommands(goos string, getenv func(string) string, canRun func(string) bool) (commands [][]string, chosen bool) {
+	for _, entry := range filepath.SplitList(getenv("BROWSER")) {
+		command := []string{entry} // a path may have spaces in it
+		if !canRun(entry) {
+			command = splitWords(entry)
+		}
+		if len(command) == 0 || !canRun(command[0]) {
+			continue
+		}
+		if !slices.ContainsFunc(command, func(word string) bool { return strings.Contains(word, "%s") }) {
+			command = append(command, "%s")
+		}
+		commands = append(commands, command)
 	}
-	return []string{"xdg-open"}
+	if len(commands) > 0 {
+		return commands, true
+	}
+	switch {
+	case goos == "windows":
+		commands = [][]string{{"rundll32", "url.dll,FileProtocolHandler", "%s"}}
+	case goos == "darwin":
+		commands = [][]string{{"open", "%s"}}
+	case isWSL(getenv):
+		commands = [][]string{
+			{"wslview", "%s"},
+			{"rundll32.exe", "url.dll,FileProtocolHandler", "%s"},
+			{"/mnt/c/Windows/System32/rundll32.exe", "url.dll,FileProtocolHandler", "%s"}, // if PATH is not that of Windows
+			{"xdg-open", "%s"},
+		}
+	default:
+		commands = [][]string{{"xdg-open", "%s"}}
+	}
+	return slices.DeleteFunc(commands, func(command []string) bool { return !canRun(command[0]) }), false
 }
 
 // openBrowser opens a URL. Any process of the machine can see its arguments,
 // so the URL holds nothing but what the protocol shows to the browser: the code
 // challenge, but not the verifier.
 func openBrowser(url string) error {
-	command := append(opener(), url)
-	return exec.Command(command[0], command[1:]...).Run()
+	commands, _ := browserCommands(runtime.GOOS, os.Getenv, canRun)
+	err := errNoBrowser
+	for _, command := range commands {
+		for i := range command[1:] {
+			command[1+i] = strings.ReplaceAll(command[1+i], "%s", url)
+		}
+		if err = exec.Command(command[0], command[1:]...).Run(); err == nil {
+			return nil
+		}
+	}
+	return err
 }

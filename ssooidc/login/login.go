@@ -20,12 +20,13 @@ type Flow string
 // The ways to log in.
 const (
 	// FlowAuto is FlowBrowser if a browser can be opened, and FlowDevice
-	// otherwise. A browser can be opened if Options.OpenBrowser is set. If not,
-	// the environment decides: no browser is opened over SSH (SSH_CONNECTION,
-	// SSH_CLIENT or SSH_TTY), in a container, in CI (CI), without the
-	// platform's program for it, and, except on macOS and Windows, without a
-	// display (DISPLAY or WAYLAND_DISPLAY). If the browser does not open,
-	// FlowAuto goes on with FlowDevice.
+	// otherwise. A browser can be opened if Options.OpenBrowser is set, and if
+	// the environment variable BROWSER names a program that can be run, except
+	// in CI (CI). If not, the environment decides: no browser is opened over SSH
+	// (SSH_CONNECTION, SSH_CLIENT or SSH_TTY), in a container, in CI, without
+	// the platform's program for it, and, except on macOS, Windows and WSL,
+	// without a display (DISPLAY or WAYLAND_DISPLAY). If the browser does not
+	// open, FlowAuto goes on with FlowDevice.
 	FlowAuto Flow = ""
 
 	// FlowDevice shows a page and a code, for a browser on any machine: the
@@ -34,8 +35,8 @@ const (
 
 	// FlowBrowser opens a browser on this machine and waits on 127.0.0.1 for
 	// its redirect: the authorization code grant with PKCE of RFC 7636. If the
-	// browser is on another machine after all, the address that it ends at can
-	// be pasted into the prompt.
+	// redirect does not arrive, as from a browser on another machine, the
+	// address that the browser ends at can be pasted into the prompt.
 	FlowBrowser Flow = "browser"
 )
 
@@ -67,9 +68,12 @@ type Options struct {
 	// input and standard error.
 	Prompt Prompt
 
-	// OpenBrowser opens a browser at a URL. The default is the platform's
-	// program for it. It may return when the browser starts, or wait for its
-	// end.
+	// OpenBrowser opens a browser at a URL. The default runs the commands that
+	// the environment variable BROWSER lists, separated as PATH is, until one
+	// succeeds; %s in a command stands for the URL, which is its last argument
+	// otherwise. Without a BROWSER that can be run, it runs the platform's
+	// program, which on WSL opens the browser of Windows. OpenBrowser may return
+	// when the browser starts, or wait for its end.
 	OpenBrowser func(url string) error
 
 	// CallbackPort is the port on 127.0.0.1 that FlowBrowser waits on, for

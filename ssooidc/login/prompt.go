@@ -21,9 +21,10 @@ type Prompt interface {
 	// long the user has. Show may return earlier. If it returns an error, the
 	// login ends with that error.
 	//
-	// In FlowBrowser, paste takes the address that a browser on another machine
-	// ended at. It returns an error for anything else, and the user may try
-	// again. In FlowDevice, it is nil.
+	// In FlowBrowser, whether a browser was opened or not, paste takes the
+	// address that a browser ended at whose redirect did not arrive. It returns
+	// an error for anything else, and the user may retry. In FlowDevice, it is
+	// nil.
 	Show(ctx context.Context, r Request, paste func(url string) error) error
 }
 
@@ -68,9 +69,11 @@ func (l *login) show(ctx context.Context, r Request, paste func(string) error) (
 // Terminal is a [Prompt] that writes what to do to Out, with the time that is
 // left, which it counts down if Out is a terminal.
 //
-// If no browser could be opened for FlowBrowser, it also reads In, unless that
-// is nil, for the address to paste, one a line. A read cannot be undone: one may
-// still be waiting after the login, and takes the next line.
+// For FlowBrowser it also reads In, unless that is nil, for the address to paste,
+// one a line. A read cannot be undone: one may still be waiting after the login,
+// and takes the next line. If a browser was opened and In is a file that is no
+// terminal, it is left alone: it is the program's input, and nobody types there.
+// Set In to nil if the program itself goes on to read from the terminal.
 type Terminal struct {
 	In  io.Reader
 	Out io.Writer
@@ -88,8 +91,8 @@ func (t *Terminal) Show(ctx context.Context, r Request, paste func(string) error
 		return err
 	}
 	var lines <-chan string
-	if r.Flow == FlowBrowser && !r.Opened && t.In != nil {
-		fmt.Fprintln(t.Out, "If that browser is on another machine, paste the address here that it ends at.")
+	if r.Flow == FlowBrowser && t.In != nil && !(r.Opened && isFile(t.In) && !isTerminal(t.In)) {
+		fmt.Fprintln(t.Out, "If that browser is on another machine, or shows an error in the end, paste the address here that it ends at.")
 		lines = readLines(ctx, t.In)
 	}
 	deadline, _ := ctx.Deadline()
@@ -142,10 +145,15 @@ func left(deadline time.Time) string {
 	return fmt.Sprintf("%d:%02d", seconds/60, seconds%60)
 }
 
-// isTerminal reports whether w is a device, which is close enough: a line that
-// counts does no harm to other devices.
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
+func isFile(stream any) bool {
+	_, ok := stream.(*os.File)
+	return ok
+}
+
+// isTerminal reports whether a stream is a device, which is close enough: a line
+// that counts does no harm to other devices.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}

@@ -70,6 +70,12 @@ func TestTerminalShowsNoControlCharacters(t *testing.T) {
 }
 
 func TestTerminalTakesAPastedAddress(t *testing.T) {
+	for _, opened := range []bool{false, true} {
+		t.Run(fmt.Sprint("opened ", opened), func(t *testing.T) { takesAPastedAddress(t, opened) })
+	}
+}
+
+func takesAPastedAddress(t *testing.T, opened bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	in, typing := io.Pipe()
@@ -79,7 +85,7 @@ func TestTerminalTakesAPastedAddress(t *testing.T) {
 	terminal := &login.Terminal{In: in, Out: out}
 	done := make(chan error, 1)
 	go func() {
-		done <- terminal.Show(ctx, login.Request{Session: session, Flow: login.FlowBrowser, URL: awstokens.NewSecret("https://oidc.example/authorize")}, func(text string) error {
+		done <- terminal.Show(ctx, login.Request{Session: session, Flow: login.FlowBrowser, URL: awstokens.NewSecret("https://oidc.example/authorize"), Opened: opened}, func(text string) error {
 			pasted = append(pasted, text)
 			if text == "right" {
 				cancel()
@@ -109,15 +115,37 @@ func TestTerminalTakesAPastedAddress(t *testing.T) {
 	assert.Equal(t, []string{"nonsense", "right"}, pasted)
 }
 
-// A program's own input is left alone where a browser has opened.
-func TestTerminalDoesNotReadWhereABrowserOpened(t *testing.T) {
+// A program's own input is left alone where a browser has opened, and where there
+// is nothing to paste.
+func TestTerminalDoesNotReadTheProgramsInput(t *testing.T) {
+	input, err := os.CreateTemp(t.TempDir(), "input")
+	require.NoError(t, err)
+	defer input.Close()
+	_, err = input.WriteString("of the program\n")
+	require.NoError(t, err)
+	for _, opened := range []bool{true, false} {
+		_, err = input.Seek(0, io.SeekStart)
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		if opened {
+			cancel()
+		}
+		var out strings.Builder
+		request := login.Request{Session: session, Flow: login.FlowBrowser, URL: awstokens.NewSecret("https://oidc.example/"), Opened: opened}
+		require.NoError(t, (&login.Terminal{In: input, Out: &out}).Show(ctx, request, func(string) error {
+			cancel()
+			return nil
+		}))
+		cancel()
+		offset, err := input.Seek(0, io.SeekCurrent)
+		require.NoError(t, err)
+		assert.Equal(t, opened, offset == 0)
+		assert.Equal(t, opened, !strings.Contains(out.String(), "paste the address"))
+		assert.Equal(t, opened, strings.Contains(out.String(), "in the browser that opens"))
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	var out strings.Builder
-	terminal := &login.Terminal{In: unreadable{t}, Out: &out}
-	require.NoError(t, terminal.Show(ctx, login.Request{Session: session, Flow: login.FlowBrowser, URL: awstokens.NewSecret("https://oidc.example/"), Opened: true}, func(string) error { return nil }))
-	assert.Contains(t, out.String(), "in the browser that opens")
-	require.NoError(t, terminal.Show(ctx, deviceRequest, nil))
+	require.NoError(t, (&login.Terminal{In: unreadable{t}, Out: io.Discard}).Show(ctx, deviceRequest, nil))
 }
 
 type unreadable struct{ *testing.T }
@@ -176,6 +204,40 @@ func TestNoSecretInProcessArguments(t *testing.T) {
 		require.NotEmpty(t, secret)
 		assert.NotContains(t, string(text), secret)
 	}
+}
+
+// BROWSER is a list of commands, of which the first may fail.
+func TestTheBrowserOfTheEnvironment(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil || runtime.GOOS == "windows" {
+		t.Skip("no shell")
+	}
+	dir := filepath.Join(t.TempDir(), "my programs")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	for name, script := range map[string]string{
+		"broken":   "exit 3",
+		"my-own":   `printf '%s\n' "$@" >"$0.arguments"`,
+		"xdg-open": `touch "$0.arguments"`,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700))
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	const url = "https://oidc.example/authorize?a=b&c=d"
+	for browser, want := range map[string]string{
+		"my-own":                             url,
+		"none-such:broken:my-own --new %s":   "--new\n" + url,
+		"my-own '--url=%s' \"of a\" profile": "--url=" + url + "\nof a\nprofile",
+		filepath.Join(dir, "my-own"):         url,
+	} {
+		t.Setenv("BROWSER", browser)
+		require.NoError(t, login.OpenBrowser(url), browser)
+		got, err := os.ReadFile(filepath.Join(dir, "my-own.arguments"))
+		require.NoError(t, err)
+		assert.Equal(t, want+"\n", string(got), browser)
+		require.NoError(t, os.Remove(filepath.Join(dir, "my-own.arguments")))
+	}
+	t.Setenv("BROWSER", "broken")
+	assert.ErrorContains(t, login.OpenBrowser(url), "exit status 3")
+	assert.NoFileExists(t, filepath.Join(dir, "xdg-open.arguments"))
 }
 
 func TestLogout(t *testing.T) {
