@@ -40,8 +40,9 @@
 //
 // A [FileStore] has the files of the AWS CLI, ~/.aws/sso/cache by default: a
 // login of one is a login of the other, and of every SDK. It keeps members of a
-// file that it does not know. A [Store] of your own can be a keyring,
-// as its example shows; [MemoryStore] is for tests and for programs that must leave nothing behind.
+// file that it does not know. A [Store] of your own can be a keyring, as its
+// example shows; [MemoryStore] is for tests and for programs that must leave
+// nothing behind.
 //
 // Whoever changes a session's token holds a lock of the store, which ends with
 // its process. While a user is asked to log in, another lock is held, so that
