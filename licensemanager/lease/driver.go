@@ -25,6 +25,7 @@ type driver struct {
 	api      API
 	request  Request
 	clock    awstokens.Clock
+	random   func() float64 // jitter
 	onEvent  func(Event)
 	settings settings
 
@@ -57,7 +58,7 @@ func newDriver(ctx context.Context, api API, request Request, options []func(*Op
 	if ctx == nil {
 		return nil, errors.New("lease: the context is nil")
 	}
-	o := Options{RenewAt: 0.6}
+	o := Options{RenewAt: 0.6, random: rand.Float64}
 	for _, change := range options {
 		if change != nil {
 			change(&o)
@@ -70,7 +71,7 @@ func newDriver(ctx context.Context, api API, request Request, options []func(*Op
 		o.Clock = clock.New()
 	}
 	return &driver{
-		api: api, request: request, clock: o.Clock, onEvent: o.OnEvent,
+		api: api, request: request, clock: o.Clock, random: o.random, onEvent: o.OnEvent,
 		settings: settings{renewAt: o.RenewAt, grace: o.Grace, timing: &protocolTiming},
 		detach:   func() bool { return false },
 		done:     make(chan struct{}), finished: make(chan struct{}),
@@ -160,7 +161,7 @@ func (d *driver) ending() bool { return d.machine.stop || d.machine.state >= giv
 // tell gives the machine an event and reports what it notes. Only one goroutine
 // calls it.
 func (d *driver) tell(e event) action {
-	e.now, e.jitter = d.now(), rand.Float64()
+	e.now, e.jitter = d.now(), d.random()
 	if d.machine.state != held {
 		e.fresh = licensemanager.NewClientToken()
 	}

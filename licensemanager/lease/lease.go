@@ -90,6 +90,8 @@ type Options struct {
 	// Clock is the time that the lease measures and waits by. The limits of
 	// single calls are real time. The default is the system's clock.
 	Clock awstokens.Clock
+
+	random func() float64 // from 0 to 1; a test's own
 }
 
 // State is the state of a Lease or a Keeper.
