@@ -33,7 +33,7 @@ var dependencies = map[string][]string{
 	"github.com/aws/smithy-go":               nil,
 	"github.com/aws/smithy-go/aws-http-auth": {"internal/emulator"},
 	"github.com/go-jose/go-jose/v4":          {"internal/emulator", "licensemanager/borrow"},
-	"github.com/gofrs/flock":                 {"licensemanager/drawdown", "ssooidc/login"},
+	"github.com/gofrs/flock":                 {"licensemanager/drawdown", "licensemanager/lease", "ssooidc/login"},
 	"golang.org/x/sys":                       {"internal/clock"},
 }
 

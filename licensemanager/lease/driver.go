@@ -29,6 +29,10 @@ type driver struct {
 	onEvent  func(Event)
 	settings settings
 
+	file    *FileStore
+	store   *openStore
+	resumed stored // the record that was found
+
 	calls    context.Context // of calls that nobody waits for
 	detach   func() bool     // from a Keeper's context
 	done     chan struct{}   // closed by Close, and when a Lease is lost
@@ -38,6 +42,7 @@ type driver struct {
 	machine   machine
 	checkout  checkout
 	failure   error  // of the last attempt to take or renew the seat
+	unsaved   error  // of the last save that failed
 	giving    error  // of the last attempt to give it back
 	closed    bool   // Close was called, or a Keeper's context has ended
 	interrupt func() // cuts the last wait short
@@ -71,7 +76,7 @@ func newDriver(ctx context.Context, api API, request Request, options []func(*Op
 		o.Clock = clock.New()
 	}
 	return &driver{
-		api: api, request: request, clock: o.Clock, random: o.random, onEvent: o.OnEvent,
+		api: api, request: request, clock: o.Clock, random: o.random, onEvent: o.OnEvent, file: o.Store,
 		settings: settings{renewAt: o.RenewAt, grace: o.Grace, timing: &protocolTiming},
 		detach:   func() bool { return false },
 		done:     make(chan struct{}), finished: make(chan struct{}),
@@ -80,10 +85,54 @@ func newDriver(ctx context.Context, api API, request Request, options []func(*Op
 
 func (d *driver) now() reading { return reading{d.clock.Elapsed(), d.clock.Now().Round(0)} }
 
-// start begins without a record.
-func (d *driver) start(keeper bool) action {
-	d.machine.keeper = keeper
-	return d.tell(event{kind: eventStarted})
+// start begins with the record of the store, if there is one.
+func (d *driver) start(ctx context.Context) (action, error) {
+	store, found, err := d.file.open(ctx, d.api, &d.request, d.now())
+	if err != nil {
+		return action{}, err
+	}
+	d.mu.Lock()
+	d.store, d.resumed = store, found
+	d.checkout = checkout{found.LicenseARN, found.Granted, missing(d.request.Entitlements, found.Granted)}
+	if found.Granted == nil {
+		d.checkout = checkout{}
+	}
+	d.mu.Unlock()
+	return d.tell(event{kind: eventStarted, record: found.record}), nil
+}
+
+// finish ends the work. Until then nobody else may use the store.
+func (d *driver) finish() {
+	d.store.close()
+	d.detach()
+	close(d.finished)
+}
+
+// save has the store keep the record.
+func (d *driver) save(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, protocolTiming.call)
+	defer cancel()
+	m := &d.machine
+	r := stored{record: m.record, NodeID: d.nodeID(), LicenseARN: d.checkout.licenseARN, Granted: d.checkout.granted}
+	err := d.store.save(ctx, r)
+	if err != nil {
+		d.mu.Lock()
+		d.unsaved = err
+		if m.state == asking {
+			d.failure = err
+		}
+		d.mu.Unlock()
+	}
+	return err
+}
+
+// nodeID is what goes with the ClientToken: one that is sent again must have
+// the same parameters.
+func (d *driver) nodeID() string {
+	if d.resumed.ClientToken != "" && d.machine.ClientToken == d.resumed.ClientToken {
+		return d.resumed.NodeID
+	}
+	return d.request.NodeID
 }
 
 // work goes on until the machine waits or has ended.
@@ -104,8 +153,7 @@ func (d *driver) work(a action) {
 		}
 		a = d.tell(event{kind: eventStopped})
 	}
-	d.detach()
-	close(d.finished)
+	d.finish()
 }
 
 func (d *driver) resume(kind eventKind) { d.work(d.tell(event{kind: kind})) }
@@ -146,8 +194,8 @@ func (d *driver) advance(ctx context.Context, a action) action {
 		ctx = context.WithoutCancel(ctx)
 	}
 	switch a.do {
-	case taskSave: // there is no store: the record is in memory
-		return d.tell(event{kind: eventSaved, ok: true})
+	case taskSave:
+		return d.tell(event{kind: eventSaved, ok: d.save(ctx) == nil})
 	case taskWait:
 		return d.tell(event{kind: d.wait(ctx, a.limit)})
 	}
@@ -212,7 +260,7 @@ func (d *driver) call(ctx context.Context, a action) action {
 }
 
 func (d *driver) checkOut(ctx context.Context) (response, error) {
-	out, err := d.api.CheckoutLicense(ctx, d.request.input(d.machine.ClientToken))
+	out, err := d.api.CheckoutLicense(ctx, d.request.input(d.machine.ClientToken, d.nodeID()))
 	if err != nil {
 		return response{}, err
 	}
@@ -330,6 +378,8 @@ func (d *driver) report(n note) {
 	switch n {
 	case noteFailed, noteLost:
 		e.Err = d.failure
+	case noteUnsaved:
+		e.Err = d.unsaved
 	case noteCheckInFailed:
 		e.Err = d.closeError()
 	}
@@ -342,7 +392,7 @@ func (d *driver) report(n note) {
 	d.mu.Unlock()
 	// Acquire's result tells of its seat, and EventLost is the last of a Lease.
 	told := !m.keeper && (n == noteAcquired || !m.acquired || m.lost && n != noteFailed && n != noteLost)
-	if d.onEvent != nil && e.Type != "" && !told {
+	if d.onEvent != nil && !told {
 		d.onEvent(e)
 	}
 }
@@ -352,7 +402,7 @@ var eventTypes = [...]EventType{
 	noteRenewed:       EventRenewed,
 	noteReacquired:    EventReacquired,
 	noteFailed:        EventRenewalFailed,
-	noteUnsaved:       "",
+	noteUnsaved:       EventSaveFailed,
 	noteLost:          EventLost,
 	noteCheckedIn:     EventCheckedIn,
 	noteCheckInFailed: EventCheckInFailed,

@@ -17,7 +17,9 @@ type Keeper struct{ d *driver }
 // Keep starts a Keeper and returns at once. A service that cannot be reached or
 // denies a seat is a state of the Keeper, not an error: watch it with State,
 // Err or [Options.OnEvent]. It retries within a minute, after a denial within
-// five. The end of the context closes the Keeper, as Close does.
+// five. So it does while [Options.Store] cannot be used, such as during the last
+// seconds of an earlier process; Err is a [*StoreError] then. The end of the
+// context closes the Keeper, as Close does.
 //
 // Options that break their rules make a Keeper that is closed; Err says why.
 func Keep(ctx context.Context, api API, request Request, options ...func(*Options)) *Keeper {
@@ -34,8 +36,39 @@ func Keep(ctx context.Context, api API, request Request, options ...func(*Option
 	}
 	d.calls = context.WithoutCancel(ctx)
 	d.detach = context.AfterFunc(ctx, d.stop)
-	go func() { d.work(d.start(true)) }()
+	d.machine.keeper = true
+	go d.keep()
 	return &Keeper{d}
+}
+
+// keep works as soon as the store can be used.
+func (d *driver) keep() {
+	for pause := protocolTiming.pause; ; pause = min(2*pause, protocolTiming.longestPause) {
+		ctx, cancel := context.WithCancel(d.calls)
+		d.mu.Lock()
+		d.interrupt = cancel
+		closed := d.closed
+		d.mu.Unlock()
+		if closed {
+			cancel()
+			d.finish()
+			return
+		}
+		opening, done := context.WithTimeout(ctx, protocolTiming.call)
+		a, err := d.start(opening)
+		done()
+		if err == nil {
+			cancel()
+			d.work(a)
+			return
+		}
+		d.mu.Lock()
+		d.failure = err
+		d.mu.Unlock()
+		d.report(noteFailed)
+		_ = d.clock.Sleep(ctx, pause)
+		cancel()
+	}
 }
 
 // State returns the state at this moment. The program is licensed while it is

@@ -50,14 +50,14 @@ type Request struct {
 	LicenseARN string
 }
 
-func (r *Request) input(clientToken string) *licensemanager.CheckoutLicenseInput {
+func (r *Request) input(clientToken, nodeID string) *licensemanager.CheckoutLicenseInput {
 	return &licensemanager.CheckoutLicenseInput{
 		Beneficiary:    r.Beneficiary,
 		CheckoutType:   licensemanager.CheckoutTypeProvisional,
 		ClientToken:    clientToken,
 		Entitlements:   r.Entitlements,
 		KeyFingerprint: r.keyFingerprint(),
-		NodeId:         r.NodeID,
+		NodeId:         nodeID,
 		ProductSKU:     r.ProductSKU,
 	}
 }
@@ -86,6 +86,11 @@ type Options struct {
 	// OnEvent is called with each event, one at a time, by the lease's own
 	// goroutine, which waits for it. It must not call Close.
 	OnEvent func(Event)
+
+	// Store, if set, keeps the record of the seat, so that a program that was
+	// killed has its seat again when it starts with the same store and request.
+	// Without one its seat stays taken until it expires.
+	Store *FileStore
 
 	// Clock is the time that the lease measures and waits by. The limits of
 	// single calls are real time. The default is the system's clock.
@@ -117,6 +122,7 @@ const (
 	EventRenewalFailed EventType = "renewal_failed"  // it could not be extended or replaced; the lease tries again
 	EventReacquired    EventType = "reacquired"      // the seat had gone, another was taken
 	EventLost          EventType = "lost"            // the last event of a Lease that was not closed; a Keeper goes on
+	EventSaveFailed    EventType = "save_failed"     // Options.Store could not keep the record; Err is a *StoreError. The lease goes on
 	EventCheckedIn     EventType = "checked_in"      // the seat was given back, or had gone; the last event
 	EventCheckInFailed EventType = "check_in_failed" // the last event; Err, a *TakenError, says when the seat is free
 )
@@ -184,6 +190,9 @@ type Lease struct{ d *driver }
 // seat back, for at most a minute, also on a partial checkout. If a seat may
 // stay taken all the same, the error is a [*TakenError].
 //
+// With [Options.Store], Acquire resumes the seat of a program that was killed. A
+// store that cannot be used is a [*StoreError]; nothing has been sent then.
+//
 // A denial is a [*DeniedError], a checkout that lacks entitlements a
 // [*PartialError]. Other errors are those of
 // [licensemanager.Client.CheckoutLicense].
@@ -206,7 +215,10 @@ func (d *driver) acquire(ctx context.Context) (action, error) {
 		return action{}, err
 	}
 	d.calls = context.WithoutCancel(ctx)
-	a := d.start(false)
+	a, err := d.start(ctx)
+	if err != nil {
+		return action{}, err
+	}
 	for a.do != taskFinish && !(d.machine.acquired && a.do == taskWait) {
 		a = d.advance(ctx, a)
 	}
@@ -214,7 +226,8 @@ func (d *driver) acquire(ctx context.Context) (action, error) {
 	if m.acquired && a.do != taskFinish {
 		return a, nil
 	}
-	err := d.failure
+	d.store.close()
+	err = d.failure
 	if ctx.Err() != nil && !m.partial && !errors.Is(err, ctx.Err()) {
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}

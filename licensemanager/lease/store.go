@@ -1,0 +1,195 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/atomicfile"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+)
+
+// FileStore keeps the record of one seat in a file, so that a program that was
+// killed resumes its seat when it starts again. One lease at a time uses it, of
+// all processes that have the file; others get a [*StoreError]. It is safe for
+// concurrent use.
+type FileStore struct{ path string }
+
+// NewFileStore returns the store that keeps its record in a file at a path, and
+// its lock in a file beside it whose name ends in .lock, which is never removed.
+// It does no I/O. The directory is created if need be. Give each product, and
+// each seat that a program holds at once, a path of its own, on a file system
+// that outlives the process but is not shared between machines.
+//
+// The file holds the consumption token of the seat, which works like a
+// password: only its owner may read it, and it is removed when the seat is given
+// back.
+func NewFileStore(path string) *FileStore { return &FileStore{path} }
+
+// StoreProblem is what is wrong with a store.
+type StoreProblem string
+
+// The problems of a store. None of them makes a lease delete anything.
+const (
+	StoreFailed       StoreProblem = "failed"        // a file cannot be locked, read or written
+	StoreInUse        StoreProblem = "in_use"        // another lease, of this process or another one, has it
+	StoreDamaged      StoreProblem = "damaged"       // the file is no record, or only a part of one
+	StoreOtherProduct StoreProblem = "other_product" // the record is of another ProductSKU or KeyFingerprint
+	StoreOtherRequest StoreProblem = "other_request" // the record is of another Request
+	StoreOtherAccount StoreProblem = "other_account" // the record is of another AWS account than the credentials
+	StoreFromFuture   StoreProblem = "from_future"   // the record has a later version, or dates more than a year ahead of the wall clock
+)
+
+var storeProblems = map[StoreProblem]string{
+	StoreFailed:       "cannot be used",
+	StoreInUse:        "is in use by another lease or process: use another file, or wait for its end",
+	StoreDamaged:      "is damaged: move it away to start without it; a seat that it names is free when it expires",
+	StoreOtherProduct: "is of another product: use a file for each product, or move it away",
+	StoreOtherRequest: "is of another request: use a file for each, or run the program once more as it was, to give the seat back",
+	StoreOtherAccount: "is of another AWS account: use a file for each account, or move it away",
+	StoreFromFuture:   "is from the future: use the later version of the program that wrote it, check the wall clock, or move the file away",
+}
+
+// StoreError says that a store cannot be used or written.
+type StoreError struct {
+	Path    string // the file
+	Problem StoreProblem
+	Err     error // may be nil
+}
+
+// Error names the file and what to do.
+func (e *StoreError) Error() string {
+	text := "lease: the store " + e.Path + " " + storeProblems[e.Problem]
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the reason.
+func (e *StoreError) Unwrap() error { return e.Err }
+
+// openStore is a store that a lease has locked. Its nil value keeps nothing.
+type openStore struct {
+	path    string
+	lock    *flock.Flock
+	request requestID
+	account func(context.Context) (string, error)
+	of      string // the account, once it is known
+}
+
+// open locks the store and reads its record, which is empty if there is none.
+func (f *FileStore) open(ctx context.Context, api API, request *Request, now reading) (_ *openStore, _ stored, err error) {
+	if f == nil {
+		return nil, stored{}, nil
+	}
+	s := &openStore{path: f.path, lock: flock.New(f.path + ".lock"), request: request.id(), account: accountOf(api)}
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
+		return nil, stored{}, s.failed(err)
+	}
+	switch locked, err := s.lock.TryLock(); {
+	case err != nil:
+		return nil, stored{}, s.failed(err)
+	case !locked:
+		return nil, stored{}, &StoreError{Path: f.path, Problem: StoreInUse}
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	r, err := s.read(ctx, now)
+	return s, r, err
+}
+
+func (s *openStore) failed(err error) *StoreError {
+	return &StoreError{Path: s.path, Problem: StoreFailed, Err: err}
+}
+
+// longestRecord is far more than a record needs.
+const longestRecord = 1 << 20
+
+func (s *openStore) read(ctx context.Context, now reading) (stored, error) {
+	data, err := atomicfile.Read(s.path, longestRecord)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return stored{}, nil
+	case errors.Is(err, atomicfile.ErrTooLong), errors.Is(err, atomicfile.ErrNotRegular):
+		return stored{}, &StoreError{s.path, StoreDamaged, err}
+	case err != nil:
+		return stored{}, s.failed(err)
+	}
+	r, problem, err := decodeStored(data)
+	switch {
+	case problem != "":
+		return stored{}, &StoreError{s.path, problem, err}
+	case r.FirstSent.After(now.wall.AddDate(1, 0, 0)):
+		return stored{}, &StoreError{s.path, StoreFromFuture, fmt.Errorf("it is of %s", r.FirstSent)}
+	case r.Request.ProductSKU != s.request.ProductSKU || r.Request.KeyFingerprint != s.request.KeyFingerprint:
+		return stored{}, &StoreError{s.path, StoreOtherProduct, fmt.Errorf("it is of %q", r.Request.ProductSKU)}
+	case r.Request != s.request && r.Phase != phaseNone:
+		return stored{}, &StoreError{s.path, StoreOtherRequest, nil}
+	case r.Account == "" || s.account == nil:
+		return r, nil
+	}
+	if s.of, err = s.account(ctx); err == nil && s.of != "" && s.of != r.Account {
+		err = &StoreError{s.path, StoreOtherAccount, fmt.Errorf("it is of %s, the credentials are of %s", r.Account, s.of)}
+	}
+	return r, err
+}
+
+// save replaces the record, or removes it if there is nothing to tell.
+func (s *openStore) save(ctx context.Context, r stored) error {
+	if s == nil {
+		return nil
+	}
+	if r.Phase == phaseNone && r.OrphanUntil.IsZero() {
+		if err := atomicfile.Remove(s.path); err != nil {
+			return s.failed(err)
+		}
+		return nil
+	}
+	// A call that succeeded had credentials, so this does not wait for any.
+	if s.of == "" && s.account != nil && r.Phase == phaseHeld {
+		s.of, _ = s.account(ctx)
+	}
+	r.Request, r.Account = s.request, s.of
+	if err := atomicfile.Write(s.path, r.encode()); err != nil {
+		return s.failed(err)
+	}
+	return nil
+}
+
+// close lets others use the store. It removes what a killed process left of a
+// write, but never the lock file, which another process may just have locked.
+func (s *openStore) close() {
+	if s != nil {
+		atomicfile.Clean(s.path, 0)
+		_ = s.lock.Close()
+	}
+}
+
+// accountOf finds out the AWS account that an API's credentials are of: empty if
+// they do not say. It is nil if the API does not tell its credentials.
+func accountOf(api API) func(context.Context) (string, error) {
+	client, ok := api.(interface {
+		With(func(*awstokens.Config)) (*licensemanager.Client, error)
+	})
+	if !ok {
+		return nil
+	}
+	var provider awstokens.CredentialsProvider
+	if _, err := client.With(func(cfg *awstokens.Config) { provider = cfg.Credentials }); err != nil || provider == nil {
+		return nil
+	}
+	return func(ctx context.Context) (string, error) {
+		c, err := provider.Retrieve(ctx)
+		return c.AccountID, err
+	}
+}
