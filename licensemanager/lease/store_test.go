@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -253,5 +252,3 @@ func (p *place) fail(on bool) {
 	require.NoError(p.t, os.Remove(disk))
 	require.NoError(p.t, os.Rename(aside, disk))
 }
-
-var errKilled = errors.New("the process was killed")
