@@ -1,6 +1,6 @@
 // Command credentials gives AWS credentials to programs in any language: those
-// that a license's refresh token stands for, or those that carry the identity of
-// a user.
+// that a license's refresh token stands for, those of a profile's login, or
+// those that carry the identity of a user.
 //
 // As a credential_process it prints them once. In the AWS config file:
 //
@@ -16,6 +16,8 @@
 //
 //	license  the refresh token in the file that AWS_LICENSE_ACCESS_FILE names, for
 //	         the role in AWS_ROLE_ARN
+//	profile  the profile in AWS_PROFILE, or default, of the AWS config file, whose
+//	         session was logged in, by aws sso login for example
 //	user     the user's JWT in the file that AWS_WEB_IDENTITY_TOKEN_FILE names,
 //	         which must be replaced by another one for each session, for the role
 //	         in AWS_ROLE_ARN and the application of -application
@@ -45,6 +47,8 @@ import (
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
+	"github.com/seed-25f54b62/awstokens/ssooidc/login"
+	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 	"github.com/seed-25f54b62/awstokens/ssooidc/tip"
 )
 
@@ -66,6 +70,13 @@ type settings struct{ application, bootstrapRole string }
 var sources = map[string]func(awstokens.Config, settings) (awstokens.CredentialsProvider, error){
 	"license": func(cfg awstokens.Config, _ settings) (awstokens.CredentialsProvider, error) {
 		return tokencreds.FromEnv(cfg)
+	},
+	"profile": func(cfg awstokens.Config, _ settings) (awstokens.CredentialsProvider, error) {
+		profile, err := login.LoadProfile("")
+		if err != nil {
+			return nil, err
+		}
+		return portal.ProfileCredentials(cfg, profile)
 	},
 	"user": func(cfg awstokens.Config, s settings) (awstokens.CredentialsProvider, error) {
 		return tip.NewProvider(cfg, tip.Application{

@@ -20,13 +20,15 @@ import (
 
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 	"github.com/seed-25f54b62/awstokens/ssooidc/tip"
 )
 
 const application = "arn:aws:sso::111122223333:application/ssoins-0123456789abcdef/apl-0123456789abcdef"
 
 // start starts the services and points the environment at them, with a license's
-// refresh token and a user's JWT in files.
+// refresh token, a user's JWT, and a profile whose session is logged in, in
+// files.
 func start(t *testing.T) *awstokenstest.Server {
 	t.Helper()
 	server := awstokenstest.NewServer(t)
@@ -52,12 +54,29 @@ func start(t *testing.T) *awstokenstest.Server {
 		require.NoError(t, os.WriteFile(path, []byte(text+"\n"), 0o600))
 		t.Setenv(name, path)
 	}
+	home := t.TempDir()
+	config := filepath.Join(home, "config")
+	require.NoError(t, os.WriteFile(config, []byte("[profile of-the-test]\nsso_session = s\nsso_account_id = 111122223333\nsso_role_name = ReadOnlyAccess\n"+
+		"[sso-session s]\nsso_start_url = https://example.awsapps.com/start\nsso_region = us-east-1\n"), 0o600))
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home) // HOME on Windows
+	t.Setenv("AWS_CONFIG_FILE", config)
+	t.Setenv("AWS_PROFILE", "of-the-test")
+	profile, err := login.LoadProfile("")
+	require.NoError(t, err)
+	store, err := login.NewFileStore("")
+	require.NoError(t, err)
+	require.NoError(t, store.SaveToken(t.Context(), profile.Session, &login.Token{
+		StartURL: profile.Session.StartURL, Region: profile.Session.Region,
+		AccessToken: server.IdentityCenter().SignIn(), ExpiresAt: time.Now().Add(time.Hour),
+	}))
 	return server
 }
 
 func TestProcess(t *testing.T) {
 	for name, args := range map[string][]string{
 		"license":             {"license"},
+		"profile":             {"profile"},
 		"user":                {"-application", application, "user"},
 		"user with bootstrap": {"-application", application, "-bootstrap-role", "arn:aws:iam::111122223333:role/Bootstrap", "user"},
 	} {
@@ -77,7 +96,7 @@ func TestProcess(t *testing.T) {
 			assert.WithinDuration(t, time.Now().Add(time.Hour), expires, time.Minute)
 			assert.Empty(t, stderr.String())
 
-			if name != "license" {
+			if strings.HasPrefix(name, "user") {
 				err := run(t.Context(), args, &stdout, &stderr)
 				assert.ErrorIs(t, err, tip.ErrAssertionRefused, "the JWT was not replaced")
 			}
