@@ -51,6 +51,13 @@ type Options struct {
 	// defaults are https://openid-license-manager.amazonaws.com, emulator,
 	// ES256 and roles.
 	Issuer, KeyID, Algorithm, RoleClaim string
+
+	// Window serves a page at [Server.URL] for a developer's browser. It shows
+	// the licenses, seats, logins and tokens that the server holds, and, while it
+	// is open, the requests and why they were refused. It has buttons that move
+	// the clock, approve logins and script faults. It shows no secrets. It cannot
+	// be combined with InProcess.
+	Window bool
 }
 
 // TB is the part of testing.TB that NewServer needs.
@@ -89,6 +96,8 @@ func Start(options ...func(*Options)) (*Server, error) {
 	switch {
 	case o.InProcess && o.Addr != "":
 		return nil, errors.New("awstokenstest: Addr cannot be combined with InProcess")
+	case o.InProcess && o.Window:
+		return nil, errors.New("awstokenstest: Window cannot be combined with InProcess")
 	case prefix != "" && prefix[0] != '/':
 		return nil, errors.New("awstokenstest: Path must begin with a slash")
 	}
@@ -100,6 +109,7 @@ func Start(options ...func(*Options)) (*Server, error) {
 		KeyID:     o.KeyID,
 		Algorithm: o.Algorithm,
 		RoleClaim: o.RoleClaim,
+		Window:    o.Window,
 	})
 	if err != nil {
 		return nil, err

@@ -1,7 +1,8 @@
 // Command emulator serves AWS License Manager, IAM Identity Center and AWS STS
 // on a loopback address, in memory, for any client: this library, the AWS CLI,
 // other SDKs. It prints, one a line, the environment variables that point a
-// client at it, and serves until it is interrupted.
+// client at it, and serves until it is interrupted. In a browser, its URL shows
+// what it holds and, while that page is open, every request.
 //
 //	go run ./examples/emulator -addr 127.0.0.1:4010
 //
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("emulator", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	var o awstokenstest.Options
-	o.Path = "/"
+	o.Path, o.Window = "/", true
 	flags.StringVar(&o.Addr, "addr", "127.0.0.1:4010", "loopback `address` to serve on; port 0 is a free one")
 	flags.StringVar(&o.Region, "region", "us-east-1", "the `Region` that requests must be signed for")
 	flags.StringVar(&o.AccountID, "account", "111122223333", "the `ID` of the account that owns the license")
@@ -138,6 +139,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	fmt.Fprintln(stderr, "Open", server.URL(), "in a browser to watch it.")
 	<-ctx.Done()
 	return nil
 }

@@ -116,7 +116,10 @@ func (s *Server) authorizePage(w http.ResponseWriter, r *request) {
 	if refusal == nil && (err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https") {
 		refusal = &authorizationRefusal{"", "the redirect URI is not a URL of the web"}
 	}
-	sendBack := func(response url.Values) { redirect(w, r, target, query.Get("state"), response) }
+	sendBack := func(response url.Values) {
+		s.window.decided(query)
+		redirect(w, r, target, query.Get("state"), response)
+	}
 	switch {
 	case refusal != nil && refusal.oauthError == "":
 		webpage.Write(w, http.StatusBadRequest, messagePage, message{Title: "This request cannot be processed", Text: refusal.description})
@@ -127,6 +130,7 @@ func (s *Server) authorizePage(w http.ResponseWriter, r *request) {
 	case r.Method == http.MethodPost:
 		sendBack(url.Values{"error": {"access_denied"}, "error_description": {"The user denied the request"}})
 	default:
+		s.window.asked(asked, query)
 		// Browsers hold a form to its targets when it is redirected, too.
 		webpage.Write(w, http.StatusOK, consentPage, map[string]any{
 			"Client": s.identity.clientName(asked.ClientID), "Scopes": scopes, "Target": target.Host,
@@ -159,15 +163,19 @@ func checkResponse(query url.Values) *authorizationRefusal {
 // redirect redirects the user to the client with the response and the state
 // that the client sent.
 func redirect(w http.ResponseWriter, r *request, target *url.URL, state string, response url.Values) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	http.Redirect(w, r.Request, withResponse(target, state, response), http.StatusSeeOther)
+}
+
+func withResponse(target *url.URL, state string, response url.Values) string {
 	query := target.Query()
 	maps.Copy(query, response)
 	if state != "" {
 		query.Set("state", state)
 	}
 	target.RawQuery = query.Encode()
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	http.Redirect(w, r.Request, target.String(), http.StatusSeeOther)
+	return target.String()
 }
 
 // clientName is what to call a client on a page.

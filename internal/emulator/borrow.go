@@ -45,7 +45,7 @@ func (l *licenseManager) checkoutBorrowLicense(r *request, in *licensemanager.Ch
 		case borrow == nil || from.current().Issuer.SignKey == "":
 			return nil, fail("EntitlementNotAllowedException", "The license cannot be borrowed.")
 		case !from.usable(r.now):
-			return nil, nothingAllowed()
+			return nil, nothingAllowed("The license is " + string(from.status(r.now)) + " or outside its validity.")
 		}
 		c := &checkout{
 			from:     from,
@@ -58,7 +58,7 @@ func (l *licenseManager) checkoutBorrowLicense(r *request, in *licensemanager.Ch
 			expires:  from.until(r.now, borrow.MaxTimeToLiveInMinutes),
 		}
 		if len(c.held) < len(in.Entitlements) {
-			return nil, nothingAllowed()
+			return nil, nothingAllowed("The license has not all of the entitlements, or not as much as that free.")
 		}
 		return c, l.begin(r, c)
 	})

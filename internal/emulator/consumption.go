@@ -100,18 +100,18 @@ func (l *licenseManager) checkoutLicense(r *request, in *licensemanager.Checkout
 	c, refusal := once(l, r, in.ClientToken, in, l.lives, func() (*checkout, *failure) {
 		from, byGrant := l.newest(r, in)
 		if from == nil {
-			return nil, nothingAllowed()
+			return nil, l.whyNone(r, in)
 		}
 		c := &checkout{from: from, byGrant: byGrant, kind: in.CheckoutType, nodeID: in.NodeId}
 		if in.CheckoutType == licensemanager.CheckoutTypeProvisional {
 			provisional := from.current().ConsumptionConfiguration.ProvisionalConfiguration
 			if provisional == nil {
-				return nil, nothingAllowed()
+				return nil, nothingAllowed("The license has no ProvisionalConfiguration.")
 			}
 			c.expires = from.until(r.now, provisional.MaxTimeToLiveInMinutes)
 		}
 		if c.held = l.grantable(from, in.Entitlements); len(c.held) == 0 {
-			return nil, nothingAllowed()
+			return nil, nothingAllowed("The license has none of the entitlements, or not as much as that free.")
 		}
 		return c, l.begin(r, c)
 	})
@@ -123,8 +123,30 @@ func (l *licenseManager) checkoutLicense(r *request, in *licensemanager.Checkout
 	return out, nil
 }
 
-func nothingAllowed() *failure {
-	return fail("NoEntitlementsAllowedException", "No entitlements are allowed for this request.")
+// nothingAllowed does not tell the client why.
+func nothingAllowed(why string) *failure {
+	refusal := fail("NoEntitlementsAllowedException", "No entitlements are allowed for this request.")
+	refusal.why = why
+	return refusal
+}
+
+// whyNone refuses a checkout for which newest found no license.
+func (l *licenseManager) whyNone(r *request, in *licensemanager.CheckoutLicenseInput) *failure {
+	why := "No license has this ProductSKU."
+	for _, from := range l.bySKU[in.ProductSKU] {
+		switch v := from.current(); {
+		case v.ProductSKU != in.ProductSKU:
+		case v.Issuer.KeyFingerprint != in.KeyFingerprint:
+			why = "KeyFingerprint is not that of the license, " + v.Issuer.KeyFingerprint + "."
+		case in.Beneficiary != "" && in.Beneficiary != v.Beneficiary:
+			why = "Beneficiary is not that of the license, " + v.Beneficiary + "."
+		case !from.usable(r.now):
+			why = "The license is " + string(from.status(r.now)) + " or outside its validity."
+		default:
+			why = "The account has no active grant that allows CheckoutLicense, and an issuer must name the Beneficiary."
+		}
+	}
+	return nothingAllowed(why)
 }
 
 func accessDenied() *failure {

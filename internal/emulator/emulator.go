@@ -17,6 +17,9 @@
 // line in a table and a handler; a new service is a file, a field of Server and
 // a case in route.
 //
+// With Options.Window, a page at the root shows all this (window.go, with the
+// state in windowstate.go). While it is open, exchange.go records requests.
+//
 // The cost of a call does not grow with what the emulator holds: seats.go keeps
 // up to date what is checked out, and store.go forgets what has expired.
 //
@@ -70,6 +73,9 @@ type Options struct {
 	// ARNs. The defaults are https://openid-license-manager.amazonaws.com,
 	// emulator, ES256 and roles. Clients must not rely on them.
 	Issuer, KeyID, Algorithm, RoleClaim string
+
+	// Window serves a page at the root that shows the state and the requests.
+	Window bool
 
 	Behavior
 }
@@ -139,6 +145,7 @@ type Server struct {
 
 	url       string
 	inProcess *inProcess // nil if there is a network
+	window    *window    // nil without Options.Window
 	server    *http.Server
 	stop      context.CancelFunc
 	served    chan struct{} // closed when the server has ended
@@ -168,6 +175,9 @@ func New(options Options) (*Server, error) {
 	s.portal = newPortal(s)
 	s.sts = newSTS(s)
 	s.licenses.seed(s.LicenseARN(), seedSKU)
+	if options.Window {
+		s.window = &window{Server: s}
+	}
 	return s, nil
 }
 

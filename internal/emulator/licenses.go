@@ -64,6 +64,7 @@ type license struct {
 	tags      tags
 	checkouts map[*checkout]struct{}
 	consumed  map[entitlementKey]int64 // how much of what is counted is checked out
+	drawn     map[entitlementKey]int64 // how much of that never expires
 }
 
 func (l *license) current() *licensemanager.License { return &l.versions[len(l.versions)-1] }
@@ -124,7 +125,7 @@ func (l *license) change(to licensemanager.License) {
 
 // add makes a license known.
 func (l *licenseManager) add(made *license) {
-	made.checkouts, made.consumed = map[*checkout]struct{}{}, map[entitlementKey]int64{}
+	made.checkouts, made.consumed, made.drawn = map[*checkout]struct{}{}, map[entitlementKey]int64{}, map[entitlementKey]int64{}
 	l.licenses.add(made.arn, made)
 	l.indexSKU(made)
 }

@@ -27,9 +27,15 @@ const (
 // propagation is the state of trusted identity propagation: a user's JWT becomes
 // an identity context, and that the credentials of a role.
 type propagation struct {
-	assertions store[string, struct{}]  // jti of every JWT that was exchanged
-	contexts   store[string, time.Time] // when each context that was given out expires
-	reused     int                      // how often a JWT came in again
+	assertions store[string, struct{}]        // jti of every JWT that was exchanged
+	contexts   store[string, identityContext] // by the context that was given out
+	reused     int                            // how often a JWT came in again
+}
+
+// identityContext is a user whom an application acts for.
+type identityContext struct {
+	application, user string
+	expires           time.Time
 }
 
 // applicationSession is how long the refresh tokens of an application live.
@@ -85,7 +91,7 @@ func (c *identityCenter) withIdentity(now time.Time, response object, clientID s
 	if err != nil {
 		return nil, fail("InternalServerException", "%s", err)
 	}
-	c.contexts.put(now, identity, expires, expires)
+	c.contexts.put(now, identity, identityContext{clientID, portalUser, expires}, expires)
 	response["idToken"] = idToken
 	response["awsAdditionalDetails"] = nil
 	if !c.options.OmitIdentityContext {
@@ -101,13 +107,13 @@ type providedContext struct{ provider, assertion string }
 // STS responds then is not published. A context outlives the session that it is
 // of, because STS does not ask for that.
 func (c *identityCenter) checkContext(now time.Time, context providedContext) *failure {
-	expires, known := c.contexts.get(now, context.assertion)
+	propagated, known := c.contexts.get(now, context.assertion)
 	switch {
 	case context.provider != contextProvider:
 		return fail("ValidationError", "%s is not a context provider.", context.provider)
 	case !known:
 		return fail("ValidationError", "The context assertion is not valid.")
-	case !now.Before(expires):
+	case !now.Before(propagated.expires):
 		return fail("ValidationError", "The context assertion has expired.")
 	}
 	return nil

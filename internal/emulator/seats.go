@@ -71,6 +71,9 @@ func (c *checkout) count(sign int64) {
 	for _, e := range c.held {
 		if n, ok := amount(e.Value); ok && e.Unit != licensemanager.EntitlementUnitNone {
 			c.from.consumed[entitlementKey{e.Name, e.Unit}] += sign * n
+			if c.expires.IsZero() {
+				c.from.drawn[entitlementKey{e.Name, e.Unit}] += sign * n
+			}
 		}
 	}
 }

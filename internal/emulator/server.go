@@ -69,6 +69,7 @@ type request struct {
 	now       time.Time  // when it is processed, by the emulator's clock
 	sent      *url.URL   // as the client sent it
 	caller    *accessKey // who signed it; nil if nobody did
+	seen      *exchange  // where it is recorded; nil while nobody looks
 
 	omitErrorHeader bool
 }
@@ -81,7 +82,8 @@ type failure struct {
 	status  int               // overrides the service's, if not 0
 	members map[string]string // what the error has besides code and message
 
-	ofSignature bool // refused before the operation looked at the request
+	ofSignature bool   // refused before the operation looked at the request
+	why         string // what no client is told, for the window; may be empty
 }
 
 func fail(code, format string, args ...any) *failure {
@@ -98,6 +100,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	r := &request{Request: hr, id: transport.NewUUID(), sent: sentURL(hr)}
 	w.Header().Set("X-Amzn-Requestid", r.id)
 	s.setDate(w)
+	if s.window.isWatched(r) {
+		r.seen = s.window.record(w, r)
+		w = r.seen
+		defer r.seen.end()
+	}
 	var err error
 	if r.body, err = io.ReadAll(http.MaxBytesReader(w, hr.Body, maxRequestBytes)); err != nil {
 		refuseBody(w, err)
@@ -114,7 +121,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	op, known := svc.operations[r.operation]
 	if !known {
-		svc.refuse(w, r, svc.explain(fail("UnknownOperationException", "The operation %s is unknown to %s.", r.operation, svc.ID)))
+		refusal := svc.explain(fail("UnknownOperationException", "The operation %s is unknown to %s.", r.operation, svc.ID))
+		r.seen.meets(Fault{}, refusal)
+		svc.refuse(w, r, refusal)
 		return
 	}
 	s.serve(w, r, svc, op)
@@ -124,6 +133,7 @@ func (s *Server) serve(w http.ResponseWriter, r *request, svc *service, op opera
 	name := operationID{svc.id, r.operation}
 	s.count(name)
 	fault := s.faults.take(name)
+	r.seen.meets(fault, nil)
 	if !wait(r, fault.Delay) || fault.CutBefore {
 		panic(http.ErrAbortHandler) // closes the connection, says nothing
 	}
@@ -137,6 +147,7 @@ func (s *Server) serve(w http.ResponseWriter, r *request, svc *service, op opera
 	if refusal == nil {
 		out, refusal = s.run(r, svc, op)
 	}
+	r.seen.meets(fault, refusal)
 	if fault.LoseAnswer {
 		panic(http.ErrAbortHandler)
 	}
@@ -177,6 +188,8 @@ func (s *Server) route(r *request) (*service, func(http.ResponseWriter, *request
 		return s.portal, nil
 	}
 	switch {
+	case s.window.has(path, r.Method):
+		return nil, s.window.page
 	case path == devicePath:
 		return nil, s.devicePage
 	case path == authorizePath:

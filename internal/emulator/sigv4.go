@@ -29,6 +29,7 @@ type accessKey struct {
 	expires      time.Time // zero for a long-lived key
 	arn, userID  string
 	licenseARN   string // that of the access token it was made from, if any
+	user         string // whom it acts for, if a context said so
 }
 
 // authorization is an Authorization header, taken apart.
@@ -180,11 +181,10 @@ func signature(r *request, auth authorization, key *accessKey, signed time.Time)
 			again.Header[http.CanonicalHeaderKey(name)] = withoutRuns(values)
 		}
 	}
-	hash := sha256.Sum256(r.body)
 	signer := sigv4.New(func(o *v4.SignerOptions) { o.HeaderRules = signedHeaders(auth.signedHeaders) })
 	err := signer.SignRequest(&sigv4.SignRequestInput{
 		Request:     again,
-		PayloadHash: hash[:],
+		PayloadHash: hashOf(r.body),
 		Credentials: credentials.Credentials{AccessKeyID: key.id, SecretAccessKey: key.secret, SessionToken: key.sessionToken},
 		Service:     auth.service,
 		Region:      auth.region,
@@ -195,6 +195,11 @@ func signature(r *request, auth authorization, key *accessKey, signed time.Time)
 	}
 	_, expected, _ := strings.Cut(again.Header.Get("Authorization"), "Signature=")
 	return expected
+}
+
+func hashOf(body []byte) []byte {
+	hash := sha256.Sum256(body)
+	return hash[:]
 }
 
 // withoutRuns makes every run of spaces one, as the canonical form has it and

@@ -240,7 +240,11 @@ func (t *securityTokens) assumeRole(r *request, form url.Values) (any, *failure)
 			return nil, refusal
 		}
 	}
-	return assumed(t.assume(r.now, role, name, seconds)), nil
+	key := t.assume(r.now, role, name, seconds)
+	if len(contexts) > 0 {
+		key.user = portalUser
+	}
+	return assumed(key), nil
 }
 
 func (t *securityTokens) getCallerIdentity(r *request, _ url.Values) (any, *failure) {

@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-const style = `
+// Style is the look of all pages.
+const Style = `
 :root { color-scheme: light dark; --text: #1b1f24; --quiet: #57606a; --back: #f3f4f6; --card: #fff; --line: #d0d7de; --act: #0b57d0; --on: #fff; --good: #1a7f37; --bad: #b42318; }
 @media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --quiet: #9da7b1; --back: #0d1117; --card: #161b22; --line: #3d444d; --act: #a8c7fa; --on: #062e6f; --good: #57d977; --bad: #ff8f85; } }
 * { box-sizing: border-box; }
@@ -44,7 +45,7 @@ const layout = `<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{template "title" .}}</title>
 <link rel="icon" href="data:,">
-<style>` + style + `</style>
+<style>` + Style + `</style>
 </head>
 <body>
 <main>
@@ -55,10 +56,15 @@ const layout = `<!DOCTYPE html>
 
 // policy admits the one style sheet and nothing else.
 var policy = func() string {
-	hash := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
-		"'; base-uri 'none'; frame-ancestors 'none'; form-action "
+	return "default-src 'none'; style-src " + Hash(Style) + "; base-uri 'none'; frame-ancestors 'none'; form-action "
 }()
+
+// Hash is the source of a Content-Security-Policy that admits an inline style or
+// script.
+func Hash(text string) string {
+	hash := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'"
+}
 
 // New returns the template of a page from one that defines its title and its
 // body. It panics if that does not parse.
