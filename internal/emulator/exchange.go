@@ -74,17 +74,14 @@ func (e *exchange) meets(fault Fault, refusal *failure) {
 func (e *exchange) end() {
 	e.took = time.Since(e.began)
 	r := e.request
-	e.ResponseWriter = nil
-	e.request = &request{
-		Request:   &http.Request{Method: r.Method, Host: r.Host, Header: r.Header},
-		operation: r.operation, body: r.body, sent: r.sent, caller: r.caller,
-	}
-	if e.request.operation == "" {
-		e.request.operation = strings.TrimSpace(r.Method + " " + r.URL.Path)
+	if r.operation == "" {
+		r.operation = r.Method + " " + r.URL.Path
 	}
 	if len(r.body) > maxRecorded {
-		e.request.body = nil
+		r.body = nil
 	}
+	r.Request = &http.Request{Method: r.Method, Host: r.Host, Header: r.Header}
+	e.ResponseWriter, r.seen = nil, nil
 	e.to.keep(e)
 }
 

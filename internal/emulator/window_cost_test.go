@@ -20,7 +20,7 @@ import (
 // what else the machine does not change. The request is signed once, because the
 // cost of a client would count for neither.
 func TestWindowCost(t *testing.T) {
-	const rounds, perRound = 10, 1000
+	const rounds, perRound = 8, 2500
 	w := newWindow(t)
 	body := `{"LicenseArn":"` + w.LicenseARN() + `"}`
 	signed := w.target(t, "GetLicense", body)
@@ -44,7 +44,7 @@ func TestWindowCost(t *testing.T) {
 		slices.Sort(ratios)
 		return ratios[len(ratios)/2]
 	}
-	for i := 0; i < rounds || median() > 1.05 && i < 4*rounds; i++ {
+	for i := 0; i < rounds || median() > 1.05 && i < 3*rounds; i++ {
 		with := func() time.Duration {
 			p := w.open(t)
 			defer p.close()

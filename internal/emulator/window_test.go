@@ -138,6 +138,7 @@ func (p *page) line(t *testing.T, operation string) line {
 }
 
 func TestWindowIsOnlyThereIfAsked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, path := range []string{"/", "/window/events", "/window/exchange?n=1"} {
 		assert.Equal(t, http.StatusNotFound, w.get(t, path).status, path)
@@ -148,6 +149,7 @@ func TestWindowIsOnlyThereIfAsked(t *testing.T) {
 // A browser runs the script and applies the style only if the policy has their
 // hashes.
 func TestWindowPage(t *testing.T) {
+	t.Parallel()
 	w := newWindow(t)
 	got := w.get(t, "/")
 	require.Equal(t, http.StatusOK, got.status)
@@ -172,6 +174,7 @@ func TestWindowPage(t *testing.T) {
 }
 
 func TestWindowRefusesForeignRequests(t *testing.T) {
+	t.Parallel()
 	w := newWindow(t)
 	header := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
@@ -196,6 +199,7 @@ func TestWindowRefusesForeignRequests(t *testing.T) {
 }
 
 func TestWindowActions(t *testing.T) {
+	t.Parallel()
 	w := newWindow(t)
 	for form, want := range map[string]string{
 		"do=advance&by=soon": "write a duration",
@@ -238,6 +242,7 @@ func TestWindowActions(t *testing.T) {
 
 // The reasons tell what no client is told.
 func TestWindowReasons(t *testing.T) {
+	t.Parallel()
 	w := newWindow(t)
 	p := w.open(t)
 	for want, change := range map[string]func(*licensemanager.CheckoutLicenseInput){
@@ -260,6 +265,7 @@ func TestWindowReasons(t *testing.T) {
 }
 
 func TestWindowExplainsSignatures(t *testing.T) {
+	t.Parallel()
 	w := newWindow(t)
 	p := w.open(t)
 	const body = `{"LicenseArn":"x"}`
@@ -279,7 +285,10 @@ func TestWindowExplainsSignatures(t *testing.T) {
 		{"The body differs: an empty one was signed", func(r *http.Request) { r.GetBody = func() (io.ReadCloser, error) { return http.NoBody, nil } }, nil},
 		{
 			"The body differs from what was signed: X-Amz-Content-Sha256 is not its hash",
-			set("X-Amz-Content-Sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"), set("X-Amz-Extra", "two"),
+			func(r *http.Request) {
+				r.GetBody = func() (io.ReadCloser, error) { return http.NoBody, nil }
+				r.Header.Set("X-Amz-Content-Sha256", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+			}, nil,
 		},
 	} {
 		req := w.target(t, "GetLicense", body)
@@ -326,6 +335,7 @@ func (c tamper) Do(r *http.Request) (*http.Response, error) {
 // Whatever the clients of all services send and receive, no secret is on the
 // page, nor in the details of a request.
 func TestWindowShowsNoSecrets(t *testing.T) {
+	t.Parallel()
 	w := newWindow(t)
 	p := w.open(t)
 	var secrets []string
@@ -377,6 +387,7 @@ func TestWindowShowsNoSecrets(t *testing.T) {
 }
 
 func TestWindowForgetsOldRequests(t *testing.T) {
+	t.Parallel()
 	w := newWindow(t)
 	w.get(t, "/before")
 	p := w.open(t)
