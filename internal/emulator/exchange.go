@@ -35,26 +35,26 @@ type exchange struct {
 	took    time.Duration
 	status  int // 0 if the connection was closed instead
 	header  http.Header
-	body    []byte
+	body    []byte // nil if it was not kept
+	size    int    // of the body
 	fault   Fault
 	refusal *failure
 	reason  string // why a signature does not match
 }
 
 func (e *exchange) WriteHeader(status int) {
-	if e.status == 0 {
-		e.status, e.header = status, e.Header().Clone()
-	}
+	e.status = cmp.Or(e.status, status)
 	e.ResponseWriter.WriteHeader(status)
 }
 
+// Write keeps p itself, without a copy: what the services write, they write at
+// once and leave alone. The rest is pages, of which only the size is kept.
 func (e *exchange) Write(p []byte) (int, error) {
-	if e.status == 0 {
-		e.WriteHeader(http.StatusOK)
-	}
-	e.body = append(e.body, p...)
-	if len(e.body) > maxRecorded {
-		e.body = e.body[:0:0]
+	e.status = cmp.Or(e.status, http.StatusOK)
+	e.size += len(p)
+	e.body = nil
+	if contentType := e.Header().Get("Content-Type"); e.size == len(p) && e.size <= maxRecorded && (strings.Contains(contentType, "json") || contentType == "text/xml") {
+		e.body = p
 	}
 	return e.ResponseWriter.Write(p)
 }
@@ -81,6 +81,7 @@ func (e *exchange) end() {
 		r.body = nil
 	}
 	r.Request = &http.Request{Method: r.Method, Host: r.Host, Header: r.Header}
+	e.header = e.Header() // nobody changes it any more
 	e.ResponseWriter, r.seen = nil, nil
 	e.to.keep(e)
 }
@@ -176,12 +177,12 @@ type shown struct{ secrets redact.Scrubber }
 func (s *shown) exchange(e *exchange) (sent, received string) {
 	r := e.request
 	sent = r.Method + " " + s.url(r.sent.RequestURI()) + "\nHost: " + r.Host + "\n" + s.headers(r.Header) +
-		s.body(r.Header.Get("Content-Type"), r.body)
+		s.body(r.Header.Get("Content-Type"), r.body, len(r.body))
 	if e.status == 0 {
 		return sent, "No response: the connection was closed."
 	}
 	return sent, strconv.Itoa(e.status) + " " + http.StatusText(e.status) + "\n" + s.headers(e.header) +
-		s.body(e.header.Get("Content-Type"), e.body)
+		s.body(e.header.Get("Content-Type"), e.body, e.size)
 }
 
 var (
@@ -254,13 +255,13 @@ func (s *shown) form(text, separator string) string {
 }
 
 // body is a body in one of the formats of the services; another is withheld.
-func (s *shown) body(contentType string, body []byte) string {
+func (s *shown) body(contentType string, body []byte, size int) string {
 	var text bytes.Buffer
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	var value any
 	switch {
-	case len(body) == 0:
+	case size == 0:
 		return ""
 	case strings.HasPrefix(contentType, "application/x-www-form-urlencoded"):
 		return "\n" + s.form(string(body), "\n")
@@ -273,7 +274,7 @@ func (s *shown) body(contentType string, body []byte) string {
 			return "<" + parts[1] + ">" + s.value(parts[1], parts[2]) + "</"
 		})
 	case decoder.Decode(&value) != nil || decoder.More():
-		return fmt.Sprintf("\n[redacted: %d bytes of %s]", len(body), cmp.Or(contentType, "an unknown type"))
+		return fmt.Sprintf("\n[redacted: %d bytes of %s]", size, cmp.Or(contentType, "an unknown type"))
 	}
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
