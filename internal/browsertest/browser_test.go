@@ -80,7 +80,7 @@ func see(t *testing.T, name, heading string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// shoot takes a picture of the page in light and in dark, if pictures are
+// shoot takes a picture of the whole page in light and in dark, if pictures are
 // wanted.
 func shoot(ctx context.Context, name string) error {
 	dir := os.Getenv("SCREENSHOTS")
@@ -95,7 +95,7 @@ func shoot(ctx context.Context, name string) error {
 			if err != nil {
 				return nil, err
 			}
-			return chromedp.CaptureScreenshot()(ctx, target)
+			return chromedp.FullScreenshot(100)(ctx, target)
 		})
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name+"-"+scheme+".png"), picture, 0o600)

@@ -78,6 +78,7 @@ function showSection(data, i) {
 	const text = JSON.stringify(data), rows = data.Rows ?? [];
 	if (element.shown === text) return;
 	element.shown = text;
+	element.className = rows.length + data.More ? "" : "empty";
 	const focus = document.activeElement?.id;
 	element.replaceChildren(make("h2", "", data.Title + " ", make("span", "count", String(rows.length + data.More || "none"))), ...rows.map(showRow));
 	if (data.More) element.append(make("p", "quiet", data.More + " more are not shown."));
