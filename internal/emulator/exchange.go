@@ -115,7 +115,10 @@ func (e *exchange) caller() string {
 	_ = json.Unmarshal(r.body, &body)
 	e.to.mu.Lock()
 	defer e.to.mu.Unlock()
-	return redact.Line(e.to.identity.clientName(body.ClientId))
+	if name := e.to.identity.clientName(body.ClientId); name != body.ClientId || isApplication(name) {
+		return redact.Line(name)
+	}
+	return "" // it may be anything
 }
 
 // explain says in words why the request was refused.

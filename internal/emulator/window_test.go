@@ -68,6 +68,7 @@ type page struct {
 	lines *bufio.Scanner
 	text  strings.Builder // all that was received
 	close func()
+	first map[string][]rowShown // the state when it was opened
 }
 
 func (w *world) open(t *testing.T) *page {
@@ -81,7 +82,7 @@ func (w *world) open(t *testing.T) *page {
 	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
 	p := &page{lines: bufio.NewScanner(resp.Body), close: cancel}
 	p.lines.Buffer(nil, 1<<22)
-	p.state(t) // so that it is connected
+	p.first = p.state(t) // which also says that it is connected
 	return p
 }
 
@@ -238,6 +239,69 @@ func TestWindowActions(t *testing.T) {
 	}
 	w.act(t, "do=clear")
 	assert.Empty(t, p.state(t)["Scripted faults"])
+}
+
+// The state has everything that the services hold.
+func TestWindowState(t *testing.T) {
+	t.Parallel()
+	w := newWindow(t)
+	kept, deleted := w.createToken(t, w.tokenInput(token())), w.createToken(t, w.tokenInput(token()))
+	_, err := w.lm.DeleteToken(t.Context(), &licensemanager.DeleteTokenInput{TokenId: deleted.TokenId})
+	require.NoError(t, err)
+	arn := w.license(t)
+	w.grant(t, arn)
+	w.checkout(t, perpetual)
+	w.checkout(t, asking(seats(2)...))
+	require.NoError(t, w.assume(t, contextOf(w.exchange(t))))
+	w.SignIn()
+	client := w.register(t, ssooidc.GrantTypeDeviceCode)
+	waiting, other := w.startDevice(t, client), w.startDevice(t, client)
+	browser := w.register(t, ssooidc.GrantTypeAuthorizationCode)
+	require.Equal(t, http.StatusOK, w.browse(t, http.MethodGet, w.authorizeURL(browser, nil), "").status)
+
+	state := w.open(t).first
+	find := func(title, text string) rowShown {
+		t.Helper()
+		for _, row := range state[title] {
+			if strings.Contains(row.Name+" "+row.Detail, text) {
+				return row
+			}
+		}
+		t.Fatalf("no %q in %s: %v", text, title, state[title])
+		return rowShown{}
+	}
+	find("Tokens", kept.TokenId+" AVAILABLE")
+	find("Tokens", deleted.TokenId+" DELETED")
+	license := find("Licenses", "Seats 1 drawn down, 3 of ")
+	assert.Equal(t, 3, license.Used)
+	assert.GreaterOrEqual(t, license.Of, 3)
+	find("Seats", "PERPETUAL, Seats 1")
+	find("Seats", "PROVISIONAL, Seats 2")
+	find("Grants", "PENDING_ACCEPT")
+	find("Role sessions", "assumed-role/AWSLicenseManagerConsumptionRole/session")
+	find("Role sessions", "for emulated-user")
+	find("Propagated users", "emulated-user "+application)
+	find("Logins", "sso:account:access")
+
+	// The buttons decide one login each, once.
+	code := waiting.UserCode.Reveal()
+	id := find("Waiting logins", "ends in "+code[5:]).Decide
+	require.Equal(t, http.StatusOK, w.act(t, "do=approve&id="+id).status)
+	assert.Equal(t, http.StatusBadRequest, w.act(t, "do=deny&id="+id).status)
+	_, err = w.poll(t, client, waiting)
+	require.NoError(t, err)
+	_, err = w.poll(t, client, other)
+	refused(t, err, "AuthorizationPendingException")
+	id = find("Waiting logins", "browser, sso:account:access").Decide
+	got := w.act(t, "do=approve&id="+id)
+	require.Equal(t, http.StatusOK, got.status)
+	back, err := url.Parse(got.json(t)["Location"].(string))
+	require.NoError(t, err)
+	assert.Equal(t, "127.0.0.1:43210", back.Host)
+	assert.Equal(t, "a state & more", back.Query().Get("state"))
+	assert.NotEmpty(t, back.Query().Get("code"))
+	assert.Equal(t, http.StatusBadRequest, w.act(t, "do=approve&id="+id).status)
+	assert.Empty(t, w.open(t).first["Waiting logins"][1:], "one device waits")
 }
 
 // The reasons tell what no client is told.
