@@ -53,6 +53,11 @@
 //	server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
 //	server.STS().Next(1, "AssumeRole").Refuse("AccessDenied", "not authorized", nil)
 //
+// # A page to watch
+//
+// With [Options.Window], [Server.URL] shows in a browser what the server holds
+// and, while the page is open, each request with the reason why it was refused.
+//
 // # synctest
 //
 // A server with [Options].InProcess does not listen. It works in a bubble of

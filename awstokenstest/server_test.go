@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -94,9 +95,24 @@ func TestInvalidOptions(t *testing.T) {
 		"not loopback":   func(o *awstokenstest.Options) { o.Addr = "0.0.0.0:0" },
 		"relative path":  func(o *awstokenstest.Options) { o.Path = "a" },
 		"addr and no IO": func(o *awstokenstest.Options) { o.Addr, o.InProcess = "127.0.0.1:0", true },
+		"page and no IO": func(o *awstokenstest.Options) { o.Window, o.InProcess = true, true },
 	} {
 		_, err := awstokenstest.Start(option)
 		assert.Error(t, err, name)
+	}
+}
+
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	for _, on := range []bool{false, true} {
+		server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.Window = on })
+		resp, err := http.Get(server.URL())
+		require.NoError(t, err)
+		text, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		resp.Body.Close()
+		assert.Equal(t, on, resp.StatusCode == http.StatusOK)
+		assert.Equal(t, on, strings.Contains(string(text), "<title>Emulator</title>"))
 	}
 }
 

@@ -173,6 +173,15 @@ func TestFlags(t *testing.T) {
 	})
 }
 
+func TestWindow(t *testing.T) {
+	resp, err := http.Get(start(t, "-addr", "127.0.0.1:0")["AWS_ENDPOINT_URL"])
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "<title>Emulator</title>")
+}
+
 func TestArguments(t *testing.T) {
 	var help strings.Builder
 	assert.ErrorIs(t, run(t.Context(), []string{"-h"}, io.Discard, &help), flag.ErrHelp)
