@@ -115,7 +115,7 @@ events.addEventListener("state", event => {
 	const { Now, State } = JSON.parse(event.data);
 	frozen = State.Frozen ? new Date(Now) : null;
 	ahead = new Date(Now) - Date.now();
-	$("frozen").textContent = State.Frozen ? "and stands" : "and runs";
+	$("frozen").textContent = State.Frozen ? "(it stands)" : "(it runs)";
 	State.Sections.forEach(showSection);
 	tick();
 });
