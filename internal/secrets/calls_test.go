@@ -45,17 +45,23 @@ var inCall = func() *needles {
 	return n
 }()
 
-// journal keeps records as text and as JSON.
+// journal keeps records as text and as JSON, and what spans and metrics have.
 type journal struct {
 	slog.Handler
 	json slog.Handler
 	out  *bytes.Buffer
+	told *bytes.Buffer // by spans and metrics
 }
 
 func newJournal() *journal {
 	out, options := new(bytes.Buffer), &slog.HandlerOptions{Level: slog.LevelDebug}
-	return &journal{slog.NewTextHandler(out, options), slog.NewJSONHandler(out, options), out}
+	return &journal{slog.NewTextHandler(out, options), slog.NewJSONHandler(out, options), out, new(bytes.Buffer)}
 }
+
+func (j *journal) tell(k, v any) { fmt.Fprintf(j.told, "%v=%+v\n", k, v) }
+
+// in returns the surroundings of a secret in all that was kept, or "".
+func (j *journal) in() string { return inCall.in(j.out.String()) + inCall.in(j.told.String()) }
 
 func (j *journal) Handle(ctx context.Context, r slog.Record) error {
 	return errors.Join(j.Handler.Handle(ctx, r), j.json.Handle(ctx, r))
@@ -67,6 +73,8 @@ func config(client awstokens.HTTPClient, j *journal) awstokens.Config {
 		Credentials:       awstokens.StaticCredentials("AKIDEXAMPLE", secretKey, sessionToken),
 		HTTPClient:        client,
 		Logger:            slog.New(j),
+		TracerProvider:    telemetry(j.tell),
+		MeterProvider:     telemetry(j.tell),
 		DisableValidation: true, // it is the responses that are tested
 		Retryer:           awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts, o.BaseDelay = 2, -1 }),
 	}
@@ -212,7 +220,9 @@ func assertCallHides(t *testing.T, op operation, client awstokens.HTTPClient, na
 	require.Error(t, err, name)
 	assertErrorHides(t, err, name)
 	assert.Contains(t, j.out.String(), "status", name)
-	assert.Empty(t, inCall.in(j.out.String()), "%s, log", name)
+	assert.Contains(t, j.told.String(), "span=", name)
+	assert.Contains(t, j.told.String(), "metric=", name)
+	assert.Empty(t, j.in(), "%s, log", name)
 	return err
 }
 
@@ -281,7 +291,7 @@ func TestValidationErrors(t *testing.T) {
 			err := op.call(t.Context(), cfg, in)
 			require.Error(t, err, op.name)
 			assertErrorHides(t, err, op.name+", "+rule)
-			assert.Empty(t, inCall.in(j.out.String()), "log")
+			assert.Empty(t, j.in(), "log")
 			var invalid smithy.InvalidParamsError
 			if strings.HasSuffix(op.name, ".GetAccessToken") {
 				require.True(t, errors.As(err, &invalid) || rule == "not UTF-8", rule)
@@ -335,7 +345,7 @@ func TestWire(t *testing.T) {
 				err := op.call(t.Context(), cfg, in)
 				require.Error(t, err)
 				assertErrorHides(t, err, op.name)
-				assert.Empty(t, inCall.in(j.out.String()), "log")
+				assert.Empty(t, j.in(), "log")
 			}
 		})
 	}
@@ -384,6 +394,6 @@ func TestLogOfSuccess(t *testing.T) {
 		err = op.call(t.Context(), config(stub(func(*http.Request, string) (*http.Response, error) { return reply(200, string(response.Body)) }), j), in)
 		require.NoError(t, err, op.name)
 		assert.Equal(t, 2, strings.Count(j.out.String(), requestID), op.name)
-		assert.Empty(t, inCall.in(j.out.String()), op.name)
+		assert.Empty(t, j.in(), op.name)
 	}
 }

@@ -3,6 +3,7 @@ package secrets_test
 import (
 	"go/ast"
 	"go/build"
+	gconstant "go/constant"
 	"go/parser"
 	"go/token"
 	"go/types"
@@ -22,6 +23,10 @@ import (
 )
 
 const module = "github.com/seed-25f54b62/awstokens"
+
+// constant stands for the number of type arguments of a name that is a constant:
+// the length of an array.
+const constant = -1
 
 // source is the declarations of the module's packages. Of other packages it
 // knows the names that are used, as opaque types: to check the standard library
@@ -102,11 +107,17 @@ func (s *source) parse(pkg, name, text string) error {
 				names = map[string]int{}
 				s.others[imports[of.Name]] = names
 			}
+			if arguments == constant || names[selector.Sel.Name] == constant {
+				names[selector.Sel.Name] = constant
+				return
+			}
 			names[selector.Sel.Name] = max(names[selector.Sel.Name], arguments)
 		}
 	}
 	ast.Inspect(file, func(node ast.Node) bool {
 		switch x := node.(type) {
+		case *ast.ArrayType: // before its length, which is in it
+			note(x.Len, constant)
 		case *ast.IndexExpr:
 			note(x.X, 1)
 		case *ast.IndexListExpr:
@@ -145,6 +156,10 @@ func (s *source) Import(imported string) (*types.Package, error) {
 func (s *source) opaque(imported string) *types.Package {
 	pkg := types.NewPackage(imported, packageName(imported))
 	for name, arguments := range s.others[imported] {
+		if arguments == constant {
+			pkg.Scope().Insert(types.NewConst(token.NoPos, pkg, name, types.Typ[types.UntypedInt], gconstant.MakeInt64(1)))
+			continue
+		}
 		typ := types.NewNamed(types.NewTypeName(token.NoPos, pkg, name, nil), types.NewStruct(nil, nil), nil)
 		var parameters []*types.TypeParam
 		for range arguments {
@@ -235,6 +250,11 @@ func passes(tuple *types.Tuple, seen map[types.Type]bool) bool {
 	}
 	return false
 }
+
+// inside are types behind an exported interface of which no program can have a
+// value: they are made for the configuration of a client in a tip.Provider or a
+// tip.Pool, where the client's function hides them. What has them is shown.
+var inside = map[string]bool{"ssooidc/tip.signer": true, "ssooidc/tip.singleUse": true}
 
 // secretTypes are the types that may hold a secret, and of which a program can
 // have a value: exported ones, and those behind an exported interface. Errors
@@ -357,6 +377,7 @@ func TestSecretTypes(t *testing.T) {
 			Clock   func(context.Context) (time.Time, error)
 			Store   struct{ path string }
 			Harmless struct{ path string }
+			Sum     struct{ sum [other.Size]byte; sums map[[other.Size]byte]time.Time }
 			Service interface{ Do(tokens.Secret) }
 		)
 		func (s *Store) Save(ctx context.Context, in *tokens.StoreInput) (*Plain, error) { return nil, nil }

@@ -22,7 +22,8 @@ const run = 8
 
 // needles are secrets, prepared to be found in text in one pass: by any 8 letters
 // and digits in a row that are not in a word, whatever is written between them,
-// by the same in base64, and by any 8 bytes that are written as numbers.
+// by the same in base64, and by any 8 bytes that are written as numbers and are
+// not of words.
 type needles struct {
 	runs    map[uint64]bool    // of letters and digits
 	hexRuns map[[2]uint64]bool // of twice as many, if they are hexadecimal digits: half are in every dump by chance
@@ -52,7 +53,7 @@ func (n *needles) add(secret string) {
 	}
 	var w window
 	for i := range len(secret) {
-		if w.add(secret[i]); w.n >= run {
+		if w.add(secret[i]); w.n >= run && !w.isWords() {
 			n.bytes[w.last] = true
 			n.mark(w.last)
 		}
@@ -120,6 +121,16 @@ func (w *window) add(b byte) {
 func (w *window) isHex() bool {
 	for piece := w.last; piece != 0; piece >>= 8 {
 		if digit[byte(piece)] > 0xf {
+			return false
+		}
+	}
+	return true
+}
+
+// isWords reports whether the last 8 bytes are small letters and hyphens.
+func (w *window) isWords() bool {
+	for piece := w.last; piece != 0; piece >>= 8 {
+		if b := byte(piece); b != '-' && (b < 'a' || b > 'z') {
 			return false
 		}
 	}

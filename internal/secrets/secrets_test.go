@@ -1,5 +1,5 @@
 // Package secrets_test proves for the whole module that nothing shows a secret:
-// no input and no output, nothing else that holds one, no error and no log. Each
+// no input and no output, nothing else that holds one, no error, no log, no span and no metric. Each
 // is shown in every way that the standard library and the test libraries have;
 // internal/peers does the same with other ones.
 //
@@ -7,7 +7,8 @@
 //	show_test.go      the ways to show a value, and where a program may have it
 //	fill_test.go      every input and output, found by reflection, and filled
 //	used_test.go      clients, providers, stores and seats, after their use
-//	calls_test.go     errors and logs of calls, of services that quote secrets
+//	products_test.go  watchers, meters and identity propagation; spans and metrics
+//	calls_test.go     errors, logs and spans of calls, of services that quote secrets
 //	complete_test.go  whether that is everything, which go/types knows
 //
 // A new operation is found by itself. A new type that may hold a secret fails
@@ -92,8 +93,12 @@ func TestSecrets(t *testing.T) {
 		return
 	}
 	declared := loadModule(t)
-	for name := range declared.secretTypes() {
-		assert.True(t, s.types[name], "%s may hold a secret, and none was shown", name)
+	found := declared.secretTypes()
+	for name := range found {
+		assert.True(t, s.types[name] || inside[name], "%s may hold a secret, and none was shown", name)
+	}
+	for name := range inside {
+		assert.True(t, found[name] && !s.types[name], "%s is no exception", name)
 	}
 	for name := range declared.clientTypes() {
 		called := func(op operation) bool { return typeName(op.client) == name }

@@ -72,8 +72,13 @@ var encoders = []way{
 }
 
 var dumps = []way{
-	{"testify's diff", func(v any) string {
+	{"testify's diff", func(v any) (text string) {
 		var out report
+		defer func() { // it cannot sort a map with arrays as keys in an unexported field
+			if p := recover(); p != nil {
+				text = out.String() + fmt.Sprint(p)
+			}
+		}()
 		assert.Nil(&out, v)
 		assert.Empty(&out, v)
 		assert.Equal(&out, v, reflect.New(reflect.TypeOf(v)).Elem().Interface())

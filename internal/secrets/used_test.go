@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -160,12 +161,10 @@ func (p *tap) Do(req *http.Request) (*http.Response, error) {
 func (p *tap) needles(t *testing.T, day time.Time, providers ...awstokens.CredentialsProvider) *needles {
 	t.Helper()
 	n := newNeedles()
-	for _, provider := range providers {
-		creds, err := provider.Retrieve(t.Context())
-		require.NoError(t, err)
-		n.add(creds.SecretAccessKey.Reveal())
+	addKeys := func(secretKey string) {
+		n.add(secretKey)
 		for _, service := range []endpoint.Service{endpoint.LicenseManager, endpoint.OIDC, endpoint.STS} {
-			key := creds.SecretAccessKey.AppendReveal([]byte("AWS4"))
+			key := []byte("AWS4" + secretKey)
 			for _, part := range []string{day.UTC().Format("20060102"), "us-east-1", service.SigningName, "aws4_request"} {
 				mac := hmac.New(sha256.New, key)
 				mac.Write([]byte(part))
@@ -174,8 +173,15 @@ func (p *tap) needles(t *testing.T, day time.Time, providers ...awstokens.Creden
 			n.add(string(key))
 		}
 	}
-	for secret := range p.secrets { // last, because Retrieve may have made more
-		n.add(secret)
+	for _, provider := range providers {
+		creds, err := provider.Retrieve(t.Context())
+		require.NoError(t, err)
+		addKeys(creds.SecretAccessKey.Reveal())
+	}
+	for secret, name := range p.secrets { // last, because Retrieve may have made more
+		if n.add(secret); strings.EqualFold(name, "SecretAccessKey") {
+			addKeys(secret)
+		}
 	}
 	return n
 }
@@ -238,9 +244,15 @@ func find[E error](t *testing.T, v values, err error) {
 func testUsed(t *testing.T, s *shown) {
 	server := awstokenstest.NewServer(t)
 	p := newTap(new(http.Client))
-	var log strings.Builder
+	var log, told strings.Builder
+	var mu sync.Mutex
+	tell := telemetry(func(k, v any) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(&told, "%v=%+v\n", k, v)
+	})
 	cfg := server.Config()
-	cfg.HTTPClient = proxied(t, p)
+	cfg.HTTPClient, cfg.TracerProvider, cfg.MeterProvider = proxied(t, p), tell, tell
 	cfg.Logger = slog.New(slog.NewJSONHandler(writerFunc(log.Write), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.BaseDelay = -1 })
 	v := values{
@@ -251,10 +263,16 @@ func testUsed(t *testing.T, s *shown) {
 	used := &usage{T: t, server: server, cfg: &cfg, values: v}
 	customer := used.licenses()
 	used.borrowed()
+	used.watched()
+	used.metered()
 	role := used.logins()
+	used.propagated()
+	used.served()
 	used.failures()
 
 	n := p.needles(t, server.Now(), cfg.Credentials, customer, role)
+	n.add(cacheKey)
+	n.add(handlerToken)
 	passed := slices.Collect(maps.Values(p.secrets))
 	assert.Subset(t, passed, []string{
 		"Token", "AccessToken", "WebIdentityToken", "SessionToken", "SignedToken", "LicenseConsumptionToken", "ContextAssertion",
@@ -277,6 +295,10 @@ func testUsed(t *testing.T, s *shown) {
 	}
 	assert.Empty(t, n.in(log.String()), "log")
 	assert.Greater(t, strings.Count(log.String(), "request_id"), 10)
+	assert.Empty(t, n.in(told.String()), "telemetry")
+	assert.Greater(t, strings.Count(told.String(), "span="), 100)
+	assert.Greater(t, strings.Count(told.String(), "metric="), 100)
+	used.assertFilesHide(n)
 }
 
 // usage collects what it uses.
@@ -285,6 +307,7 @@ type usage struct {
 	server *awstokenstest.Server
 	cfg    *awstokens.Config
 	values values
+	files  []string // that were written
 
 	login    *login.Options
 	provider *login.ProviderOptions
