@@ -215,7 +215,7 @@ func step(c *settings, m machine, e event) (machine, action) {
 }
 
 func (t *turn) start() {
-	t.record, t.attempt = t.e.record, t.e.now.boot
+	t.record, t.attempt, t.paced = t.e.record, t.e.now.boot, t.e.now.boot-t.c.burst
 	switch t.Phase {
 	case phaseNone:
 		t.ask()
