@@ -54,6 +54,7 @@ type simulation struct {
 		Close(context.Context) error
 	}
 	keeper   bool
+	forever  bool          // one Keeper all the time
 	was      lease.State   // when it was last looked at
 	lapse    time.Duration // then; a lease that is lost may learn of a seat as it gives it back
 	begun    time.Time
@@ -286,9 +287,9 @@ func (s *simulation) run(d time.Duration) {
 	s.begun = time.Now()
 	s.awake = s.begun
 	for time.Since(s.begun) < d {
-		if s.holder == nil || s.holder.State() == lease.StateLost && !s.keeper || s.random.IntN(8) == 0 {
+		if s.holder == nil || !s.forever && (s.holder.State() == lease.StateLost && !s.keeper || s.random.IntN(8) == 0) {
 			_ = s.end()
-			s.keeper = s.random.IntN(2) == 0
+			s.keeper = s.forever || s.random.IntN(2) == 0
 			s.start(s.t.Context())
 		}
 		s.watch(s.between(0, 80*time.Minute))
@@ -340,4 +341,20 @@ func TestSimulation(t *testing.T) {
 	t.Logf("seeds 0 to %d, %.0f hours, licensed for %.0f %%, %d requests, faults: %v", schedules-1, total.Hours(), 100*held.Seconds()/total.Seconds(), requests, faults)
 }
 
-var _ awstokens.HTTPClient = (*network)(nil)
+// A Keeper through 30 days of the same: it is licensed whenever there is a seat
+// and the service can be reached, which simulation.judge looks at twice a
+// minute.
+func TestKeeperForThirtyDays(t *testing.T) {
+	keepers := 1
+	if exhaustive {
+		keepers = 10
+	}
+	for seed := range keepers {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSimulation(t, uint64(1000+seed))
+			s.forever = true
+			s.run(30 * 24 * time.Hour)
+			t.Logf("seed %d, licensed for %.0f %%, %d renewals, %d checkouts", s.seed, 100*s.held.Seconds()/time.Since(s.begun).Seconds(), s.net.counts["ExtendLicenseConsumption"], s.net.counts["CheckoutLicense"])
+		})
+	}
+}
