@@ -600,9 +600,19 @@ func TestRefusalsAreExplained(t *testing.T) {
 // With a license's ARN, the permissions of the consumption role are enough.
 func TestDenialsAreExplainedByGetLicense(t *testing.T) {
 	for reason, prepare := range map[lease.Reason]func(*service, *lease.Request){
-		lease.ReasonSeatsFull:     func(s *service, r *lease.Request) { r.Entitlements[0].Value = "10" },
-		lease.ReasonTooMany:       func(s *service, r *lease.Request) { r.Entitlements[0].Value = "11" },
-		lease.ReasonNoLicense:     func(s *service, r *lease.Request) { r.LicenseARN += "f"; r.ProductSKU = "unheard" },
+		lease.ReasonSeatsFull: func(s *service, r *lease.Request) { r.Entitlements[0].Value = "10" },
+		lease.ReasonTooMany:   func(s *service, r *lease.Request) { r.Entitlements[0].Value = "11" },
+		lease.ReasonNoLicense: func(s *service, r *lease.Request) {
+			s.ConsumptionRoleOnly(false) // which may see no other license
+			r.LicenseARN += "f"
+			r.ProductSKU = "unheard"
+		},
+		lease.ReasonExpired: func(s *service, r *lease.Request) {
+			s.ChangeLicense(s.LicenseARN(), func(l *licensemanager.License) {
+				period := licensemanager.Period(time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))
+				l.Validity = &period
+			})
+		},
 		lease.ReasonWrongProduct:  func(s *service, r *lease.Request) { r.ProductSKU = "unheard" },
 		lease.ReasonWrongIssuer:   func(s *service, r *lease.Request) { r.KeyFingerprint = "" },
 		lease.ReasonNoEntitlement: func(s *service, r *lease.Request) { r.Entitlements[0].Name = "Unheard" },
@@ -621,10 +631,12 @@ func TestDenialsAreExplainedByGetLicense(t *testing.T) {
 				other, err := lease.Acquire(t.Context(), s.client, s.seats(1))
 				require.NoError(t, err)
 				defer func() { assert.NoError(t, other.Close(context.Background())) }()
+				product := s.product(t)
+				s.ConsumptionRoleOnly(true)
 				request := s.seats(1)
 				request.LicenseARN = s.LicenseARN()
 				prepare(s, &request)
-				_, err = lease.Acquire(t.Context(), s.client, request)
+				_, err = lease.Acquire(t.Context(), product, request)
 				var denied *lease.DeniedError
 				require.ErrorAs(t, err, &denied)
 				assert.Equal(t, reason, denied.Reason, err.Error())
@@ -632,6 +644,20 @@ func TestDenialsAreExplainedByGetLicense(t *testing.T) {
 			})
 		})
 	}
+}
+
+// product is a client with credentials of the license's refresh token.
+func (s *service) product(t *testing.T) *licensemanager.Client {
+	minted, err := s.client.CreateToken(t.Context(), &licensemanager.CreateTokenInput{
+		ClientToken: licensemanager.NewClientToken(), LicenseArn: s.LicenseARN(), RoleArns: []string{s.RoleARN()},
+	})
+	require.NoError(t, err)
+	cfg := s.Config()
+	cfg.Credentials, err = tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) { o.RoleARN = s.RoleARN() })
+	require.NoError(t, err)
+	client, err := licensemanager.New(cfg)
+	require.NoError(t, err)
+	return client
 }
 
 // A key fingerprint that was forgotten is named as a cause.
