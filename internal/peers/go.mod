@@ -18,6 +18,8 @@ require (
 	github.com/aws/smithy-go/aws-http-auth v1.2.2
 	github.com/aws/smithy-go/metrics/smithyotelmetrics v1.0.4
 	github.com/aws/smithy-go/tracing/smithyoteltracing v1.0.1
+	github.com/davecgh/go-spew v1.1.1
+	github.com/google/go-cmp v0.7.0
 	github.com/seed-25f54b62/awstokens v0.0.0
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/otel v1.47.0
