@@ -72,7 +72,7 @@ func (c *identityCenter) checkAuthorization(a Authorization) ([]string, *authori
 }
 
 func (c *identityCenter) newCode(a Authorization, scopes []string) string {
-	code := "emulated-code-" + randomHex(32)
+	code := "emulated-ac-" + randomHex(32)
 	now := c.clock.now()
 	expires := now.Add(codeLife)
 	c.codes.put(now, code, &authorizationCode{

@@ -58,7 +58,7 @@ func (c *identityCenter) startDeviceAuthorization(r *request, in *ssooidc.StartD
 	if c.options.AutoApprove {
 		grant.state = deviceApproved
 	}
-	deviceCode := "emulated-device-code-" + randomHex(32)
+	deviceCode := "emulated-dc-" + randomHex(32)
 	c.devices.put(r.now, deviceCode, grant, grant.expires)
 	c.userCodes.put(r.now, lettersOf(grant.userCode), grant, grant.expires)
 	page := r.base() + devicePath

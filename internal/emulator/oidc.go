@@ -193,7 +193,7 @@ func (c *identityCenter) registerClient(r *request, in *ssooidc.RegisterClientIn
 	}
 	client := &oidcClient{
 		id:           randomHex(16),
-		secret:       "emulated-client-secret-" + randomHex(400), // real ones are that long
+		secret:       "emulated-cs-" + randomHex(400), // real ones are that long
 		name:         in.ClientName,
 		expires:      r.now.Truncate(time.Second).Add(registrationLife),
 		scopes:       in.Scopes,
@@ -313,7 +313,7 @@ func (c *identityCenter) createTokenWithIAM(r *request, in *ssooidc.CreateTokenW
 // the service sends as null, and members that are not in the model, are there
 // too.
 func (c *identityCenter) issue(now time.Time, clientID string, scopes []string, of *login) object {
-	token := "emulated-access-token-" + randomHex(64)
+	token := "emulated-at-" + randomHex(64)
 	expires := now.Add(oidcTokenLife)
 	c.accessTokens.put(now, token, &oidcToken{login: of, clientID: clientID, scopes: scopes, expires: expires}, expires)
 	return object{
@@ -329,7 +329,7 @@ func (c *identityCenter) issue(now time.Time, clientID string, scopes []string, 
 
 // newRefreshToken makes a refresh token.
 func (c *identityCenter) newRefreshToken(now time.Time, of *oidcToken) string {
-	token := "emulated-refresh-token-" + randomHex(64)
+	token := "emulated-rt-" + randomHex(64)
 	c.keepRefreshToken(now, token, of)
 	return token
 }

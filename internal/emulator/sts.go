@@ -257,7 +257,7 @@ func (s *Server) assume(now time.Time, role roleARN, session string, seconds int
 	expires := now.Truncate(time.Second).Add(time.Duration(seconds) * time.Second)
 	key := &accessKey{
 		id:           "ASIA" + randomText(16, upperAlphanumeric),
-		secret:       "emulated-secret-" + randomHex(12),
+		secret:       "emulated-sk-" + randomHex(12),
 		sessionToken: sessionTokenPrefix + strconv.FormatInt(expires.Unix(), 10) + "-" + randomHex(32),
 		expires:      expires,
 		arn:          "arn:" + role.partition + ":sts::" + role.account + ":assumed-role/" + role.name + "/" + session,

@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -403,6 +405,7 @@ func (u *usage) logins() awstokens.CredentialsProvider {
 		require.NoError(u, err)
 		u.values[name+" store"], u.values["login.Token in "+name], u.values["login.Registration in "+name] = store, token, registration
 	}
+	u.values["login.Profile"] = login.Profile{Name: "p", Session: session, AccountID: "111122223333", RoleName: "ReadOnly"}
 	_, err = login.Login(ctx, session, func(o *login.Options) {
 		o.Config, o.Store, o.Flow, o.Force = *u.cfg, memory, login.FlowDevice, true
 		o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
@@ -533,13 +536,23 @@ func testSeats(t *testing.T, s *shown) {
 		}
 		held, err := lease.Acquire(t.Context(), client, request(service), options)
 		require.NoError(t, err)
-		kept := lease.Keep(t.Context(), client, request(service))
+		path := filepath.Join(t.TempDir(), "record")
+		store := lease.NewFileStore(path)
+		kept := lease.Keep(t.Context(), client, request(service), func(o *lease.Options) { o.Store = store })
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.Equal(t, lease.StateActive, held.State())
 		require.Equal(t, lease.StateActive, kept.State())
 		require.Equal(t, 2, service.SeatsTaken(awstokenstest.Seats))
-		v["lease.Lease"], v["lease.Keeper"] = held, kept
+		v["lease.Lease"], v["lease.Keeper"], v["lease.FileStore"] = held, kept, store
+		another := request(service)
+		another.ProductSKU = "another"
+		foreign := filepath.Join(t.TempDir(), "foreign")
+		record, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(foreign, record, 0o600))
+		_, err = lease.Acquire(t.Context(), client, another, func(o *lease.Options) { o.Store = lease.NewFileStore(foreign) })
+		find[*lease.StoreError](t, v, err)
 		n := p.needles(t, server.Now(), cfg.Credentials)
 		for name, value := range v {
 			s.show(t, n, name, value)

@@ -638,7 +638,7 @@ func TestShowsNoSecret(t *testing.T) {
 				assert.NotContains(t, text, c.SecretAccessKey.Reveal())
 				assert.NotContains(t, text, c.SessionToken.Reveal())
 			}
-			assert.NotContains(t, text, "emulated-refresh-token")
+			assert.NotContains(t, text, "emulated-rt-")
 		}
 	})
 }
