@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,69 +30,121 @@ func get(t *testing.T, url string) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
-func TestFeatureFollowsTheLicense(t *testing.T) {
-	service := awstokenstest.NewServer(t)
-	service.LicenseManager().SetSeats(0)
+// start serves an app until the test ends, or stop is called.
+func start(t *testing.T, service *awstokenstest.Server, store string) (url string, stop func() error) {
 	client, err := memoryClient(t.Context(), service)
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	url := "http://" + listener.Addr().String()
-	a := newApp(client, memoryRequest(service), slog.New(slog.DiscardHandler))
-	a.retry = 10 * time.Millisecond
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- serve(ctx, listener, a) }()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	a := newApp(client, memoryRequest(service), store, slog.New(slog.DiscardHandler))
+	go func() { done <- a.serve(ctx, listener) }()
+	stop = sync.OnceValue(func() error { cancel(); return <-done })
+	t.Cleanup(func() { _ = stop() })
+	return "http://" + listener.Addr().String(), stop
+}
 
-	eventually := func(status int) {
-		t.Helper()
-		assert.Eventually(t, func() bool { got, _ := get(t, url+"/feature"); return got == status }, 10*time.Second, 5*time.Millisecond)
-	}
-	eventually(http.StatusPaymentRequired)
-	service.LicenseManager().SetSeats(1)
-	eventually(http.StatusOK)
+func eventually(t *testing.T, condition func() bool) {
+	t.Helper()
+	assert.Eventually(t, condition, 10*time.Second, 5*time.Millisecond)
+}
+
+func taken(service *awstokenstest.Server) int {
+	return service.LicenseManager().SeatsTaken(awstokenstest.Seats)
+}
+
+func TestServesItsFeatureWithALicense(t *testing.T) {
+	service := awstokenstest.NewServer(t)
+	store := filepath.Join(t.TempDir(), "seat.json")
+	url, stop := start(t, service, store)
+	eventually(t, func() bool { status, _ := get(t, url+"/feature"); return status == http.StatusOK })
 	_, body := get(t, url+"/license")
 	assert.Equal(t, "license: active\n", body)
-	assert.Equal(t, 1, service.LicenseManager().SeatsTaken(awstokenstest.Seats))
+	assert.FileExists(t, store)
 
-	stop()
-	require.NoError(t, <-done)
-	assert.Zero(t, service.LicenseManager().SeatsTaken(awstokenstest.Seats), "the seat is given back")
+	_, body = get(t, url+"/metrics")
+	var metrics struct {
+		Events  map[string]int `json:"license_events"`
+		State   string         `json:"license_state"`
+		Held    bool           `json:"license_held"`
+		Expires time.Time      `json:"license_expires"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(body), &metrics))
+	assert.Equal(t, map[string]int{"acquired": 1}, metrics.Events)
+	assert.Equal(t, "active", metrics.State)
+	assert.True(t, metrics.Held)
+	assert.WithinDuration(t, time.Now().Add(time.Hour), metrics.Expires, time.Minute)
+
+	assert.Equal(t, 1, taken(service))
+	require.NoError(t, stop())
+	assert.Zero(t, taken(service), "the seat is given back")
+	assert.NoFileExists(t, store)
+}
+
+func TestWithoutALicense(t *testing.T) {
+	service := awstokenstest.NewServer(t)
+	service.LicenseManager().SetSeats(0)
+	url, stop := start(t, service, "")
+	eventually(t, func() bool { _, body := get(t, url+"/license"); return strings.Contains(body, "license denied") })
+	for path, want := range map[string]int{"/feature": http.StatusPaymentRequired, "/readyz": http.StatusOK, "/livez": http.StatusOK} {
+		status, _ := get(t, url+path)
+		assert.Equal(t, want, status, path)
+	}
+	require.NoError(t, stop())
+}
+
+// It stops in time while the service does not respond, and the next start has
+// the seat that could not be given back.
+func TestStopsWhileTheServiceHangs(t *testing.T) {
+	service := awstokenstest.NewServer(t)
+	service.LicenseManager().SetSeats(1)
+	store := filepath.Join(t.TempDir(), "seat.json")
+	url, stop := start(t, service, store)
+	eventually(t, func() bool { status, _ := get(t, url+"/feature"); return status == http.StatusOK })
+	service.LicenseManager().OneIn(1, "").Delay(time.Hour)
+	begun := time.Now()
+	require.NoError(t, stop())
+	assert.Less(t, time.Since(begun), shutdownTime)
+	assert.Equal(t, 1, taken(service))
+	assert.FileExists(t, store)
 }
 
 // License Manager goes away: the feature goes on while the seat is held, stops
-// with it, and comes back with the service.
+// with it, and comes back with the service. So does readiness; liveness stays.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		service := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
 		client, err := memoryClient(t.Context(), service)
 		require.NoError(t, err)
-		a := newApp(client, memoryRequest(service), slog.New(slog.DiscardHandler))
-		ctx, stop := context.WithCancel(t.Context())
-		defer stop()
-		go a.keepLicensed(ctx)
-		feature := func(after time.Duration) *httptest.ResponseRecorder {
-			time.Sleep(after)
-			answer := httptest.NewRecorder()
-			a.handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/feature", nil))
-			return answer
+		a := newApp(client, memoryRequest(service), "", slog.New(slog.DiscardHandler))
+		a.keeper = a.keep(t.Context())
+		look := func(path string) *httptest.ResponseRecorder {
+			response := httptest.NewRecorder()
+			a.handler().ServeHTTP(response, httptest.NewRequest(http.MethodGet, path, nil))
+			return response
 		}
-		assert.Equal(t, http.StatusOK, feature(20*time.Minute).Code)
-
+		after := func(d time.Duration, feature, ready int) *httptest.ResponseRecorder {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			assert.Equal(t, ready, look("/readyz").Code)
+			assert.Equal(t, http.StatusOK, look("/livez").Code)
+			response := look("/feature")
+			assert.Equal(t, feature, response.Code)
+			return response
+		}
+		after(20*time.Minute, http.StatusOK, http.StatusOK)
 		service.LicenseManager().OneIn(1, "").Cut()
 		service.STS().OneIn(1, "").Cut()
-		degraded := feature(30 * time.Minute)
-		assert.Equal(t, http.StatusOK, degraded.Code)
-		assert.NotEmpty(t, degraded.Header().Get("Warning"))
-		assert.Equal(t, http.StatusPaymentRequired, feature(time.Hour).Code)
-
+		assert.NotEmpty(t, after(30*time.Minute, http.StatusOK, http.StatusOK).Header().Get("Warning"))
+		after(time.Hour, http.StatusPaymentRequired, http.StatusServiceUnavailable)
 		service.ClearFaults()
-		recovered := feature(2 * time.Minute)
-		assert.Equal(t, http.StatusOK, recovered.Code)
-		assert.Empty(t, recovered.Header().Get("Warning"))
-		stop()
-		synctest.Wait()
-		assert.Zero(t, service.LicenseManager().SeatsTaken(awstokenstest.Seats))
+		assert.Empty(t, after(2*time.Minute, http.StatusOK, http.StatusOK).Header().Get("Warning"))
+		time.Sleep(time.Hour) // an extension during the outage may have left a seat
+		require.NoError(t, a.keeper.Close(t.Context()))
+		assert.Zero(t, taken(service))
+		assert.Equal(t, http.StatusServiceUnavailable, look("/readyz").Code)
 	})
 }
 

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"expvar"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
+)
+
+// The program stops within 5 seconds, whether or not the service responds.
+const (
+	drainTime    = time.Second     // for requests under way
+	checkInTime  = 3 * time.Second // for the seat; with a store, the next start gives back what is left
+	shutdownTime = 5 * time.Second
+)
+
+// app is the service. Only its feature depends on the license.
+type app struct {
+	keep    func(context.Context) *lease.Keeper
+	keeper  *lease.Keeper
+	events  *expvar.Map // of the license, by type
+	metrics *expvar.Map
+	log     *slog.Logger
+}
+
+func newApp(api lease.API, request lease.Request, store string, log *slog.Logger) *app {
+	a := &app{events: new(expvar.Map).Init(), metrics: new(expvar.Map).Init(), log: log}
+	a.keep = func(ctx context.Context) *lease.Keeper {
+		return lease.Keep(ctx, api, request, func(o *lease.Options) {
+			o.OnEvent = a.record
+			if store != "" {
+				o.Store = lease.NewFileStore(store)
+			}
+		})
+	}
+	a.metrics.Set("license_events", a.events)
+	a.metrics.Set("license_state", expvar.Func(func() any { return a.keeper.State() }))
+	a.metrics.Set("license_held", expvar.Func(func() any { return a.isLicensed() }))
+	a.metrics.Set("license_expires", expvar.Func(func() any { return a.keeper.Expires() }))
+	return a
+}
+
+func (a *app) record(e lease.Event) {
+	a.events.Add(string(e.Type), 1)
+	if e.Err != nil {
+		a.log.Warn("license "+string(e.Type), "expires", e.Expires, "error", e.Err)
+		return
+	}
+	a.log.Info("license "+string(e.Type), "expires", e.Expires)
+}
+
+// serve runs the service until the context ends, and gives the seat back.
+func (a *app) serve(ctx context.Context, listener net.Listener) error {
+	a.keeper = a.keep(context.WithoutCancel(ctx)) // which ends after the last request
+	server := &http.Server{Handler: a.handler(), ReadHeaderTimeout: 10 * time.Second}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		draining, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		if server.Shutdown(draining) != nil {
+			_ = server.Close()
+		}
+	})
+	err := server.Serve(listener)
+	if !stop() {
+		<-stopped
+	}
+	closing, cancel := context.WithTimeout(context.Background(), checkInTime)
+	defer cancel()
+	if err := a.keeper.Close(closing); err != nil {
+		a.log.Error("license not given back", "error", err)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (a *app) isLicensed() bool {
+	state := a.keeper.State()
+	return state == lease.StateActive || state == lease.StateDegraded
+}
+
+func (a *app) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /license", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "license:", a.keeper.State())
+		if why := a.keeper.Err(); why != nil {
+			fmt.Fprintln(w, "because:", why)
+		}
+	})
+	mux.HandleFunc("GET /feature", func(w http.ResponseWriter, _ *http.Request) {
+		if !a.isLicensed() {
+			http.Error(w, "this feature needs a license; see /license", http.StatusPaymentRequired)
+			return
+		}
+		if a.keeper.State() == lease.StateDegraded { // tell the customer, and do not stop
+			w.Header().Set("Warning", `199 - "the license could not be renewed yet"`)
+		}
+		fmt.Fprintln(w, "the licensed feature")
+	})
+	// A program that waits for its first seat serves what needs no license. One
+	// that has lost its seat leaves the work to others that have one. Neither is
+	// a reason to start it again.
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if state := a.keeper.State(); state == lease.StateLost || state == lease.StateClosed {
+			http.Error(w, "the license is "+string(state), http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		fmt.Fprintln(w, a.metrics)
+	})
+	return mux
+}
