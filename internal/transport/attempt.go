@@ -43,10 +43,10 @@ type attempt struct {
 	status     int
 	date       time.Time // the service's clock
 	took       time.Duration
-	unsent     bool      // the attempt failed before anything was sent
-	final      bool      // the failure must not be retried, whatever a Retryer says
-	noResponse bool      // the failure is no whole response of the service
-	repaired   bool      // the cause of the failure is gone: a clock was corrected, or credentials were renewed
+	unsent     bool // the attempt failed before anything was sent
+	final      bool // the failure must not be retried, whatever a Retryer says
+	noResponse bool // the failure is no whole response of the service
+	repaired   bool // the cause of the failure is gone: a clock was corrected, or credentials were renewed
 }
 
 // reset forgets the last attempt.

@@ -126,7 +126,7 @@ func TestPoolForgetsWhoIsIdle(t *testing.T) {
 			sent := w.sent()
 			time.Sleep(idle/2 - 1)
 			assert.Equal(t, 10, pool.Users())
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			for left := 9; left >= 0; left-- {
 				synctest.Wait()
 				assert.Equal(t, left, pool.Users())

@@ -220,7 +220,7 @@ func (o *Options) validate(disabled bool) error {
 			if errors.As(err, &violation) && strings.HasSuffix(violation.Field(), ".RoleSessionName") {
 				option = "RoleSessionName"
 			}
-			list = append(list, fmt.Errorf("Options.%s: %w", option, err))
+			list = append(list, fmt.Errorf("option %s: %w", option, err))
 		}
 	}
 	return errors.Join(list...)

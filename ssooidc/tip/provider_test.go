@@ -578,10 +578,10 @@ func TestNewProviderChecks(t *testing.T) {
 			a.AccessRoleARN = "arn:aws:iam::111122223333:user/u"
 		}, "Application.AccessRoleARN", true},
 		"no bootstrap":    {func(_ *awstokens.Config, a *tip.Application, _ *tip.Options) { a.BootstrapRoleARN = "Bootstrap" }, "Application.BootstrapRoleARN", true},
-		"session name":    {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.RoleSessionName = "two words" }, "Options.RoleSessionName", true},
-		"short":           {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.Duration = time.Minute }, "Options.Duration", true},
-		"long":            {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.Duration = math.MaxInt64 }, "Options.Duration", true},
-		"short bootstrap": {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.BootstrapDuration = -1 }, "Options.BootstrapDuration", true},
+		"session name":    {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.RoleSessionName = "two words" }, "option RoleSessionName", true},
+		"short":           {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.Duration = time.Minute }, "option Duration", true},
+		"long":            {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.Duration = math.MaxInt64 }, "option Duration", true},
+		"short bootstrap": {func(_ *awstokens.Config, _ *tip.Application, o *tip.Options) { o.BootstrapDuration = -1 }, "option BootstrapDuration", true},
 		"no Region":       {func(c *awstokens.Config, _ *tip.Application, _ *tip.Options) { c.Region, c.BaseEndpoint = "", "" }, "egion", false},
 	} {
 		for _, disabled := range []bool{false, true} {
@@ -605,7 +605,7 @@ func TestNewProviderChecks(t *testing.T) {
 	assert.ErrorAs(t, err, &required)
 	var violation *awstokens.ConstraintError
 	assert.ErrorAs(t, err, &violation)
-	assert.ErrorContains(t, err, "Options.Duration", "all are told at once")
+	assert.ErrorContains(t, err, "option Duration", "all are told at once")
 
 	_, err = tip.NewProvider(server.Config(), app, nil)
 	assert.ErrorContains(t, err, "Source")
