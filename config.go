@@ -121,7 +121,7 @@ type HTTPClient interface {
 //
 //   - AWS_REGION, else AWS_DEFAULT_REGION
 //   - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and
-//     AWS_ACCOUNT_ID, as [EnvCredentials]; without keys Credentials stays nil
+//     AWS_ACCOUNT_ID, as [EnvCredentials]; without keys Credentials is nil
 //   - AWS_ENDPOINT_URL, and for one service AWS_ENDPOINT_URL_LICENSE_MANAGER,
 //     AWS_ENDPOINT_URL_SSO_OIDC, AWS_ENDPOINT_URL_SSO, AWS_ENDPOINT_URL_STS;
 //     none of them when AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is true
@@ -130,9 +130,10 @@ type HTTPClient interface {
 //   - AWS_MAX_ATTEMPTS, the attempts of the standard retryer, at least 1
 //   - AWS_SDK_UA_APP_ID, as AppID
 //
-// It reads no configuration file and no profile: if AWS_PROFILE is set, but no
-// keys, the error of Credentials says what does. It returns an error that names
-// the variable if the value of one is invalid.
+// It reads no configuration file and no profile. If AWS_PROFILE is set, but no
+// keys, Credentials is a provider whose error names the functions that read a
+// profile. ConfigFromEnv returns an error that names the variable if the value of
+// one is invalid.
 func ConfigFromEnv() (Config, error) {
 	cfg := Config{
 		Region: firstEnv("AWS_REGION", "AWS_DEFAULT_REGION"),

@@ -254,8 +254,9 @@ type CheckInLicenseOutput struct {
 
 var checkInLicense = transport.Operation[CheckInLicenseInput, CheckInLicenseOutput]{Name: "CheckInLicense", Idempotent: true}
 
-// CheckInLicense gives a seat back. A retry after a lost response may find the
-// checkout gone, and return ResourceNotFoundException.
+// CheckInLicense gives a seat back. The call's own retry after a lost response
+// finds the checkout gone: an error that is a ResourceNotFoundException, and for
+// which [awstokens.MayHaveProcessed] is true, means that the seat is free.
 //
 // ConflictException means that the license does not permit it. The other
 // exceptions are AccessDeniedException, AuthorizationException,

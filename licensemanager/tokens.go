@@ -223,9 +223,10 @@ type DeleteTokenOutput struct {
 
 var deleteToken = transport.Operation[DeleteTokenInput, DeleteTokenOutput]{Name: "DeleteToken", Idempotent: true}
 
-// DeleteToken deletes a token. Call it in the license's home Region. A retry
-// after a lost response may find the token gone, and return
-// ResourceNotFoundException.
+// DeleteToken deletes a token. Call it in the license's home Region. The call's
+// own retry after a lost response finds the token gone: an error that is a
+// ResourceNotFoundException, and for which [awstokens.MayHaveProcessed] is true,
+// means that the token is deleted.
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
 // RateLimitExceededException, RedirectException, ResourceNotFoundException,

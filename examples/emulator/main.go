@@ -8,7 +8,7 @@
 //
 // In another terminal, after pasting its output:
 //
-//	aws license-manager create-token --client-token t1 --license-arn $LICENSE_ARN --role-arns $ROLE_ARN
+//	aws license-manager create-token --client-token t1 --license-arn $LICENSE_ARN --role-arns $AWS_ROLE_ARN
 //	aws license-manager checkout-license --client-token t2 --checkout-type PROVISIONAL \
 //		--product-sku $PRODUCT_SKU --key-fingerprint $KEY_FINGERPRINT \
 //		--entitlements Name=AWS::Marketplace::Usage,Unit=Count,Value=1
@@ -131,7 +131,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		{"AWS_ACCESS_KEY_ID", key.AccessKeyID},
 		{"AWS_SECRET_ACCESS_KEY", key.SecretAccessKey.Reveal()},
 		{"LICENSE_ARN", server.LicenseManager().LicenseARN()},
-		{"ROLE_ARN", server.LicenseManager().RoleARN()},
+		{"AWS_ROLE_ARN", server.LicenseManager().RoleARN()},
 		{"PRODUCT_SKU", server.LicenseManager().ProductSKU()},
 		{"KEY_FINGERPRINT", server.LicenseManager().KeyFingerprint()},
 	} {

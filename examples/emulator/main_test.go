@@ -53,7 +53,7 @@ func TestExportedVariablesReachTheServer(t *testing.T) {
 	out, err := client.CreateToken(t.Context(), &licensemanager.CreateTokenInput{
 		ClientToken: licensemanager.NewClientToken(),
 		LicenseArn:  env["LICENSE_ARN"],
-		RoleArns:    []string{env["ROLE_ARN"]},
+		RoleArns:    []string{env["AWS_ROLE_ARN"]},
 	})
 	require.NoError(t, err)
 	assert.False(t, out.Token.IsZero())
@@ -112,7 +112,7 @@ func TestFlags(t *testing.T) {
 			cfg, env := config(t, args...)
 			creds, err := tip.NewProvider(cfg, tip.Application{
 				ARN:           "arn:aws:sso::111122223333:application/ssoins-0123456789abcdef/apl-0123456789abcdef",
-				AccessRoleARN: env["ROLE_ARN"],
+				AccessRoleARN: env["AWS_ROLE_ARN"],
 			}, func(context.Context) (awstokens.Secret, error) {
 				jwts++
 				resp, err := http.Get(env["AWS_ENDPOINT_URL"] + "/user-jwt")

@@ -181,6 +181,9 @@ func (c *Checker) ARNs(member string, values []string) {
 func (c *Checker) arn(member, value, pattern string, mismatch func(string) int, hint string, index []int) {
 	if !absent(value, index) {
 		if i := mismatch(value); i >= 0 {
+			if mismatchARN(value) >= 0 {
+				hint = "" // it is no ARN in any partition
+			}
 			c.add(&awstokens.ConstraintError{Member: at(member, index), Rule: awstokens.RulePattern, Pattern: pattern, Actual: int64(i) + 1, Hint: hint})
 		}
 	}

@@ -273,7 +273,22 @@ func TestNoValueInAnyText(t *testing.T) {
 		text += e.Error() + fmt.Sprintf("%v %+v %#v", e, e, e)
 	}
 	assert.NotContains(t, text, secret)
-	assert.Contains(t, text, "DisableValidation", "the strict ARN rule says what is the way past it")
+}
+
+// The way past the strict rule is named where the ARN is one of a partition that
+// the rule does not list, and not where it is no ARN.
+func TestStrictARNHint(t *testing.T) {
+	for arn, hint := range map[string]bool{
+		"arn:aws-iso-e:license-manager::123456789012:license:l-0": true,
+		"arn:aws_cn:license-manager::123456789012:license:l-0":    false,
+		"arn:bad": false,
+	} {
+		var c Checker
+		c.StrictARN("M", arn)
+		err := c.Err("In")
+		require.Error(t, err, arn)
+		assert.Equal(t, hint, strings.Contains(err.Error(), "DisableValidation"), arn)
+	}
 }
 
 // TestValidCostsNothing: no allocation until a check fails.

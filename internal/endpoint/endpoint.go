@@ -103,7 +103,7 @@ func Resolve(service Service, cfg awstokens.Config) (*url.URL, error) {
 		return parseCustom(custom, cfg)
 	}
 	if cfg.Region == "" {
-		return nil, errors.New("no region: set Config.Region")
+		return nil, errors.New("no region: set Config.Region, or AWS_REGION for ConfigFromEnv")
 	}
 	return &url.URL{Scheme: "https", Host: hostOf(service, cfg)}, nil
 }

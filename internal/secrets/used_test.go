@@ -209,13 +209,6 @@ const application = "arn:aws:sso::111122223333:application/ssoins-0123456789abcd
 
 var session = login.Session{Name: "my-sso", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"}
 
-// promptFunc is a login.Prompt.
-type promptFunc func(context.Context, login.Request, func(string) error) error
-
-func (f promptFunc) Show(ctx context.Context, r login.Request, paste func(string) error) error {
-	return f(ctx, r, paste)
-}
-
 // approve is a browser in which the user approves.
 func approve(address string) error {
 	resp, err := http.Post(address, "application/x-www-form-urlencoded", strings.NewReader("decision=approve"))
@@ -399,7 +392,7 @@ func (u *usage) logins() awstokens.CredentialsProvider {
 	for name, store := range map[string]login.Store{"file": files, "memory": memory} {
 		token, err := login.Login(ctx, session, func(o *login.Options) {
 			o.Config, o.Store, o.Flow, o.OpenBrowser = *u.cfg, store, login.FlowBrowser, approve
-			o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
+			o.Prompt = login.PromptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
 				u.values["login.Request by browser"] = r
 				return nil
 			})
@@ -410,10 +403,11 @@ func (u *usage) logins() awstokens.CredentialsProvider {
 		require.NoError(u, err)
 		u.values[name+" store"], u.values["login.Token in "+name], u.values["login.Registration in "+name] = store, token, registration
 	}
+	u.values["login.PromptFunc"] = login.PromptFunc(func(context.Context, login.Request, func(string) error) error { return nil })
 	u.values["login.Profile"] = login.Profile{Name: "p", Session: session, AccountID: "111122223333", RoleName: "ReadOnly"}
 	_, err = login.Login(ctx, session, func(o *login.Options) {
 		o.Config, o.Store, o.Flow, o.Force = *u.cfg, memory, login.FlowDevice, true
-		o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
+		o.Prompt = login.PromptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
 			u.values["login.Request at a device"] = r
 			return errors.New("nobody is there")
 		})

@@ -111,7 +111,7 @@ func TestBrowserFlow(t *testing.T) {
 			opened = address
 			return u.decide("approve")(address)
 		}
-		o.Prompt = promptFunc(func(_ context.Context, r login.Request, paste func(string) error) error {
+		o.Prompt = login.PromptFunc(func(_ context.Context, r login.Request, paste func(string) error) error {
 			shown = r
 			assert.NotNil(t, paste)
 			return nil
@@ -364,7 +364,7 @@ func TestPastedAddress(t *testing.T) {
 	paste := func(decision string) func(*login.Options) {
 		return func(o *login.Options) {
 			o.OpenBrowser = func(string) error { return errors.New("there is none") }
-			o.Prompt = promptFunc(func(ctx context.Context, r login.Request, paste func(string) error) error {
+			o.Prompt = login.PromptFunc(func(ctx context.Context, r login.Request, paste func(string) error) error {
 				assert.False(t, r.Opened)
 				follow := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 				resp, err := follow.PostForm(r.URL.Reveal(), url.Values{"decision": {decision}})
@@ -403,7 +403,7 @@ func TestAutoFlow(t *testing.T) {
 			stop := errors.New("seen enough")
 			_, err := login.Login(t.Context(), session, options, open(test.open), func(o *login.Options) {
 				o.Flow = login.FlowAuto
-				o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
+				o.Prompt = login.PromptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
 					assert.Equal(t, test.want, r.Flow)
 					return stop
 				})
@@ -420,7 +420,7 @@ func TestAutoFlowOverSSHIsTheDeviceFlow(t *testing.T) {
 		server.IdentityCenter().AutoApprove(true)
 		_, err := login.Login(t.Context(), session, options, func(o *login.Options) {
 			o.Flow = login.FlowAuto
-			o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
+			o.Prompt = login.PromptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
 				assert.Equal(t, login.FlowDevice, r.Flow)
 				return nil
 			})

@@ -24,15 +24,8 @@ import (
 
 var session = login.Session{Name: "test", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"}
 
-// promptFunc is a Prompt.
-type promptFunc func(context.Context, login.Request, func(string) error) error
-
-func (f promptFunc) Show(ctx context.Context, r login.Request, paste func(string) error) error {
-	return f(ctx, r, paste)
-}
-
 // silent is a prompt for those that nobody answers.
-var silent = promptFunc(func(ctx context.Context, _ login.Request, _ func(string) error) error {
+var silent = login.PromptFunc(func(ctx context.Context, _ login.Request, _ func(string) error) error {
 	<-ctx.Done()
 	return nil
 })
@@ -55,7 +48,7 @@ func device(t *testing.T, test func(*testing.T, *awstokenstest.Server, func(*log
 // after answers the request in a while.
 func after(d time.Duration, answer func(userCode string) error) func(*login.Options) {
 	return func(o *login.Options) {
-		o.Prompt = promptFunc(func(ctx context.Context, r login.Request, _ func(string) error) error {
+		o.Prompt = login.PromptFunc(func(ctx context.Context, r login.Request, _ func(string) error) error {
 			select {
 			case <-time.After(d):
 				return answer(r.UserCode.Reveal())
@@ -73,7 +66,7 @@ func TestDeviceFlow(t *testing.T) {
 		start := time.Now()
 		token, err := login.Login(t.Context(), session, options, func(o *login.Options) {
 			o.Timeout = time.Hour
-			o.Prompt = promptFunc(func(ctx context.Context, r login.Request, paste func(string) error) error {
+			o.Prompt = login.PromptFunc(func(ctx context.Context, r login.Request, paste func(string) error) error {
 				shown = r
 				ends, _ = ctx.Deadline()
 				assert.Nil(t, paste)
@@ -160,7 +153,7 @@ func TestNoIntervalIsFiveSeconds(t *testing.T) {
 		server.IdentityCenter().Next(9, "CreateToken").Refuse("AuthorizationPendingException", "not yet", nil)
 		var url string
 		_, err := login.Login(t.Context(), session, options, func(o *login.Options) {
-			o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
+			o.Prompt = login.PromptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
 				url = r.URL.Reveal()
 				return nil
 			})
@@ -185,7 +178,7 @@ func TestHostileUserCode(t *testing.T) {
 			assert.NotContains(t, out.String(), control)
 		}
 		_, err = login.Login(t.Context(), session, options, func(o *login.Options) {
-			o.Prompt = promptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
+			o.Prompt = login.PromptFunc(func(_ context.Context, r login.Request, _ func(string) error) error {
 				assert.Equal(t, "FAKE  Open https://evil.example/ and type FAKE [2J", r.UserCode.Reveal())
 				assert.Equal(t, "https://device.example/", r.PlainURL)
 				assert.Equal(t, r.PlainURL, r.URL.Reveal())
@@ -217,7 +210,7 @@ func TestVerificationPages(t *testing.T) {
 				server.IdentityCenter().Next(1, "StartDeviceAuthorization").Answer(http.StatusOK, nil, string(body))
 				shown := false
 				_, err = login.Login(t.Context(), session, options, func(o *login.Options) {
-					o.Prompt = promptFunc(func(context.Context, login.Request, func(string) error) error {
+					o.Prompt = login.PromptFunc(func(context.Context, login.Request, func(string) error) error {
 						shown = true
 						return nil
 					})

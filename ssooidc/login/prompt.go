@@ -28,6 +28,14 @@ type Prompt interface {
 	Show(ctx context.Context, r Request, paste func(url string) error) error
 }
 
+// PromptFunc makes a function a [Prompt].
+type PromptFunc func(ctx context.Context, r Request, paste func(url string) error) error
+
+// Show calls f.
+func (f PromptFunc) Show(ctx context.Context, r Request, paste func(url string) error) error {
+	return f(ctx, r, paste)
+}
+
 // Request is what the user is asked to do: open a page and approve. What the
 // service has sent of it is on one line and has no control characters.
 type Request struct {

@@ -189,7 +189,7 @@ func TestNoSecretInProcessArguments(t *testing.T) {
 	server.IdentityCenter().AutoApprove(true)
 	var verifier, code string
 	token, err := login.Login(t.Context(), session, options, watchExchange(&verifier, &code), open(login.OpenBrowser), func(o *login.Options) {
-		o.Prompt = promptFunc(func(ctx context.Context, r login.Request, _ func(string) error) error {
+		o.Prompt = login.PromptFunc(func(ctx context.Context, r login.Request, _ func(string) error) error {
 			assert.True(t, r.Opened)
 			_, err := visit("GET", r.URL.Reveal(), "")
 			return err
