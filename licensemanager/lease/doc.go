@@ -55,7 +55,24 @@
 //   - The service refuses three times in a row a token that it knows.
 //   - The service processes a request long after it was given up.
 //   - The license forbids check-in.
-//   - The process is killed: its seat expires by itself.
+//   - The process is killed and has no store, or its store failed before: its
+//     seat expires by itself.
+//
+// # Crashes
+//
+// With [Options.Store], a program that was killed has its seat again when it
+// starts with the same store and request, at whatever point it died:
+//
+//	lease.Keep(ctx, client, request, func(o *lease.Options) {
+//		o.Store = lease.NewFileStore("/var/lib/my-product/seat.json")
+//	})
+//
+// The store's file is locked until the seat is given back, so that of several
+// processes one holds the seat; the others send nothing. The record of a
+// checkout is saved before it is sent: if that fails, it is not sent. Other
+// saves that fail are an EventSaveFailed, and are retried or made up for by the
+// next one. Close may say that a seat can stay taken if a program was killed at
+// its first checkout: nobody knows then how long ago that was sent.
 //
 // # Clocks
 //

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +29,7 @@ type program struct {
 	place *place
 	fates map[string]fate // by operation and number: "CheckInLicense 1"
 	sent  map[string]int
-	dead  bool
+	dead  atomic.Bool
 }
 
 // fate is what happens to a request.
@@ -55,7 +56,7 @@ func (s *service) run(t *testing.T, p *place, fates map[string]fate) *program {
 
 func (p *program) kill() {
 	p.place.kill()
-	p.dead = true
+	p.dead.Store(true)
 }
 
 // Do implements awstokens.HTTPClient.
@@ -64,12 +65,12 @@ func (p *program) Do(r *http.Request) (*http.Response, error) {
 	p.sent[operation]++
 	fate := p.fates[fmt.Sprint(operation, " ", p.sent[operation])]
 	switch {
-	case fate == killsBefore && !p.dead:
+	case fate == killsBefore && !p.dead.Load():
 		p.kill()
-	case fate == isRefused && !p.dead:
+	case fate == isRefused && !p.dead.Load():
 		return respond(r, 400, "ResourceNotFoundException"), nil
 	}
-	if p.dead {
+	if p.dead.Load() {
 		return nil, &net.OpError{Op: "dial", Err: errKilled}
 	}
 	resp, err := p.inner.Do(r)
@@ -131,7 +132,7 @@ func TestKilledAfterAnExtensionThatWasNotNoted(t *testing.T) {
 		time.Sleep(25 * time.Minute)
 		p.fail(true)
 		time.Sleep(15 * time.Minute)
-		require.True(t, first.dead)
+		require.True(t, first.dead.Load())
 		p.fail(false)
 		time.Sleep(25 * time.Minute) // past the expiry that the record knows
 		next := s.run(t, p, map[string]fate{"ExtendLicenseConsumption 1": isRefused})
@@ -178,11 +179,11 @@ func TestKilledAtEachCall(t *testing.T) {
 					name := fmt.Sprint(at, " ", kill, " after ", wait, " seats ", seats)
 					inSeats(t, seats, func(t *testing.T, s *service, p *place) {
 						first := s.run(t, p, map[string]fate{at: kill})
-						if !first.dead {
+						if !first.dead.Load() {
 							time.Sleep(80 * time.Minute)
 							_ = first.Close(t.Context())
 						}
-						require.True(t, first.dead, name)
+						require.True(t, first.dead.Load(), name)
 						time.Sleep(wait)
 						next := s.run(t, p, nil)
 						lost := at == "CheckoutLicense 1" && kill == killsAfter && wait == 15*time.Minute

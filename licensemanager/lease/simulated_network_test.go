@@ -95,6 +95,13 @@ func operationOf(r *http.Request) string {
 	return "AssumeRoleWithWebIdentity"
 }
 
+// change sets what goes wrong from now on.
+func (n *network) change(set func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	set()
+}
+
 // fault chooses the fault of a request; -1: none.
 func (n *network) fault(operation string) int {
 	n.mu.Lock()
@@ -287,7 +294,7 @@ func (n *network) note(operation string, resp *http.Response, client, token stri
 }
 
 // live returns the seats that have not ended, and drops the others. The caller
-// holds the mutex, or nothing else runs.
+// holds the mutex.
 func (n *network) live(now time.Time) []*ledgerSeat {
 	kept := n.seats[:0]
 	for _, s := range n.seats {

@@ -94,7 +94,7 @@ func newSimulation(t *testing.T, seed uint64) *simulation {
 	require.NoError(t, err)
 	s.options = []func(*lease.Options){lease.Jitter(s.net.jitter), func(o *lease.Options) { o.Clock, o.Grace = s.clock, s.grace }}
 	t.Cleanup(func() {
-		s.net.rate, s.net.down = 0, false
+		s.net.change(func() { s.net.rate, s.net.down = 0, false })
 		if s.holder != nil { // something has failed
 			_ = s.holder.Close(context.Background())
 		}
@@ -127,8 +127,8 @@ func (s *simulation) fail(format string, args ...any) {
 
 // start takes a seat, or has one taken.
 func (s *simulation) start(ctx context.Context) {
-	s.forget()
-	s.net.lapse, s.was, s.free = 0, "", time.Now()
+	s.net.change(s.forget)
+	s.was, s.free = "", time.Now()
 	if s.keeper {
 		s.holder = lease.Keep(ctx, s.client, s.request(), s.options...)
 		return
@@ -146,6 +146,7 @@ func (s *simulation) start(ctx context.Context) {
 
 // forget says that the seats of an earlier lease are nobody's any more.
 func (s *simulation) forget() {
+	s.net.lapse = 0
 	for _, seat := range s.net.live(time.Now()) {
 		seat.delivered, seat.client = false, ""
 	}
@@ -170,6 +171,8 @@ func (s *simulation) end() error {
 // judgeEnd: G6 and G7.
 func (s *simulation) judgeEnd(what string, err error) {
 	s.t.Helper()
+	s.net.mu.Lock()
+	defer s.net.mu.Unlock()
 	var taken *lease.TakenError
 	if !errors.As(err, &taken) {
 		if n := s.server.LicenseManager().SeatsTaken(awstokenstest.Seats); n > s.left() {
@@ -257,19 +260,21 @@ func (s *simulation) judge(step time.Duration) {
 func (s *simulation) trouble() {
 	switch s.random.IntN(8) {
 	case 0: // an outage
-		s.net.down = true
+		s.net.change(func() { s.net.down = true })
 		s.watch(s.between(time.Second, 3*time.Hour))
-		s.net.down = false
+		s.net.change(func() { s.net.down = false })
 	case 1, 2, 3: // some requests fail
-		s.net.rate = []float64{0.2, 0.5, 0.8, 1}[s.random.IntN(4)]
-		s.net.only = []string{"", "", "CheckoutLicense", "ExtendLicenseConsumption", "CheckInLicense", "GetAccessToken", "AssumeRoleWithWebIdentity"}[s.random.IntN(7)]
+		s.net.change(func() {
+			s.net.rate = []float64{0.2, 0.5, 0.8, 1}[s.random.IntN(4)]
+			s.net.only = []string{"", "", "CheckoutLicense", "ExtendLicenseConsumption", "CheckInLicense", "GetAccessToken", "AssumeRoleWithWebIdentity"}[s.random.IntN(7)]
+		})
 	case 4: // and no longer
-		s.net.rate = 0
+		s.net.change(func() { s.net.rate = 0 })
 	case 5:
 		if s.clock.isWaitedFor() {
 			s.clock.suspend(s.between(time.Minute, 5*time.Hour), !s.noBoot)
 			s.awake = time.Now()
-			s.net.last = s.awake
+			s.net.change(func() { s.net.last = s.awake })
 			synctest.Wait()
 			s.judge(0)
 		}
@@ -296,11 +301,9 @@ func (s *simulation) run(d time.Duration) {
 		for range 1 + s.random.IntN(3) {
 			s.trouble()
 		}
-		s.net.mu.Lock()
-		s.net.last = time.Now()
-		s.net.mu.Unlock()
+		s.net.change(func() { s.net.last = time.Now() })
 	}
-	s.net.rate = 0
+	s.net.change(func() { s.net.rate = 0 })
 	s.watch(3 * time.Hour) // what was without a name ends
 	if s.holder != nil && s.holder.State() == lease.StateActive {
 		if err := s.end(); err != nil {
@@ -314,9 +317,12 @@ func (s *simulation) run(d time.Duration) {
 // clocks and the program, for thousands of hours.
 func TestSimulation(t *testing.T) {
 	const hours = 40
-	schedules := 16
-	if exhaustive {
+	schedules := 12
+	switch {
+	case exhaustive:
 		schedules = 520
+	case lease.UnderRace():
+		schedules = 4
 	}
 	var held, total time.Duration
 	faults := map[string]int{}
@@ -345,15 +351,18 @@ func TestSimulation(t *testing.T) {
 // and the service can be reached, which simulation.judge looks at twice a
 // minute.
 func TestKeeperForThirtyDays(t *testing.T) {
-	keepers := 1
-	if exhaustive {
+	keepers, days := 1, 30
+	switch {
+	case exhaustive:
 		keepers = 10
+	case lease.UnderRace():
+		days = 5
 	}
 	for seed := range keepers {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSimulation(t, uint64(1000+seed))
 			s.forever = true
-			s.run(30 * 24 * time.Hour)
+			s.run(time.Duration(days) * 24 * time.Hour)
 			t.Logf("seed %d, licensed for %.0f %%, %d renewals, %d checkouts", s.seed, 100*s.held.Seconds()/time.Since(s.begun).Seconds(), s.net.counts["ExtendLicenseConsumption"], s.net.counts["CheckoutLicense"])
 		})
 	}
