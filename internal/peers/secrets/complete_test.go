@@ -1,0 +1,1 @@
+../../secrets/complete_test.go

@@ -1,0 +1,1 @@
+../../secrets/fill_test.go

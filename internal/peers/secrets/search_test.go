@@ -1,0 +1,1 @@
+../../secrets/search_test.go

@@ -1,0 +1,1 @@
+../../secrets/secrets_test.go

@@ -1,0 +1,1 @@
+../../secrets/show_test.go

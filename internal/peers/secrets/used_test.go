@@ -1,0 +1,1 @@
+../../secrets/used_test.go
