@@ -1,0 +1,1 @@
+../../secrets/products_test.go

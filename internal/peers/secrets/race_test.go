@@ -1,0 +1,1 @@
+../../secrets/race_test.go
