@@ -463,10 +463,18 @@ func (d *driver) close(ctx context.Context) error {
 	d.stop()
 	select {
 	case <-d.finished:
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		return d.closeError()
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	select {
+	case <-d.finished:
+		return d.closeError()
+	default:
+	}
+	taken := &TakenError{Err: ctx.Err()}
+	if m := &d.machine; (m.Phase == phaseHeld || m.Phase == phaseClosing) && m.Hi.Before(endless) {
+		taken.Until = later(m.Hi, m.OrphanUntil)
+	}
+	return taken
 }

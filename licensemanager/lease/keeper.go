@@ -133,5 +133,8 @@ func (k *Keeper) Granted() []licensemanager.EntitlementData { return slices.Clon
 // [Request.AllowPartial] is set.
 func (k *Keeper) Missing() []licensemanager.EntitlementData { return slices.Clone(k.d.held().missing) }
 
-// Close ends the Keeper and gives its seat back, as [Lease.Close] does.
+// Close ends the Keeper and gives its seat back, as [Lease.Close] does. Use a
+// context of its own, also because the end of Keep's context closes the Keeper:
+//
+//	context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 func (k *Keeper) Close(ctx context.Context) error { return k.d.close(ctx) }

@@ -282,7 +282,14 @@ func (l *Lease) Missing() []licensemanager.EntitlementData { return slices.Clone
 
 // Close ends the lease and gives the seat back, once, however often and from
 // wherever it is called. It waits for a call under way, which may change the
-// seat, and retries a check-in that fails for up to a minute. It returns when
-// the context ends; the work goes on then. The error is a [*TakenError] if the
-// seat may stay taken. A seat that has gone already is no error.
+// seat, and retries a check-in that fails for up to a minute. The error is a
+// [*TakenError] if the seat may stay taken. A seat that has gone already is no
+// error.
+//
+// Close returns when its context ends, with a [*TakenError] that wraps the
+// context's error. The work goes on then, but not beyond the end of the process.
+// So do not use a context that has ended, such as that of a signal, but one of
+// its own:
+//
+//	context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 func (l *Lease) Close(ctx context.Context) error { return l.d.close(ctx) }

@@ -267,6 +267,35 @@ func TestCloseChecksInOnce(t *testing.T) {
 	})
 }
 
+func TestCloseWithAnEndedContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+		require.NoError(t, err)
+		k := lease.Keep(t.Context(), s.client, s.seats(1))
+		synctest.Wait()
+		require.Equal(t, 2, s.taken())
+		s.OneIn(1, "CheckInLicense").Cut()
+		for _, held := range []interface {
+			Close(context.Context) error
+			Expires() time.Time
+		}{l, k} {
+			var taken *lease.TakenError
+			err := held.Close(ended)
+			require.ErrorAs(t, err, &taken)
+			assert.ErrorIs(t, err, context.Canceled)
+			assert.WithinDuration(t, held.Expires(), taken.Until, 2*time.Second)
+			s.ClearFaults()
+			require.NoError(t, held.Close(context.WithoutCancel(ended)))
+			assert.NoError(t, held.Close(ended), "the seat was given back")
+			s.OneIn(1, "CheckInLicense").Cut()
+		}
+		assert.Zero(t, s.taken())
+	})
+}
+
 // The extension that is under way changes the token: the seat must be given
 // back under the new one, also when nobody waits for it any more.
 func TestCloseDuringARenewal(t *testing.T) {
