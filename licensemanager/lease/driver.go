@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -71,6 +72,9 @@ func newDriver(ctx context.Context, api API, request Request, options []func(*Op
 	}
 	if !(o.RenewAt >= 0.1 && o.RenewAt <= 0.9) || o.Grace < 0 || o.Grace > protocolTiming.longestLife {
 		return nil, errors.New("lease: RenewAt must be from 0.1 to 0.9, and Grace from 0 to ten years")
+	}
+	if err := request.input(licensemanager.NewClientToken(), request.NodeID).Validate(); err != nil {
+		return nil, fmt.Errorf("lease: %w", err)
 	}
 	if o.Clock == nil {
 		o.Clock = clock.New()

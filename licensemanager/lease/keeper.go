@@ -21,7 +21,8 @@ type Keeper struct{ d *driver }
 // seconds of an earlier process; Err is a [*StoreError] then. The end of the
 // context closes the Keeper, as Close does.
 //
-// Options that break their rules make a Keeper that is closed; Err says why.
+// Options or a Request that break their rules, such as one without a ProductSKU,
+// make a Keeper that is closed; Err says why.
 func Keep(ctx context.Context, api API, request Request, options ...func(*Options)) *Keeper {
 	d, err := newDriver(ctx, api, request, options)
 	if err != nil {
@@ -80,7 +81,7 @@ func (k *Keeper) State() State {
 
 func (k *Keeper) status() (State, error) {
 	d := k.d
-	if d.clock == nil { // the options broke their rules
+	if d.clock == nil { // the options or the request broke their rules
 		return StateClosed, d.ended
 	}
 	now := d.now()

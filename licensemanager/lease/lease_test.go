@@ -5,12 +5,14 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -479,6 +481,29 @@ func TestInvalidOptions(t *testing.T) {
 	assert.Zero(t, s.Requests(""))
 }
 
+func TestInvalidRequest(t *testing.T) {
+	s := newService(t)
+	for field, spoil := range map[string]func(*lease.Request){
+		"ProductSKU":   func(r *lease.Request) { r.ProductSKU = "" },
+		"Entitlements": func(r *lease.Request) { r.Entitlements = nil },
+	} {
+		request := s.seats(1)
+		spoil(&request)
+		path := filepath.Join(t.TempDir(), "seat.json")
+		k := lease.Keep(t.Context(), s.client, request, keptIn(path))
+		assert.Equal(t, lease.StateClosed, k.State(), field)
+		_, err := lease.Acquire(t.Context(), s.client, request, keptIn(path))
+		for _, err := range []error{k.Err(), err} {
+			var invalid smithy.InvalidParamsError
+			assert.ErrorAs(t, err, &invalid, field)
+			assert.ErrorContains(t, err, field)
+		}
+		assert.NoError(t, k.Close(t.Context()))
+		assert.NoFileExists(t, path+".lock")
+	}
+	assert.Zero(t, s.Requests(""))
+}
+
 func TestNoAPI(t *testing.T) {
 	var client *licensemanager.Client
 	for _, api := range []lease.API{nil, client} {
@@ -855,8 +880,9 @@ func TestClock(t *testing.T) {
 // A date that cannot be read must not cost the caller a seat that was granted.
 func TestUnreadableDate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		request := lease.Request{ProductSKU: "product", Entitlements: []licensemanager.EntitlementData{licensemanager.Feature("F")}}
 		api := &fake{expiration: "soon"}
-		l, err := lease.Acquire(t.Context(), api, lease.Request{Entitlements: []licensemanager.EntitlementData{licensemanager.Feature("F")}})
+		l, err := lease.Acquire(t.Context(), api, request)
 		require.NoError(t, err)
 		assert.Equal(t, time.Hour, time.Until(l.Expires()))
 		time.Sleep(50 * time.Minute)
@@ -868,7 +894,7 @@ func TestUnreadableDate(t *testing.T) {
 		assert.Equal(t, []string{"token"}, api.checkedIn)
 
 		api.checkoutErr = errors.New("no idea")
-		_, err = lease.Acquire(t.Context(), api, lease.Request{})
+		_, err = lease.Acquire(t.Context(), api, request)
 		assert.ErrorIs(t, err, api.checkoutErr)
 	})
 }
