@@ -52,6 +52,7 @@ type Watcher struct {
 	looker      *looker
 	every, soon time.Duration
 	useCache    bool // the cache file is good, or there is none
+	restored    bool // there was a cache file
 	cancel      context.CancelFunc
 	done        chan struct{} // closed when the goroutine has ended
 	changed     chan struct{}
@@ -59,6 +60,7 @@ type Watcher struct {
 	mu       sync.Mutex
 	known    known
 	set      *Set      // at the time of the last evaluation
+	entitled bool      // there was a usable license once
 	next     time.Time // when a license begins or ends; zero for never
 	err      error     // of the last look
 	cacheErr error     // why the cache file cannot be used
@@ -77,7 +79,9 @@ type known struct {
 }
 
 // Watch looks at once, and then every 15 minutes, until ctx ends or Close is
-// called. An empty set is not an error: the customer may buy a license later.
+// called. An empty set is not an error of Watch: the customer may buy a license
+// later. Until then [Watcher.Err] has an [*EmptyError], and no cache file is
+// created.
 //
 // If the first look fails, Watch starts from the cache file; without one, it
 // returns the error of [Load], and a [*CacheError] if the file cannot be used.
@@ -108,10 +112,8 @@ func Watch(ctx context.Context, api API, productSKU string, options ...func(*Opt
 	start := w.looker.options.Clock.Elapsed()
 	err = w.refresh(ctx, timeout)
 	switch {
-	case err != nil && (w.set == nil || ctx.Err() != nil) && w.cacheErr != nil:
-		return nil, fmt.Errorf("%w (%w)", err, w.cacheErr)
 	case err != nil && (w.set == nil || ctx.Err() != nil):
-		return nil, err
+		return nil, join(err, w.cacheErr)
 	case w.looker.options.LicenseARN != "" && slices.ContainsFunc(w.set.unusable, isMistake):
 		return nil, w.set.empty()
 	}
@@ -140,6 +142,7 @@ func (w *Watcher) restore() {
 	if c == nil {
 		return
 	}
+	w.restored = true
 	// The local clock says how long ago that was, unless it was set back.
 	passed := max(0, w.looker.options.Clock.Now().Sub(c.Saved))
 	w.learn(known{c.Licenses, c.Date, c.Seen.Add(passed), w.looker.options.Clock.Elapsed()}, nil)
@@ -195,7 +198,9 @@ func (w *Watcher) refresh(ctx context.Context, timeout time.Duration) error {
 		return err
 	}
 	w.learn(k, err)
-	if w.useCache {
+	// An empty set creates no file: its issuer may be the wrong one, and the file
+	// would be refused when that is corrected. A cancellation is written.
+	if w.useCache && (w.restored || w.wasEntitled()) {
 		// Also after a failure: how far the service's clock was seen to go on
 		// tells at the next start that the local one was set back.
 		saveErr := w.looker.writeCache(cached{Date: k.date, Seen: w.now(), Licenses: k.licenses})
@@ -223,6 +228,7 @@ func (w *Watcher) now() time.Time {
 func (w *Watcher) evaluate() {
 	k, now := w.known, w.now()
 	w.set = evaluate(&w.looker.options, w.looker.productSKU, k.licenses, k.date, now)
+	w.entitled = w.entitled || len(w.set.licenses) > 0
 	w.next = time.Time{}
 	for i := range k.licenses {
 		begin, end := period(&k.licenses[i])
@@ -292,15 +298,32 @@ func (w *Watcher) Current() (set *Set, age time.Duration) {
 }
 
 // Err returns why the last look failed or could not be kept in the cache file,
-// or nil. In the error of a look, errors.Is finds what the credentials report,
-// such as a refresh token that was refused.
+// or nil. Until the Watcher has seen a usable license it is, or wraps, an
+// [*EmptyError], which names the product and the issuer; a later cancellation is
+// no failure. In the error of a look, errors.Is finds what the credentials
+// report, such as a refresh token that was refused.
 func (w *Watcher) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err != nil && w.cacheErr != nil {
-		return fmt.Errorf("%w (%w)", w.err, w.cacheErr)
+	err := w.err
+	if !w.entitled {
+		err = join(err, w.set.empty())
 	}
-	return cmp.Or(w.err, w.cacheErr)
+	return join(err, w.cacheErr)
+}
+
+func (w *Watcher) wasEntitled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.entitled
+}
+
+// join is both errors in one line.
+func join(a, b error) error {
+	if a != nil && b != nil {
+		return fmt.Errorf("%w (%w)", a, b)
+	}
+	return cmp.Or(a, b)
 }
 
 // Changed returns a channel that receives a value after a change: Current is

@@ -700,3 +700,44 @@ func (w *world) anEvent(random *rand.Rand, models map[string]*model, arns *[]str
 		return "purchase"
 	}
 }
+
+// A forgotten KeyFingerprint is no secret, and its cache file does not stand in
+// the way of the right one.
+func TestWatchOfAnEmptySet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var path string
+		w := newWorld(t, inFile(t), func(o *entitlements.Options) { path = o.CacheFile })
+		options := w.options
+		w.options = append(options, func(o *entitlements.Options) { o.KeyFingerprint = "" })
+		watcher := w.watch()
+		var empty *entitlements.EmptyError
+		require.ErrorAs(t, watcher.Err(), &empty)
+		assert.Equal(t, licensemanager.MarketplaceKeyFingerprint, empty.KeyFingerprint)
+		w.network.set("down")
+		sleep(15 * time.Minute)
+		assert.ErrorIs(t, watcher.Err(), errNoNetwork)
+		assert.ErrorAs(t, watcher.Err(), &empty)
+		watcher.Close()
+		assert.NoFileExists(t, path)
+
+		w.network.set("")
+		w.options = options
+		watcher = w.watch()
+		assert.NoError(t, watcher.Err())
+		w.endIn(20 * time.Minute)
+		sleep(time.Hour)
+		assert.Zero(t, seats(watcher), "the license has ended")
+		watcher.Close()
+
+		w.network.set("down")
+		watcher = w.watch()
+		assert.Zero(t, seats(watcher))
+		assert.ErrorAs(t, watcher.Err(), &empty)
+		watcher.Close()
+		w.network.set("")
+		w.change(func(l *licensemanager.License) { l.Validity.End = "" })
+		watcher = w.watch()
+		assert.NoError(t, watcher.Err())
+		watcher.Close()
+	})
+}
