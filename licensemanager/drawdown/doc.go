@@ -32,7 +32,8 @@
 //
 // What the service denies stays owed and is tried again with the next batch: the
 // customer may buy more. A [*DeniedError] says for each entitlement why, and what
-// is left. A batch can be charged in part.
+// is left. A batch can be charged in part. A name that is mistyped is denied for
+// ever: [Meter.Forget] drops what is owed of it.
 //
 // # The journal
 //

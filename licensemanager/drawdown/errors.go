@@ -72,7 +72,7 @@ const (
 )
 
 // DeniedError says that the service did not let an amount be charged. It stays
-// owed, and is part of the next batch.
+// owed, and is part of the next batch, unless [Meter.Forget] drops it.
 type DeniedError struct {
 	Name   string
 	Unit   licensemanager.EntitlementUnit // in which it was to be charged
@@ -92,7 +92,8 @@ type DeniedError struct {
 	Err error
 }
 
-// Error names the entitlement and the reason.
+// Error names the entitlement and the reason, and Meter.Forget where that may
+// help.
 func (e *DeniedError) Error() string {
 	text := fmt.Sprintf("drawdown: %d of %q denied", e.N, e.Name)
 	switch e.Reason {
@@ -107,6 +108,10 @@ func (e *DeniedError) Error() string {
 		if e.Left >= 0 {
 			text += fmt.Sprintf(", %d left", e.Left)
 		}
+	}
+	switch e.Reason {
+	case ReasonNoEntitlement, ReasonWrongUnit, ReasonUnknown:
+		text += " (if that is a mistake, Meter.Forget drops what is owed)"
 	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()

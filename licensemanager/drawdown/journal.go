@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -61,6 +62,11 @@ func (l ledger) subtract(a Amount) {
 	}
 }
 
+// forget takes away all of one name, in every unit.
+func (l ledger) forget(name string) {
+	maps.DeleteFunc(l, func(a Amount, _ int64) bool { return a.Name == name })
+}
+
 func (l ledger) addAll(list []Amount) (ok bool) {
 	ok = true
 	for _, a := range list {
@@ -94,6 +100,7 @@ const (
 	typeBatch   = "batch"   // what is about to be sent, all that is owed with it
 	typeDone    = "done"    // the response to the batch: what was charged; the rest is owed
 	typeUnknown = "unknown" // the batch may have been charged; nobody can know
+	typeForget  = "forget"  // what is owed of an entitlement is dropped
 )
 
 // record is a line of the journal. Times are the local clock's, but for
@@ -112,6 +119,7 @@ type record struct {
 	NodeID  string    `json:"nodeId,omitzero"`  // of a batch
 	Service time.Time `json:"service,omitzero"` // of a batch: the service's clock when it is sent, if it is known
 	Amounts []Amount  `json:"amounts,omitzero"` // of a batch
+	Name    string    `json:"name,omitzero"`    // of a forget: the entitlement's
 }
 
 // identity is what a journal belongs to. A node may get another name.
@@ -323,6 +331,9 @@ func (j *journal) applyLocked(r record) bool {
 		return j.charged.addAll(r.Charged) && j.unknown.addAll(r.Unknown) && j.owed.addAll(lacking(batch.Amounts, r.Charged))
 	case typeUnknown:
 		return j.unknown.addAll(batch.Amounts)
+	case typeForget:
+		j.owed.forget(r.Name)
+		return r.Name != ""
 	}
 	return false
 }
@@ -342,8 +353,8 @@ func lacking(asked, granted []Amount) (list []Amount) {
 	return list
 }
 
-// begin writes and syncs the record of a batch, and then applies it, with what
-// else follows from it. If it cannot, nothing has changed.
+// begin writes and syncs a record of something to be done, and then applies it,
+// with what else follows from it. If it cannot, nothing has changed.
 func (j *journal) begin(r record, follows func()) error {
 	if err := j.save(); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -261,6 +262,37 @@ func (m *Meter) Flush(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(m.life, cancel)() // Close sends the rest
 	return m.flush(ctx)
+}
+
+// Forget drops what is owed of an entitlement, in every unit, so that it is never
+// charged: for one that the service denies for good, because its name or its
+// unit is wrong, and that would make every Flush and Close return a
+// [*DeniedError]. What was charged stays in Totals. It does nothing if nothing is
+// owed.
+//
+// Forget waits for a Flush that is under way. It returns an error if the
+// entitlement is in a batch that was sent and has no response yet, as it may be
+// charged: call it after the next Flush. It returns a [*JournalError] if the
+// journal cannot be written, and [ErrClosed] after Close; nothing is dropped
+// then.
+func (m *Meter) Forget(name string) error {
+	m.sending <- struct{}{}
+	defer func() { <-m.sending }()
+	if m.isClosed() {
+		return ErrClosed
+	}
+	of := func(a Amount) bool { return a.Name == name }
+	m.mu.Lock()
+	sent := m.journal.open != nil && slices.ContainsFunc(m.journal.open.Amounts, of)
+	owed := slices.ContainsFunc(m.journal.owed.list(), of) || slices.ContainsFunc(m.pending.list(), of)
+	m.mu.Unlock()
+	switch {
+	case sent:
+		return fmt.Errorf("drawdown: cannot forget %q: it is in a batch that has no response yet", name)
+	case !owed:
+		return nil
+	}
+	return m.journal.begin(record{Type: typeForget, Name: name}, func() { m.pending.forget(name) })
 }
 
 func (m *Meter) isClosed() bool {

@@ -518,6 +518,40 @@ func TestDenials(t *testing.T) {
 	})
 }
 
+func TestForget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, byHand)
+		m := w.meter()
+		add(t, m, 8)
+		require.NoError(t, m.Add("Seets", 3))
+		err := m.Flush(t.Context())
+		require.Len(t, denials(err), 1)
+		assert.ErrorContains(t, err, "Meter.Forget")
+		require.NoError(t, m.Add("Seets", 4)) // not in the journal
+
+		w.network.state.Store("loses")
+		add(t, m, 1)
+		require.Error(t, m.Flush(t.Context()))
+		assert.ErrorContains(t, m.Forget("Seets"), "has no response")
+		assert.EqualValues(t, 7, m.Totals()["Seets"].Owed)
+		w.network.state.Store("")
+		require.Len(t, denials(m.Flush(t.Context())), 1)
+
+		require.NoError(t, m.Add("Seets", 5))
+		require.NoError(t, m.Forget("Seets"))
+		require.NoError(t, m.Forget("Other"), "nothing is owed of it")
+		want := map[string]drawdown.Total{seats: {Charged: 9}}
+		assert.Equal(t, want, m.Totals())
+		require.NoError(t, m.Flush(t.Context()))
+		w.crash(m)
+		assert.ErrorIs(t, m.Forget("Seets"), drawdown.ErrClosed)
+		m = w.meter()
+		assert.Equal(t, want, m.Totals(), "it is in the journal")
+		require.NoError(t, m.Close(t.Context()))
+		assert.EqualValues(t, 9, w.taken())
+	})
+}
+
 // denials are all that an error joins.
 func denials(err error) map[string]drawdown.DeniedError {
 	found := map[string]drawdown.DeniedError{}
