@@ -10,6 +10,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/clock"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
 // API is what this package needs of License Manager. *licensemanager.Client
@@ -156,10 +157,12 @@ func (l *looker) look(ctx context.Context) ([]licensemanager.GrantedLicense, tim
 	return found, l.orNow(date), nil
 }
 
-// explain adds what to do to a refusal that the consumption role gets.
+// explain adds what to do to a refusal that the consumption role gets. A refused
+// refresh token is an AccessDeniedException, too.
 func explain(err error) error {
 	var denied *licensemanager.AccessDeniedException
-	if errors.As(err, &denied) {
+	var noCredentials *tokencreds.Error
+	if errors.As(err, &denied) && !errors.As(err, &noCredentials) {
 		err = fmt.Errorf("%w (credentials that may not list received licenses need Options.LicenseARN)", err)
 	}
 	return fmt.Errorf("entitlements: %w", err)

@@ -71,6 +71,26 @@ func TestLoadWithTheConsumptionRole(t *testing.T) {
 	assert.Equal(t, set.Licenses(), watched.Licenses())
 }
 
+func TestLoadWithARefusedToken(t *testing.T) {
+	server := awstokenstest.NewServer(t)
+	manager := server.LicenseManager()
+	cfg := server.Config()
+	minted, err := client(t, cfg).CreateToken(t.Context(), &licensemanager.CreateTokenInput{
+		ClientToken: licensemanager.NewClientToken(), LicenseArn: manager.LicenseARN(), RoleArns: []string{manager.RoleARN()},
+	})
+	require.NoError(t, err)
+	_, err = client(t, cfg).DeleteToken(t.Context(), &licensemanager.DeleteTokenInput{TokenId: minted.TokenId})
+	require.NoError(t, err)
+	cfg.Credentials, err = tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) { o.RoleARN = manager.RoleARN() })
+	require.NoError(t, err)
+
+	_, err = entitlements.Load(t.Context(), client(t, cfg), manager.ProductSKU(), of(server))
+	require.ErrorIs(t, err, tokencreds.ErrTokenRefused)
+	var denied *licensemanager.AccessDeniedException
+	require.ErrorAs(t, err, &denied)
+	assert.NotContains(t, err.Error(), "Options.LicenseARN")
+}
+
 func TestLicenseARNOfSomethingElse(t *testing.T) {
 	server := awstokenstest.NewServer(t)
 	manager := server.LicenseManager()
