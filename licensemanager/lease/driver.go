@@ -76,6 +76,9 @@ func newDriver(ctx context.Context, api API, request Request, options []func(*Op
 	if err := request.input(licensemanager.NewClientToken(), request.NodeID).Validate(); err != nil {
 		return nil, fmt.Errorf("lease: %w", err)
 	}
+	if o.Store != nil && o.Store.path == "" {
+		return nil, &StoreError{Problem: StoreFailed, Err: errors.New("its path is empty")}
+	}
 	if o.Clock == nil {
 		o.Clock = clock.New()
 	}

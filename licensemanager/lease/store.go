@@ -23,7 +23,7 @@ type FileStore struct{ path string }
 
 // NewFileStore returns the store that keeps its record in a file at a path, and
 // its lock in a file beside it whose name ends in .lock, which is never removed.
-// It does no I/O. The directory is created if need be. Give each product, and
+// It does no I/O. An empty path is a [*StoreError] of the lease that uses it. The directory is created if need be. Give each product, and
 // each seat that a program holds at once, a path of its own, on a file system
 // that outlives the process but is not shared between machines.
 //
@@ -65,7 +65,11 @@ type StoreError struct {
 
 // Error names the file and what to do.
 func (e *StoreError) Error() string {
-	text := "lease: the store " + e.Path + " " + storeProblems[e.Problem]
+	text := "lease: the store "
+	if e.Path != "" {
+		text += e.Path + " "
+	}
+	text += storeProblems[e.Problem]
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}

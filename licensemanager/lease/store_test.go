@@ -62,6 +62,23 @@ func TestStoreIsOneFileAndALock(t *testing.T) {
 	})
 }
 
+func TestStoreWithoutAPath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := newService(t)
+	k := lease.Keep(t.Context(), s.client, s.seats(1), keptIn(""))
+	assert.Equal(t, lease.StateClosed, k.State())
+	_, err := lease.Acquire(t.Context(), s.client, s.seats(1), keptIn(""))
+	for _, err := range []error{k.Err(), err} {
+		var store *lease.StoreError
+		require.ErrorAs(t, err, &store)
+		assert.EqualError(t, err, "lease: the store cannot be used: its path is empty")
+	}
+	assert.Zero(t, s.Requests(""))
+	files, err := os.ReadDir(".")
+	require.NoError(t, err)
+	assert.Empty(t, files)
+}
+
 func assertStoreError(t *testing.T, err error, problem lease.StoreProblem, path string) {
 	t.Helper()
 	var store *lease.StoreError
