@@ -13,7 +13,9 @@
 //	err = m.Add("Documents", 3)
 //
 // The Meter sends once a minute. [Meter.Flush] sends at once, [Meter.Close] at the
-// end, and [Meter.Totals] tells what was charged.
+// end, and [Meter.Totals] tells what was charged. At its end, a program closes the
+// Meter first, then a Lease or Keeper of package lease, then a Watcher of package
+// entitlements.
 //
 // # Exactly once
 //
@@ -32,7 +34,8 @@
 //
 // What the service denies stays owed and is tried again with the next batch: the
 // customer may buy more. A [*DeniedError] says for each entitlement why, and what
-// is left. A batch can be charged in part. A name that is mistyped is denied for
+// is left. A batch can be charged in part, but the amount of one entitlement is
+// charged whole or not at all. A name that is mistyped is denied for
 // ever: [Meter.Forget] drops what is owed of it.
 //
 // # The journal

@@ -168,7 +168,7 @@ var advice = map[Problem]string{
 	ProblemDamaged:      "is damaged or was edited: move it away, and compare what it says with the usage of the license",
 	ProblemOtherProduct: "is of another product, issuer or beneficiary: give each its own path",
 	ProblemFuture:       "is from the future: set the clock, or update the program",
-	ProblemInUse:        "is in use by another process: give each its own path",
+	ProblemInUse:        "is in use by another meter or process: give each its own path",
 }
 
 // JournalError says that the journal cannot be used. Nothing in it was deleted.

@@ -189,6 +189,7 @@ func TestOneProcessHasTheJournal(t *testing.T) {
 	require.NoError(t, err)
 	_, err = drawdown.New(all, request, path, byHand)
 	requireProblem(t, err, path, drawdown.ProblemInUse)
+	assert.ErrorContains(t, err, "another meter or process")
 	require.NoError(t, m.Add("n", 1))
 	require.NoError(t, m.Close(t.Context()))
 	m, err = drawdown.New(all, request, path, byHand)

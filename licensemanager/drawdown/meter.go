@@ -96,8 +96,9 @@ type Meter struct {
 }
 
 // New opens the journal, a file that only its owner may read, or creates it, and
-// goes on where the last process that had it ended, however that was. Until
-// Close, nobody else can have it.
+// goes on where the last process that had it ended, however that was. Its
+// directory is created if need be. Until Close, no other Meter or process can
+// have it.
 //
 // It returns a [*JournalError] if the journal cannot be used. It does not call
 // the service.
@@ -304,7 +305,8 @@ func (m *Meter) isClosed() bool {
 // Close charges what was added, until ctx ends, and gives the journal to the
 // next process. What could not be charged is in the journal: the next Meter
 // charges it. The error is that of [Meter.Flush], or a [*JournalError] if what is
-// owed could not be written. Closing again does nothing.
+// owed could not be written. If ctx has ended before, and something is owed, the
+// error is that of ctx, and nothing is lost. Closing again does nothing.
 func (m *Meter) Close(ctx context.Context) error {
 	m.mu.Lock()
 	closed := m.closed

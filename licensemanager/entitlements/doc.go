@@ -19,6 +19,9 @@
 //	}
 //	users, limited := set.Limit("Users")
 //
+// At its end, a program closes a Meter of package drawdown first, then a Lease or
+// Keeper of package lease, then the Watcher.
+//
 // [Load] looks once. To take a seat, ask in the unit of the license: a checkout
 // in another unit is refused.
 //

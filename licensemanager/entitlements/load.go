@@ -52,8 +52,8 @@ type Options struct {
 	Grace time.Duration
 
 	// CacheFile keeps the last known set, for a start without the service. It is
-	// replaced as a whole, and only its owner may read it. Processes may share
-	// it.
+	// replaced as a whole, and only its owner may read it. Its directory is
+	// created if need be. Processes may share it.
 	CacheFile string
 
 	// Key, if set, makes the cache file carry a MAC (HMAC-SHA-256) instead of a

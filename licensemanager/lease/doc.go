@@ -19,13 +19,24 @@
 //		Entitlements: []licensemanager.EntitlementData{licensemanager.Count("Users", 1)},
 //	})
 //	...
-//	defer l.Close(context.Background())
+//	defer func() {
+//		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+//		defer cancel()
+//		err := l.Close(ctx)
+//		...
+//	}()
 //
 // [Acquire] takes one seat, which the Lease keeps until it is lost or closed. It
 // is for programs that do not start without a seat. A service uses [Keep]: a
 // [Keeper] takes a seat whenever there is one, before and after a loss.
 //
-// Watch either with State, Err or [Options.OnEvent], a Lease also with Done.
+// Watch either with State, Err or [Options.OnEvent], a Lease also with Done. State
+// is how the seat is now, Err why there is none, and Event.Err why something
+// failed, such as the renewal that leads to StateDegraded.
+//
+// At its end, a program closes a Meter of package drawdown first, so that usage
+// is charged, then the Lease or Keeper, then a Watcher of package entitlements.
+//
 // [Check] takes a seat and gives it back at once.
 //
 // # States

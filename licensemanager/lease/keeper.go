@@ -107,7 +107,7 @@ func (k *Keeper) status() (State, error) {
 var errAsking = errors.New("the first checkout has no response yet")
 
 // Err returns why the program is not licensed right now: nil in StateActive and
-// StateDegraded, [ErrClosed] after Close, and otherwise the error of the last
+// StateDegraded, whose reason is in [Event].Err of EventRenewalFailed, [ErrClosed] after Close, and otherwise the error of the last
 // attempt, which is a [*DeniedError] or a [*PartialError] if the service denied
 // the seat.
 func (k *Keeper) Err() error {

@@ -88,7 +88,8 @@ type Options struct {
 	OnEvent func(Event)
 
 	// Store, if set, keeps the record of the seat, so that a program that was
-	// killed has its seat again when it starts with the same store and request.
+	// killed has its seat again when it starts with the same store and request:
+	// NodeID and LicenseARN may differ, the other members of [Request] may not.
 	// Without one its seat stays taken until it expires.
 	Store *FileStore
 
@@ -106,7 +107,7 @@ type State string
 const (
 	StateAcquiring State = "acquiring" // a Keeper has had no seat yet
 	StateActive    State = "active"    // the seat is held
-	StateDegraded  State = "degraded"  // the last renewal failed, or its time has passed; the lease is not lost yet
+	StateDegraded  State = "degraded"  // the last renewal failed, or its time has passed; the lease is not lost yet. Event.Err has the reason
 	StateLost      State = "lost"      // the seat is gone; a Keeper goes on trying
 	StateClosed    State = "closed"    // Close was called
 )
@@ -116,10 +117,10 @@ type EventType string
 
 // The types of events.
 const (
-	EventAcquired      EventType = "acquired"        // a Keeper has its first seat
+	EventAcquired      EventType = "acquired"        // a Keeper has its first seat, or has resumed the one in Options.Store
 	EventAcquireFailed EventType = "acquire_failed"  // a Keeper could not take its first seat and tries again
 	EventRenewed       EventType = "renewed"         // the seat was extended
-	EventRenewalFailed EventType = "renewal_failed"  // it could not be extended or replaced; the lease tries again
+	EventRenewalFailed EventType = "renewal_failed"  // it could not be extended or replaced, also while a Keeper in StateLost looks for another; the lease tries again
 	EventReacquired    EventType = "reacquired"      // the seat had gone, another was taken
 	EventLost          EventType = "lost"            // the last event of a Lease that was not closed; a Keeper goes on
 	EventSaveFailed    EventType = "save_failed"     // Options.Store could not keep the record; Err is a *StoreError. The lease goes on
@@ -132,7 +133,7 @@ type Event struct {
 	Type    EventType
 	Time    time.Time // by the wall clock
 	Expires time.Time // when the seat expires, by the wall clock; zero if there was none
-	Err     error     // why, for failures
+	Err     error     // why, for failures; that of EventRenewalFailed is the reason of StateDegraded
 }
 
 // ErrClosed is what Err returns after Close.
@@ -259,7 +260,7 @@ func (l *Lease) State() State {
 func (l *Lease) Done() <-chan struct{} { return l.d.done }
 
 // Err returns nil while the lease lives, a [*LostError] after the seat was
-// lost, and [ErrClosed] after Close.
+// lost, and [ErrClosed] after Close. The reason of StateDegraded is in [Event].Err.
 func (l *Lease) Err() error {
 	l.d.mu.Lock()
 	defer l.d.mu.Unlock()
