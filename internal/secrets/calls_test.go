@@ -397,3 +397,14 @@ func TestLogOfSuccess(t *testing.T) {
 		assert.Empty(t, j.in(), op.name)
 	}
 }
+
+// call makes a call with a new client.
+func (op *operation) call(ctx context.Context, cfg awstokens.Config, in any) error {
+	client, err := op.open(cfg)
+	if err != nil {
+		return err
+	}
+	results := reflect.ValueOf(client).Method(op.method).Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(in)})
+	err, _ = results[1].Interface().(error)
+	return err
+}

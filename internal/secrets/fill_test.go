@@ -2,7 +2,6 @@ package secrets_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -53,17 +52,6 @@ var operations = func() (all []operation) {
 	}
 	return all
 }()
-
-// call makes a call with a new client.
-func (op *operation) call(ctx context.Context, cfg awstokens.Config, in any) error {
-	client, err := op.open(cfg)
-	if err != nil {
-		return err
-	}
-	results := reflect.ValueOf(client).Method(op.method).Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(in)})
-	err, _ = results[1].Interface().(error)
-	return err
-}
 
 var secretType = reflect.TypeFor[awstokens.Secret]()
 

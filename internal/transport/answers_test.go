@@ -9,6 +9,8 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -373,6 +375,44 @@ func TestRequestIDs(t *testing.T) {
 			} else {
 				assert.Equal(t, "the-id", responseError(t, err).ServiceRequestID())
 			}
+		}
+	}
+}
+
+// A RoundTripper may follow redirects by itself, and a proxy is one host for
+// all: the body and the credentials stay here.
+func TestRedirectsBehindTheTransport(t *testing.T) {
+	secrets := []string{"fake", "Amz-Security-Token", "Authorization"}
+	for _, status := range []int{302, 307} {
+		for _, proxied := range []bool{false, true} {
+			t.Run(fmt.Sprint(status, " ", proxied), func(t *testing.T) {
+				eachOperation(t, func(t *testing.T, op operation) {
+					other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+						dump, _ := httputil.DumpRequest(r, true)
+						for _, secret := range secrets {
+							assert.NotContains(t, string(dump), secret)
+						}
+					}))
+					defer other.Close()
+					cfg := serve(t, respond(status, "", "Location", other.URL+"/"))
+					cfg.Retryer = once(nil).Retryer
+					follower := new(http.Client)
+					if proxied {
+						proxy := httptest.NewServer(&httputil.ReverseProxy{Director: func(*http.Request) {}})
+						defer proxy.Close()
+						to, err := url.Parse(proxy.URL)
+						require.NoError(t, err)
+						follower.Transport = &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return to, nil }}
+					}
+					cfg.HTTPClient = &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+						clone := req.Clone(req.Context())
+						clone.RequestURI = ""
+						return follower.Do(clone)
+					})}
+					_, err := op.open(t, cfg)(t.Context())
+					require.Error(t, err)
+				})
+			})
 		}
 	}
 }

@@ -124,7 +124,7 @@ func (a *attempt) newRequest(ctx context.Context, sent *sending) *http.Request {
 	req.Header["User-Agent"] = a.userAgent
 	req.Header["Accept-Encoding"] = identityEncoding // a compressed body could outgrow the cap
 	own := []string{a.invocation, "attempt=" + strconv.Itoa(a.number) + "; max=" + strconv.Itoa(a.cfg.Retryer.MaxAttempts())}
-	req.Header["Amz-Sdk-Invocation-Id"] = own[0:1:1]
+	req.Header[invocationID] = own[0:1:1]
 	req.Header["Amz-Sdk-Request"] = own[1:2:2]
 	for _, field := range a.request.Header {
 		if field.Name != "" {
@@ -166,12 +166,41 @@ func (a *attempt) credentials(ctx context.Context) (awstokens.Credentials, error
 	creds, err := a.cfg.Credentials.Retrieve(ctx)
 	seen.end(err)
 	if err != nil {
-		return creds, fmt.Errorf("retrieve credentials: %w", err)
+		return creds, &oneLine{"retrieve credentials: ", err}
 	}
 	if creds.AccessKeyID == "" || creds.SecretAccessKey.IsZero() {
 		return creds, awstokens.ErrNoCredentials
 	}
+	if strings.ContainsFunc(creds.AccessKeyID, isControl) || strings.ContainsFunc(creds.SessionToken.Reveal(), isControl) {
+		return creds, errors.New("the credentials contain a line break or another control character")
+	}
 	return creds, nil
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// oneLine is an error whose text is on one line.
+type oneLine struct {
+	prefix string
+	error
+}
+
+func (e *oneLine) Error() string { return e.prefix + redact.Line(e.error.Error()) }
+func (e *oneLine) Unwrap() error { return e.error }
+
+// quotations are parts of net/http's errors about a response that is not HTTP.
+// What they quote may be a token.
+var quotations = []string{"malformed HTTP", "malformed MIME", "bad Content-Length", "unsupported transfer encoding"}
+
+// withoutQuotation takes off what an error quotes of a response.
+func withoutQuotation(err error) error {
+	text := err.Error()
+	for _, q := range quotations {
+		if before, _, ok := strings.Cut(text, q); ok {
+			return errors.New(before + q + " in the response")
+		}
+	}
+	return err
 }
 
 func (a *attempt) sendError(err error, written bool) error {
@@ -179,7 +208,7 @@ func (a *attempt) sendError(err error, written bool) error {
 	a.final = written && !a.op.idempotent || errors.Is(err, errRedirected)
 	a.mayHaveProcessed = a.mayHaveProcessed || written
 	hint := a.hint(err)
-	err = a.scrubber().Error(err) // it quotes a response that is not HTTP
+	err = a.scrubber().Error(withoutQuotation(err))
 	if hint != "" {
 		err = fmt.Errorf("%w%s", err, hint)
 	}
@@ -207,6 +236,9 @@ func (a *attempt) read(ctx context.Context, resp *http.Response) error {
 	default:
 		if err = a.decode(ctx, whole); err == nil {
 			a.confirmClock(a.date)
+			if len(a.requestID) > uuidLength { // it may quote a token
+				a.requestID = a.scrubber().Text(a.requestID)
+			}
 			return nil
 		}
 		a.final, a.mayHaveProcessed = true, true
@@ -292,7 +324,7 @@ func (a *attempt) classify(ctx context.Context, status int, named bool, err erro
 	invited := named && response.Throttled() || errors.As(err, &says) && says.RetryableError()
 	a.final = !a.op.idempotent && !invited && !(named && refused)
 	var api smithy.APIError
-	if !errors.As(err, &api) || a.creds.AccessKeyID == "" {
+	if !errors.As(err, &api) || a.creds.AccessKeyID == "" || !refused {
 		return
 	}
 	switch code := api.ErrorCode(); {
@@ -312,7 +344,7 @@ func (a *attempt) renewCredentials(ctx context.Context) bool {
 		provider.Discard(a.creds)
 	}
 	creds, err := a.credentials(ctx)
-	return err == nil && creds.AccessKeyID != a.creds.AccessKeyID
+	return err == nil && (creds.AccessKeyID != a.creds.AccessKeyID || !creds.SessionToken.Equal(a.creds.SessionToken))
 }
 
 // isException reports whether an error is of a published type.
@@ -372,6 +404,8 @@ func readAll(resp *http.Response, limit int64) ([]byte, error) {
 		}
 	}
 }
+
+const uuidLength = 36
 
 func requestID(h http.Header) string {
 	if id := h.Get("X-Amzn-Requestid"); id != "" {

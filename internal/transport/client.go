@@ -128,6 +128,7 @@ func (c *client) setHTTPClient() {
 		transport = http.DefaultTransport
 	}
 	_, c.isNetHTTP = transport.(*http.Transport)
+	c.mayRedirect = !c.isNetHTTP // another RoundTripper may follow them by itself
 }
 
 func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -3,6 +3,7 @@ package transport_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,5 +130,49 @@ func TestExpiredCredentialsAreRenewedOnce(t *testing.T) {
 			assert.Len(t, http.sent, 1, "there are no others")
 			assert.True(t, errors.As(err, new(*awstokens.ResponseError)))
 		})
+	}
+}
+
+// The same key with another session is another credential; and a server error
+// says nothing about credentials.
+func TestOnlyARefusalRenewsCredentials(t *testing.T) {
+	op := named("LM.CreateToken")
+	var n int
+	provider := awstokens.CredentialsFunc(func(context.Context) (awstokens.Credentials, error) {
+		n++
+		return awstokens.StaticCredentials("AKIDEXAMPLE", "not-a-real-secret-key", fmt.Sprint("not-a-real-session-", n)).Retrieve(t.Context())
+	})
+	http := play(exception(403, "ExpiredToken"), reply(200, op.answer))
+	cfg := once(http)
+	cfg.Credentials = provider
+	_, err := op.open(t, cfg)(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, http.sent, 2)
+
+	http = play(exception(500, "ExpiredToken"))
+	cfg.HTTPClient = http
+	_, err = op.open(t, cfg)(t.Context())
+	assert.Len(t, http.sent, 1)
+	assert.Equal(t, 500, responseError(t, err).StatusCode)
+}
+
+func TestCredentialsAreOneLine(t *testing.T) {
+	op := named("LM.CreateToken")
+	for _, provider := range []awstokens.CredentialsProvider{
+		awstokens.StaticCredentials("AKIDEXAMPLE\r\nX: y", "not-a-real-secret-key", ""),
+		awstokens.StaticCredentials("AKIDEXAMPLE", "not-a-real-secret-key", "not-a-real\nsession-token"),
+		awstokens.CredentialsFunc(func(context.Context) (awstokens.Credentials, error) {
+			return awstokens.Credentials{}, errors.New("first\nsecond")
+		}),
+	} {
+		http := play(reply(200, op.answer))
+		cfg := once(http)
+		cfg.Credentials = provider
+		_, err := op.open(t, cfg)(t.Context())
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), "\n")
+		assert.NotContains(t, err.Error(), "session-token")
+		assert.Empty(t, http.sent)
+		assert.False(t, awstokens.MayHaveProcessed(err))
 	}
 }

@@ -4,25 +4,40 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 )
+
+const invocationID = "Amz-Sdk-Invocation-Id"
 
 var errRedirected = errors.New("the HTTP client followed a redirect: set Config.HTTPClient to one that follows none")
 
 // doWatched sends a request with a client that may follow redirects. Without
-// GetBody, net/http cannot send the body again; a second look for a connection, to
-// another host, cancels the request before it is sent there; and a response to
+// GetBody, net/http cannot send the body again; the header of the request to
+// another host ends its connection before it is sent there; and a response to
 // another request is refused.
 func (c *client) doWatched(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	var host atomic.Pointer[string] // that the first connection is to: the service, or a proxy
-	watched := req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: func(hostPort string) {
-		if !host.CompareAndSwap(nil, &hostPort) && *host.Load() != hostPort {
-			cancel(errRedirected)
-		}
-	}}))
+	var conn atomic.Pointer[net.Conn]
+	var elsewhere atomic.Bool // where this goes, or something else that the client wants to know
+	watched := req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) { conn.Store(&info.Conn) },
+		WroteHeaderField: func(name string, value []string) {
+			switch {
+			case len(value) != 1:
+			case name == "Host" || name == ":authority":
+				elsewhere.Store(value[0] != req.Host)
+			case strings.EqualFold(name, invocationID) && elsewhere.Load():
+				cancel(errRedirected)
+				if c := conn.Load(); c != nil {
+					_ = (*c).Close() // the header is still in a buffer
+				}
+			}
+		},
+	}))
 	watched.GetBody = nil
 	resp, err := c.http.Do(watched)
 	if context.Cause(ctx) == errRedirected {
