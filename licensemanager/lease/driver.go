@@ -379,6 +379,12 @@ func findResponse(err error) *awstokens.ResponseError {
 
 // report tells the user what the machine noted.
 func (d *driver) report(n note) {
+	if n == noteOddExpiry {
+		d.mu.Lock()
+		d.failure = errOddExpiry
+		d.mu.Unlock()
+		return
+	}
 	now, m := d.now(), &d.machine
 	e := Event{Type: eventTypes[n], Time: now.wall, Expires: d.expiry(now)}
 	d.mu.Lock()
@@ -403,6 +409,10 @@ func (d *driver) report(n note) {
 		d.onEvent(e)
 	}
 }
+
+// errOddExpiry is the failure of an extension that succeeded without an
+// expiry that can be used.
+var errOddExpiry = errors.New("the extension succeeded, but its Expiration is unreadable or not ahead")
 
 var eventTypes = [...]EventType{
 	noteAcquired:      EventAcquired,

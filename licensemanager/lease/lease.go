@@ -191,8 +191,9 @@ type Lease struct{ d *driver }
 // seat back, for at most a minute, also on a partial checkout. If a seat may
 // stay taken all the same, the error is a [*TakenError].
 //
-// With [Options.Store], Acquire resumes the seat of a program that was killed. A
-// store that cannot be used is a [*StoreError]; nothing has been sent then.
+// With [Options.Store], Acquire resumes the seat of a program that was killed. If
+// the service extends that seat without a usable Expiration, Acquire extends it
+// again each minute, until the context ends. A store that cannot be used is a [*StoreError]; nothing has been sent then.
 //
 // A denial is a [*DeniedError], a checkout that lacks entitlements a
 // [*PartialError]. Other errors are those of

@@ -180,7 +180,8 @@ const (
 	noteAcquired note = iota
 	noteRenewed
 	noteReacquired
-	noteFailed // an attempt to take or renew the seat
+	noteOddExpiry // why the attempt that noteFailed tells of failed
+	noteFailed    // an attempt to take or renew the seat
 	noteUnsaved
 	noteLost
 	noteCheckedIn
@@ -464,6 +465,7 @@ func (t *turn) extended() {
 			t.Token, t.unanswered, t.strikes = t.e.token, true, 0
 			t.renewIn(t.within(t.c.oddExpiry))
 			t.do(held, saving)
+			t.note(noteOddExpiry)
 			t.fail()
 			return
 		}

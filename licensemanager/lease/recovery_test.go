@@ -229,3 +229,40 @@ func TestAcquireResumes(t *testing.T) {
 		})
 	}
 }
+
+// A seat that is resumed, but nobody knows until when.
+func TestResumedWithoutAnExpiration(t *testing.T) {
+	for name, expiration := range map[string]string{"none": "", "unreadable": "soon", "not ahead": "1999-01-01T00:00:00Z"} {
+		inSeats(t, 1, func(t *testing.T, s *service, p *place) {
+			s.run(t, p, map[string]fate{"ExtendLicenseConsumption 1": killsBefore})
+			time.Sleep(37 * time.Minute)
+			api := &oddExpiry{s.client, expiration}
+			k := lease.Keep(t.Context(), api, s.seats(1), keptIn(p.next()))
+			synctest.Wait()
+			assert.Equal(t, lease.StateAcquiring, k.State(), name)
+			assert.ErrorContains(t, k.Err(), "Expiration", name)
+			p.kill()
+
+			ctx, cancel := context.WithTimeout(t.Context(), 330*time.Second)
+			defer cancel()
+			_, err := lease.Acquire(ctx, api, s.seats(1), keptIn(p.next()))
+			require.ErrorIs(t, err, context.DeadlineExceeded, name)
+			assert.EqualError(t, err, "context deadline exceeded: the extension succeeded, but its Expiration is unreadable or not ahead", name)
+			assert.Zero(t, s.taken(), name)
+			_ = k.Close(t.Context()) // of the process that was killed
+		})
+	}
+}
+
+type oddExpiry struct {
+	lease.API
+	expiration string
+}
+
+func (o *oddExpiry) ExtendLicenseConsumption(ctx context.Context, in *licensemanager.ExtendLicenseConsumptionInput) (*licensemanager.ExtendLicenseConsumptionOutput, error) {
+	out, err := o.API.ExtendLicenseConsumption(ctx, in)
+	if err == nil {
+		out.Expiration = o.expiration
+	}
+	return out, err
+}
