@@ -505,7 +505,7 @@ func (w *world) appendKey(b []byte) []byte {
 	m := &w.m
 	rec(&m.record)
 	b = append(b, byte(m.state), byte(m.doing), byte(m.claim), byte(m.strikes), byte(w.last))
-	flags(m.acquired, m.stop, m.lost, m.ambiguous, m.unanswered, m.resumed, m.again, m.unsaved, m.striking, w.waited, m.sentHere)
+	flags(m.acquired, m.stop, m.lost, m.ambiguous, m.unanswered, m.resumed, m.again, m.unsaved, m.striking, w.waited, m.sentHere, m.service.sure)
 	until(m.service.at(clocks), -99)
 	if !m.service.date.IsZero() {
 		until(m.service.date.Add(clocks.wall.Sub(m.service.when.wall)), -99)

@@ -625,6 +625,24 @@ func TestOddDates(t *testing.T) {
 	}
 }
 
+// The first Date after a resumption is wrong: the seat that then ends is not
+// claimed for longer than it can live.
+func TestFirstDateAfterResumption(t *testing.T) {
+	for _, off := range []time.Duration{-720 * time.Hour, -5 * time.Hour} {
+		p := newPlay(t, 1)
+		p.run(10 * time.Minute)
+		p.kill()
+		p.answers[taskExtend] = func(r *response) { r.date = r.date.Add(off) }
+		p.start()
+		require.Equal(t, claimActive, p.claim())
+		require.LessOrEqual(t, p.m.active.boot-p.clocks().boot, life)
+		p.down = true
+		p.run(life + time.Minute)
+		require.NotEqual(t, claimActive, p.claim())
+		require.Contains(t, p.notes, noteLost)
+	}
+}
+
 // The machine ends a claim within 30 seconds of Lo and Grace, and not before.
 func TestLostInTime(t *testing.T) {
 	t.Parallel()

@@ -106,6 +106,7 @@ func (m *machine) status(now reading) claim {
 type serviceTime struct {
 	date  time.Time // zero: unknown
 	when  reading
+	sure  bool      // a second Date agreed
 	odd   time.Time // a Date that was ignored; zero: none
 	oddAt time.Duration
 }
@@ -127,7 +128,7 @@ func (s *serviceTime) hear(date time.Time, now reading, tolerance time.Duration)
 		return false
 	case s.date.IsZero(), near(s.at(now)), near(s.date.Add(now.wall.Sub(s.when.wall))),
 		!s.odd.IsZero() && near(s.odd.Add(now.boot-s.oddAt)):
-		*s = serviceTime{date: date, when: now}
+		*s = serviceTime{date: date, when: now, sure: !s.date.IsZero()}
 		return true
 	}
 	s.odd, s.oddAt = date, now.boot
@@ -205,6 +206,9 @@ func (t *turn) life() (life time.Duration) {
 		if d := t.e.expiration.Sub(x); !x.IsZero() && d > 0 && (life == 0 || d < life) {
 			life = d
 		}
+	}
+	if t.resumed && !t.service.sure && t.Life > 0 { // the only Date may be wrong
+		life = min(life, t.Life)
 	}
 	return min(life, t.c.longestLife)
 }
