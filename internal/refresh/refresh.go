@@ -167,15 +167,19 @@ func (c *Cache[T]) fly(ctx context.Context, f *flight[T]) {
 	close(f.done)
 }
 
-// Life is how long something is good that a response brought, counted from the
-// response, by the service's clock alone; a Date may be a second old. Without a
-// Date it is measured with the local clock, which may be wrong, and is taken for
-// no shorter and no longer than AWS makes credentials.
+// longest is how long AWS makes credentials at most.
+const longest = 12 * time.Hour
+
+// Life is how long credentials are good that a response brought, counted from
+// the response, by the service's clock alone; a Date may be a second old, and
+// one that is far behind must not make them last longer than AWS makes any.
+// Without a Date it is measured with the local clock, which may be wrong, and
+// is taken for no shorter and no longer than AWS makes credentials.
 func Life(expires, date, now time.Time) time.Duration {
 	if date.IsZero() {
-		return min(max(expires.Sub(now), 15*time.Minute), 12*time.Hour)
+		return min(max(expires.Sub(now), 15*time.Minute), longest)
 	}
-	return expires.Sub(date) - time.Second
+	return min(max(expires.Sub(date)-time.Second, 0), longest)
 }
 
 // Elapsed is the time between two readings of a clock. A wall clock that was

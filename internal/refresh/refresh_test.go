@@ -255,7 +255,9 @@ func TestLife(t *testing.T) {
 	in := func(d time.Duration) time.Time { return now.Add(d) }
 	for _, wrong := range []time.Duration{-50 * 365 * 24 * time.Hour, -5 * time.Hour, 0, 2 * time.Hour, 50 * 365 * 24 * time.Hour} {
 		assert.Equal(t, time.Hour-time.Second, refresh.Life(in(time.Hour), now, in(wrong)), "clock %s off", wrong)
-		assert.Equal(t, -time.Hour-time.Second, refresh.Life(in(-time.Hour), now, in(wrong)))
+		assert.Zero(t, refresh.Life(in(-time.Hour), now, in(wrong)), "a Date that is ahead")
+		assert.Equal(t, 12*time.Hour, refresh.Life(in(24*time.Hour), now, in(wrong)), "a Date that is behind")
+		assert.Equal(t, 12*time.Hour, refresh.Life(in(time.Hour), time.Unix(0, 0), in(wrong)))
 	}
 	for local, want := range map[time.Duration]time.Duration{
 		0: time.Hour, 30 * time.Minute: 30 * time.Minute, 50 * time.Minute: 15 * time.Minute, 2 * time.Hour: 15 * time.Minute, -5 * time.Hour: 6 * time.Hour, -50 * time.Hour: 12 * time.Hour,
