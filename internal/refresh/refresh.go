@@ -148,8 +148,15 @@ func (c *Cache[T]) fly(ctx context.Context, f *flight[T]) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	start := c.options.Now()
-	value, life, err := c.renew(ctx)
+	var value T
+	var life time.Duration
+	err := errors.New("the renewal ended its goroutine")
+	defer func() { c.land(f, start, value, life, err) }() // whatever renew does, nobody waits for ever
+	value, life, err = c.renew(ctx)
+}
 
+// land ends a renewal.
+func (c *Cache[T]) land(f *flight[T], start time.Time, value T, life time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {

@@ -3,6 +3,7 @@ package refresh_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -154,6 +155,26 @@ func TestRenewalIsBounded(t *testing.T) {
 		})
 		_, err := c.Get(t.Context())
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// TestRenewalEndsItsGoroutine: its callers do not wait for ever, and the next
+// renewal is tried.
+func TestRenewalEndsItsGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		exits := true
+		c := refresh.New(refresh.Options{}, func(context.Context) (int, time.Duration, error) {
+			if exits {
+				runtime.Goexit()
+			}
+			return 1, time.Hour, nil
+		})
+		_, err := c.Get(t.Context())
+		assert.ErrorContains(t, err, "ended its goroutine")
+		exits = false
+		v, err := c.Get(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 1, v)
 	})
 }
 
