@@ -75,15 +75,30 @@ func unixTime(seconds float64) time.Time {
 	return time.Unix(int64(min(max(0, math.Floor(seconds)), endOf9999)), 0)
 }
 
-// serviceClock is the time by the service's clock. It is safe for concurrent
+// serviceClock is the time by the service's clock. It is known once a Date agrees
+// with the local clock or with another Date: a single wrong one would have every
+// JWT refused, and then no response could correct it. It is safe for concurrent
 // use.
 type serviceClock struct {
 	now func() time.Time // the local clock
 
-	mu   sync.Mutex
-	date time.Time // the service's clock at a response
+	mu    sync.Mutex
+	known clockReading
+	odd   clockReading // the last that agreed with nothing
+}
+
+// clockReading is the service's clock at a response. The zero value is none.
+type clockReading struct {
+	date time.Time
 	at   time.Time // the local clock then
 }
+
+// time is the service's clock when the local one shows now.
+func (r clockReading) time(now time.Time) time.Time { return r.date.Add(now.Sub(r.at)) }
+
+// maxDisagreement is how far a Date may be from what it agrees with: it may be as
+// old as a slow response.
+const maxDisagreement = 2 * time.Minute
 
 // maxClockError bounds what a Date is believed: a local clock that is a day off
 // is common, a service whose clock is years off is not the service.
@@ -97,7 +112,14 @@ func (c *serviceClock) set(date time.Time) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.date, c.at = date, now
+	near := func(t time.Time) bool { return date.Sub(t).Abs() <= maxDisagreement }
+	r := clockReading{date, now}
+	switch {
+	case near(now), !c.known.date.IsZero() && near(c.known.time(now)), !c.odd.date.IsZero() && near(c.odd.time(now)):
+		c.known, c.odd = r, clockReading{}
+	default:
+		c.odd = r
+	}
 }
 
 // maxUnknownError is how far the local clock may be off before the service's is
@@ -109,10 +131,10 @@ func (c *serviceClock) isPast(t time.Time) bool {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.date.IsZero() {
+	if c.known.date.IsZero() {
 		return now.Sub(t) > maxUnknownError
 	}
-	return !c.date.Add(now.Sub(c.at)).Before(t)
+	return !c.known.time(now).Before(t)
 }
 
 // spentAssertions are the JWTs that the service may have processed, until they

@@ -46,8 +46,9 @@
 //
 // A JWT that cannot be accepted is refused before anything is sent: one without
 // jti or exp, one that was used before by any provider of the Pool, and one that
-// has expired. Expiry is judged by the service's clock; until a response has told
-// it, only a JWT that expired more than a day ago by the local clock is refused.
+// has expired. Expiry is judged by the service's clock, once a Date agrees with the
+// local clock or with another Date; until then, only a JWT that expired more than
+// a day ago by the local clock is refused.
 //
 // # Errors
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -244,6 +245,10 @@ func TestExpiredJWT(t *testing.T) {
 
 			err = failure(t, p, tip.StepExchangeJWT)
 			assert.ErrorIs(t, err, tip.ErrAssertionRefused, "the service says so")
+			if wrong != 0 { // a Date that the local clock does not agree with takes a second
+				source = always(jwt(map[string]any{"jti": "late as well", "exp": w.Now().Unix()}))
+				failure(t, p, tip.StepExchangeJWT)
+			}
 			before := w.sent()
 			source = always(jwt(map[string]any{"jti": "late, too", "exp": w.Now().Unix()}))
 			err = failure(t, p, tip.StepGetJWT)
@@ -254,6 +259,47 @@ func TestExpiredJWT(t *testing.T) {
 			// What the service still accepts is sent.
 			source = always(jwt(map[string]any{"jti": "in time", "exp": w.Now().Add(time.Second).Unix()}))
 			w.good(t, p)
+		})
+	}
+}
+
+// ahead is an HTTP client by which one good response of STS can have a wrong Date.
+type ahead struct {
+	awstokens.HTTPClient
+	by time.Duration
+}
+
+func (a *ahead) Do(req *http.Request) (*http.Response, error) {
+	resp, err := a.HTTPClient.Do(req)
+	if err == nil && resp.StatusCode == http.StatusOK && a.by != 0 && strings.Contains(req.Header.Get("Content-Type"), "form") {
+		date, _ := http.ParseTime(resp.Header.Get("Date"))
+		resp.Header.Set("Date", date.Add(a.by).UTC().Format(http.TimeFormat))
+		a.by = 0
+	}
+	return resp, err
+}
+
+// One wrong Date keeps no user out, and the next response corrects it.
+func TestOneDateAhead(t *testing.T) {
+	for _, wrong := range []time.Duration{0, 3 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.IdentityCenter().OmitRefreshTokens(true)
+			cfg := offset(w.Config(), wrong)
+			client := &ahead{HTTPClient: cfg.HTTPClient}
+			cfg.HTTPClient = client
+			pool, err := tip.NewPool(cfg, app)
+			require.NoError(t, err)
+			client.by = 30 * 24 * time.Hour
+			w.good(t, pool.For("first", w.source))
+			assert.Zero(t, client.by)
+			// The client of STS may have to correct its own clock first.
+			if _, err := pool.For("second", w.source).Retrieve(t.Context()); err != nil {
+				var failed *tip.Error
+				require.ErrorAs(t, err, &failed)
+				assert.Equal(t, tip.StepAssumeRole, failed.Step, "the JWT was accepted")
+			}
+			w.good(t, pool.For("third", w.source))
 		})
 	}
 }
