@@ -43,20 +43,42 @@ type UnknownError struct {
 	Charged bool
 }
 
-// Error names the amounts.
-func (e *UnknownError) Error() string {
+// names is a list of amounts.
+func names(amounts []Amount) string {
 	var b strings.Builder
-	for i, a := range e.Amounts {
+	for i, a := range amounts {
 		if i > 0 {
 			b.WriteString(", ")
 		}
 		fmt.Fprintf(&b, "%d of %q", a.N, a.Name)
 	}
+	return b.String()
+}
+
+// Error names the amounts.
+func (e *UnknownError) Error() string {
 	question := "was charged"
 	if e.Charged {
 		question = "was charged once or twice"
 	}
-	return fmt.Sprintf("drawdown: nobody can know whether %s, sent at %s, %s", b.String(), e.Sent.Format(time.RFC3339), question)
+	return fmt.Sprintf("drawdown: nobody can know whether %s, sent at %s, %s", names(e.Amounts), e.Sent.Format(time.RFC3339), question)
+}
+
+// MismatchError says that the service granted a batch, but named nothing of it:
+// perhaps it spells the entitlements or their units otherwise. The batch counts
+// as charged in full, so that it is not charged again.
+type MismatchError struct {
+	Amounts []Amount                         // what was asked for
+	Allowed []licensemanager.EntitlementData // what the response named
+}
+
+// Error names both.
+func (e *MismatchError) Error() string {
+	var allowed []string
+	for _, a := range e.Allowed {
+		allowed = append(allowed, fmt.Sprintf("%q in %s", a.Name, a.Unit))
+	}
+	return fmt.Sprintf("drawdown: %s taken for charged, although the service granted %s: compare names and units with those of the license", names(e.Amounts), strings.Join(allowed, ", "))
 }
 
 // Reason is a short code for why the service denied an amount.

@@ -62,7 +62,8 @@ type Options struct {
 	Clock awstokens.Clock
 
 	// OnError is told the errors of batches that the Meter sends by itself, one
-	// call at a time. They are those of [Meter.Flush].
+	// call at a time. They are those of [Meter.Flush]. It may call Close; a call
+	// that is under way when Close is called may outlast it.
 	OnError func(error)
 }
 
@@ -83,7 +84,7 @@ type Meter struct {
 
 	life    context.Context // ends when Close is called
 	stop    context.CancelFunc
-	stopped chan struct{} // closed when the goroutine has ended
+	stopped chan struct{} // closed when Close has ended
 
 	sending chan struct{} // holds a value while somebody sends, who has what follows
 	journal *journal      // whose sums mu guards
@@ -208,7 +209,6 @@ func (m *Meter) Totals() map[string]Total {
 // run is the goroutine. A batch that has no response is sent again soon, that of
 // the last process at once: its ClientToken is known for a limited time.
 func (m *Meter) run() {
-	defer close(m.stopped)
 	for m.options.Every > 0 {
 		pause := m.options.Every
 		if m.isOpen() {
@@ -241,6 +241,7 @@ func (m *Meter) flushAndReport() {
 // The error is, or joins,
 //   - a [*DeniedError] for each entitlement that the service denied,
 //   - an [*UnknownError] if nobody can know whether a batch was charged,
+//   - a [*MismatchError] if the service granted a batch and named nothing of it,
 //   - a [*JournalError] if the journal cannot be written; if that was before a
 //     batch was sent, it was not sent,
 //   - the error of [licensemanager.Client.CheckoutLicense] if the service could
@@ -306,7 +307,8 @@ func (m *Meter) isClosed() bool {
 // next process. What could not be charged is in the journal: the next Meter
 // charges it. The error is that of [Meter.Flush], or a [*JournalError] if what is
 // owed could not be written. If ctx has ended before, and something is owed, the
-// error is that of ctx, and nothing is lost. Closing again does nothing.
+// error is that of ctx, and nothing is lost. Closing again waits for the first
+// call.
 func (m *Meter) Close(ctx context.Context) error {
 	m.mu.Lock()
 	closed := m.closed
@@ -316,8 +318,8 @@ func (m *Meter) Close(ctx context.Context) error {
 		<-m.stopped
 		return nil
 	}
+	defer close(m.stopped)
 	m.stop() // a batch that is under way is sent again, with its ClientToken
-	<-m.stopped
 	m.sending <- struct{}{}
 	defer func() { <-m.sending }()
 	err := m.flush(ctx)

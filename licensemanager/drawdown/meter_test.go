@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -685,14 +686,18 @@ func TestOddResponses(t *testing.T) {
 		"more":              {allow(licensemanager.Count("n", 9)), drawdown.Total{Charged: 7}},
 		"in two parts":      {allow(licensemanager.Count("n", 3), licensemanager.Count("n", 4)), drawdown.Total{Charged: 7}},
 		"negative":          {allow(licensemanager.Count("n", -1)), drawdown.Total{Owed: 7}},
-		"another":           {allow(licensemanager.Count("o", 7)), drawdown.Total{Owed: 7}},
+		"another":           {allow(licensemanager.Count("o", 7)), drawdown.Total{Charged: 7}},
+		"another unit":      {allow(licensemanager.EntitlementData{Name: "n", Unit: "Bytes", Value: "7"}), drawdown.Total{Charged: 7}},
 	} {
 		m, err := drawdown.New(test.api, drawdown.Request{ProductSKU: "sku"}, filepath.Join(t.TempDir(), "journal"), byHand)
 		require.NoError(t, err)
 		require.NoError(t, m.Add("n", 7))
 		err = m.Flush(t.Context())
 		assert.Equal(t, test.want, m.Totals()["n"], name)
-		assert.Equal(t, test.want.Owed > 0, err != nil, name)
+		var mismatch *drawdown.MismatchError
+		odd := strings.HasPrefix(name, "another")
+		assert.Equal(t, odd, errors.As(err, &mismatch), name)
+		assert.Equal(t, odd || test.want.Owed > 0, err != nil, name)
 		for _, denied := range denials(err) {
 			assert.Equal(t, drawdown.ReasonUnknown, denied.Reason)
 		}
@@ -727,4 +732,69 @@ func TestErrorsOfAnotherAPI(t *testing.T) {
 		assert.Equal(t, test.same, tokens[0] == tokens[1], "%v", test.err)
 		_ = m.Close(t.Context())
 	}
+}
+
+// The clock of a gateway does not make a batch too old.
+func TestDateOfAGateway(t *testing.T) {
+	var tokens []string
+	api := silent(func(in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+		tokens = append(tokens, in.ClientToken)
+		date := time.Now()
+		switch len(tokens) {
+		case 1:
+			return &licensemanager.CheckoutLicenseOutput{Result: awstokens.Result{Date: date}}, nil
+		case 2, 3:
+			return nil, &awstokens.ResponseError{StatusCode: http.StatusGatewayTimeout, Date: date.Add(time.Hour), Err: &smithy.GenericAPIError{Code: "Unknown", Fault: smithy.FaultServer}}
+		case 4:
+			return nil, &awstokens.ResponseError{StatusCode: http.StatusGatewayTimeout, Date: date.Add(time.Hour), Err: errors.New("no name")}
+		}
+		return &licensemanager.CheckoutLicenseOutput{Result: awstokens.Result{Date: date}}, nil
+	})
+	m, err := drawdown.New(api, drawdown.Request{ProductSKU: "sku"}, filepath.Join(t.TempDir(), "journal"), byHand)
+	require.NoError(t, err)
+	defer m.Close(t.Context())
+	require.NoError(t, m.Add("n", 1))
+	require.NoError(t, m.Flush(t.Context()))
+	require.NoError(t, m.Add("n", 1))
+	for range 3 {
+		var unknown *drawdown.UnknownError
+		err := m.Flush(t.Context())
+		require.Error(t, err)
+		require.NotErrorAs(t, err, &unknown)
+	}
+	require.NoError(t, m.Flush(t.Context()))
+	assert.Equal(t, tokens[1], tokens[4])
+}
+
+// The longest Window does not overflow.
+func TestEndlessWindow(t *testing.T) {
+	m, err := drawdown.New(all, drawdown.Request{ProductSKU: "sku"}, filepath.Join(t.TempDir(), "journal"), byHand, func(o *drawdown.Options) { o.Window = math.MaxInt64 })
+	require.NoError(t, err)
+	require.NoError(t, m.Add("n", 1))
+	require.NoError(t, m.Flush(t.Context()))
+	assert.Equal(t, drawdown.Total{Charged: 1}, m.Totals()["n"])
+	require.NoError(t, m.Close(t.Context()))
+}
+
+func TestCloseInOnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var m *drawdown.Meter
+		closed := make(chan error, 2)
+		w.options = append(w.options, func(o *drawdown.Options) {
+			o.OnError = func(error) {
+				w.network.state.Store("")
+				closed <- m.Close(t.Context())
+				closed <- m.Close(t.Context())
+			}
+		})
+		m = w.meter()
+		add(t, m, 7)
+		w.network.state.Store("down")
+		sleep(2 * time.Minute)
+		require.Len(t, closed, 2)
+		require.NoError(t, <-closed)
+		require.NoError(t, <-closed)
+		assert.EqualValues(t, 7, w.taken())
+	})
 }

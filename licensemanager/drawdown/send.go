@@ -3,6 +3,7 @@ package drawdown
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,14 +36,17 @@ type service struct {
 	at   time.Duration // when it was that, by Clock.Elapsed
 }
 
-// learn takes the service's clock from a response.
+// learn takes the service's clock from a response. An error that no service
+// named may be that of a gateway, whose clock says nothing.
 func (m *Meter) learn(out *licensemanager.CheckoutLicenseOutput, err error) {
 	var date time.Time
 	var response *awstokens.ResponseError
+	var named smithy.APIError
+	var unpublished *smithy.GenericAPIError
 	switch {
 	case err == nil:
 		date = out.Date
-	case errors.As(err, &response):
+	case errors.As(err, &response) && errors.As(err, &named) && !errors.As(err, &unpublished):
 		date = response.Date
 	}
 	if !date.IsZero() {
@@ -59,7 +63,7 @@ func (m *Meter) serviceNow() time.Time {
 }
 
 // safe is how long a ClientToken is relied on.
-func (m *Meter) safe() time.Duration { return m.options.Window * 9 / 10 }
+func (m *Meter) safe() time.Duration { return m.options.Window / 10 * 9 }
 
 // resume takes over the batch that the last process has left. How long ago that
 // was, the local clock says. If it is far behind, it was set, and says nothing.
@@ -191,14 +195,15 @@ func (m *Meter) input(sent *record) *licensemanager.CheckoutLicenseInput {
 // younger, was set in that case.
 func (m *Meter) charged(ctx context.Context, out *licensemanager.CheckoutLicenseOutput) error {
 	sent := *m.journal.open
-	done := record{Type: typeDone, Token: sent.Token, Charged: granted(sent.Amounts, out.EntitlementsAllowed)}
+	amounts, mismatch := granted(sent.Amounts, out.EntitlementsAllowed)
+	done := record{Type: typeDone, Token: sent.Token, Charged: amounts}
 	issued, err := out.Issued()
 	twice := m.batch.ambiguous && err == nil && !sent.Service.IsZero() && issued.Sub(sent.Service) >= m.options.Window
 	if twice {
 		done.Unknown = done.Charged
 	}
 	lacks := lacking(sent.Amounts, done.Charged)
-	err = m.journal.note(done)
+	err = join(mismatch, m.journal.note(done))
 	if twice {
 		err = join(&UnknownError{Amounts: done.Charged, Sent: sent.Time, Charged: true}, err)
 	}
@@ -209,11 +214,17 @@ func (m *Meter) charged(ctx context.Context, out *licensemanager.CheckoutLicense
 }
 
 // granted is what a response grants of what was asked for. A success without
-// any entitlement or without a number, which no documentation knows, is taken
-// for the whole: otherwise it would be charged again.
-func granted(asked []Amount, allowed []licensemanager.EntitlementData) (list []Amount) {
+// any entitlement that was asked for or without a number, which no documentation
+// knows, is taken for the whole: otherwise it would be charged again. If it lists
+// only others, there is an error as well.
+func granted(asked []Amount, allowed []licensemanager.EntitlementData) (list []Amount, mismatch error) {
 	if len(allowed) == 0 {
-		return asked
+		return asked, nil
+	}
+	if !slices.ContainsFunc(asked, func(a Amount) bool {
+		return slices.ContainsFunc(allowed, func(e licensemanager.EntitlementData) bool { return e.Name == a.Name && e.Unit == a.Unit })
+	}) {
+		return asked, &MismatchError{Amounts: asked, Allowed: allowed}
 	}
 	for _, a := range asked {
 		var sum int64
@@ -231,7 +242,7 @@ func granted(asked []Amount, allowed []licensemanager.EntitlementData) (list []A
 			list = append(list, a)
 		}
 	}
-	return list
+	return list, nil
 }
 
 // denied notes that nothing was charged.
