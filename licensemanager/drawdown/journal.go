@@ -132,13 +132,14 @@ type identity struct {
 // journal is a file of records, each with a checksum that covers those before
 // it. It holds a lock on a file beside it.
 type journal struct {
-	path string
-	of   identity
-	now  func() time.Time
-	lock *flock.Flock
-	file *os.File
-	size int64  // of the good part
-	sum  string // of the last record
+	given string // the path as the caller gave it
+	path  string
+	of    identity
+	now   func() time.Time
+	lock  *flock.Flock
+	file  *os.File
+	size  int64  // of the good part
+	sum   string // of the last record
 
 	unsaved []record // what has happened and could not be written
 
@@ -191,13 +192,13 @@ func (e *JournalError) Error() string {
 func (e *JournalError) Unwrap() error { return e.Err }
 
 func (j *journal) refuse(problem Problem, err error) error {
-	return &JournalError{Path: j.path, Problem: problem, Err: err}
+	return &JournalError{Path: j.given, Problem: problem, Err: err}
 }
 
 // openJournal opens a journal, or creates it.
 func openJournal(path string, of identity, clock awstokens.Clock, mu *sync.Mutex) (*journal, error) {
 	j := &journal{
-		path: path, of: of, now: func() time.Time { return clock.Now().UTC() },
+		given: path, path: path, of: of, now: func() time.Time { return clock.Now().UTC() },
 		mu: mu, charged: ledger{}, unknown: ledger{}, owed: ledger{},
 	}
 	if err := j.acquire(); err != nil {
@@ -220,7 +221,14 @@ func (j *journal) acquire() error {
 	if err := os.MkdirAll(filepath.Dir(j.path), 0o700); err != nil {
 		return j.refuse(ProblemUnreadable, err)
 	}
-	j.lock = flock.New(j.path+".lock", flock.SetPermissions(0o600))
+	if err := j.resolve(); err != nil {
+		return j.refuse(ProblemUnreadable, err)
+	}
+	lock := j.path + ".lock"
+	if info, err := os.Stat(lock); err == nil && !info.Mode().IsRegular() {
+		return j.refuse(ProblemUnreadable, fmt.Errorf("%s is no regular file", lock)) // opening a FIFO would block
+	}
+	j.lock = flock.New(lock, flock.SetPermissions(0o600))
 	ok, err := j.lock.TryLock()
 	switch {
 	case err != nil:
@@ -229,6 +237,23 @@ func (j *journal) acquire() error {
 		return j.refuse(ProblemInUse, nil)
 	}
 	return nil
+}
+
+// resolve follows symlinks, so that each journal has one lock.
+func (j *journal) resolve() error {
+	path, err := filepath.EvalSymlinks(j.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(j.path); err == nil {
+			return errors.New("it is a symlink to a file that does not exist")
+		}
+		var dir string
+		dir, err = filepath.EvalSymlinks(filepath.Dir(j.path))
+		path = filepath.Join(dir, filepath.Base(j.path))
+	}
+	if err == nil {
+		j.path = path
+	}
+	return err
 }
 
 // release closes the file and gives up the lock.

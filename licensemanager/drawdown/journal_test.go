@@ -198,6 +198,30 @@ func TestOneProcessHasTheJournal(t *testing.T) {
 	require.NoError(t, m.Close(t.Context()))
 }
 
+// Whatever names a journal, it has one lock.
+func TestSymlinkToAJournal(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "journal"), filepath.Join(dir, "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Skip(err)
+	}
+	_, err := drawdown.New(all, request, link, byHand)
+	requireProblem(t, err, link, drawdown.ProblemUnreadable)
+	m, err := drawdown.New(all, request, path, byHand)
+	require.NoError(t, err)
+	_, err = drawdown.New(all, request, link, byHand)
+	requireProblem(t, err, link, drawdown.ProblemInUse)
+	require.NoError(t, m.Close(t.Context()))
+}
+
+func TestLockThatIsNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	require.NoError(t, os.Mkdir(path+".lock", 0o700))
+	_, err := drawdown.New(all, request, path, byHand)
+	requireProblem(t, err, path, drawdown.ProblemUnreadable)
+	assert.ErrorContains(t, err, "no regular file")
+}
+
 // A journal does not grow for ever, and loses nothing when it is rewritten.
 func TestJournalIsRewritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
