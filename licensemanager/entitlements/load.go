@@ -181,6 +181,8 @@ func (l *looker) lookAtOne(ctx context.Context) ([]licensemanager.GrantedLicense
 		return nil, l.orNow(response.Date), nil
 	case err != nil:
 		return nil, time.Time{}, fmt.Errorf("entitlements: %w", err)
+	case out == nil || out.License == nil:
+		return nil, time.Time{}, errors.New("entitlements: the response of GetLicense has no license")
 	}
 	license := licensemanager.GrantedLicense{License: *out.License}
 	if license.LicenseArn == "" {

@@ -66,6 +66,8 @@ type Watcher struct {
 	cacheErr error     // why the cache file cannot be used
 
 	// Of the goroutine alone.
+	odd      time.Time // the last Date that was not believed, by Clock.Elapsed at oddAt
+	oddAt    time.Duration
 	reported *Set
 	warned   map[string]time.Time // the end for which a license was reported, by ARN
 }
@@ -190,7 +192,14 @@ func (w *Watcher) refresh(ctx context.Context, timeout time.Duration) error {
 	call, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	found, date, err := w.looker.look(call)
+	believed := err == nil && w.hear(&date)
 	k := w.known // which nobody else writes
+	if err == nil && !believed && k.date.IsZero() {
+		// Nothing is known yet that tells which of the two clocks is wrong.
+		if found, date, err = w.looker.look(call); err == nil {
+			w.hear(&date)
+		}
+	}
 	switch {
 	case err == nil:
 		k = known{found, date, date, w.looker.options.Clock.Elapsed()}
@@ -209,6 +218,27 @@ func (w *Watcher) refresh(ctx context.Context, timeout time.Duration) error {
 		w.mu.Unlock()
 	}
 	return err
+}
+
+// maxOdd is how far a Date may be off what is expected.
+const maxOdd = 24 * time.Hour
+
+// hear says whether the Date of a look is believed. One that is far from what is
+// expected, by the service's clock so far and by the local one, is replaced by
+// what is expected until a second one agrees: it would end every license.
+func (w *Watcher) hear(date *time.Time) bool {
+	near := func(t time.Time) bool { return date.Sub(t).Abs() <= maxOdd }
+	o, elapsed := w.looker.options, w.looker.options.Clock.Elapsed()
+	known := !w.known.date.IsZero()
+	if near(o.Clock.Now()) || known && near(w.now()) || !w.odd.IsZero() && near(w.odd.Add(elapsed-w.oddAt)) {
+		w.odd = time.Time{}
+		return true
+	}
+	w.odd, w.oddAt = *date, elapsed
+	if known {
+		*date = w.now()
+	}
+	return false
 }
 
 func (w *Watcher) learn(k known, err error) {

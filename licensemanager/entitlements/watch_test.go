@@ -741,3 +741,44 @@ func TestWatchOfAnEmptySet(t *testing.T) {
 		watcher.Close()
 	})
 }
+
+// One response with an odd Date ends no license and does not get into the cache
+// file; a second one that agrees is believed.
+func TestOddDate(t *testing.T) {
+	for _, odd := range []time.Time{time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(0, 0)} {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(time.Until(date))
+			api := &service{licenses: []licensemanager.GrantedLicense{license(with(feature("Premium")))}, date: date}
+			path := filepath.Join(t.TempDir(), "cache")
+			w, err := entitlements.Watch(t.Context(), api, sku, func(o *entitlements.Options) { o.CacheFile = path })
+			require.NoError(t, err)
+			defer w.Close()
+			has := func() bool {
+				set, _ := w.Current()
+				return set.Has("Premium")
+			}
+			assert.True(t, has())
+			api.date = odd
+			sleep(16 * time.Minute)
+			require.Len(t, api.listed, 4)
+			assert.True(t, has())
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.NotContains(t, string(text), odd.UTC().Format("2006-"))
+			sleep(15 * time.Minute)
+			assert.False(t, has(), "two agree")
+		})
+	}
+}
+
+// noLicense is an API that returns nothing and no error.
+type noLicense struct{ service }
+
+func (noLicense) GetLicense(context.Context, *licensemanager.GetLicenseInput) (*licensemanager.GetLicenseOutput, error) {
+	return new(licensemanager.GetLicenseOutput), nil
+}
+
+func TestNoLicenseInTheResponse(t *testing.T) {
+	_, err := entitlements.Load(t.Context(), &noLicense{}, sku, func(o *entitlements.Options) { o.LicenseARN = arn })
+	assert.ErrorContains(t, err, "has no license")
+}
