@@ -477,6 +477,9 @@ func (d *driver) stop() {
 }
 
 func (d *driver) close(ctx context.Context) error {
+	if ctx == nil {
+		return errors.New("lease: the context is nil")
+	}
 	d.stop()
 	select {
 	case <-d.finished:

@@ -930,3 +930,16 @@ func (f *fake) CheckInLicense(_ context.Context, in *licensemanager.CheckInLicen
 	f.checkedIn = append(f.checkedIn, in.LicenseConsumptionToken.Reveal())
 	return &licensemanager.CheckInLicenseOutput{}, nil
 }
+
+func TestCloseWithoutAContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(2))
+		require.NoError(t, err)
+		k := lease.Keep(t.Context(), s.client, s.seats(2))
+		for _, c := range []func(context.Context) error{l.Close, k.Close} {
+			require.EqualError(t, c(nil), "lease: the context is nil") //nolint:staticcheck // a caller's mistake
+			require.NoError(t, c(t.Context()))
+		}
+	})
+}
