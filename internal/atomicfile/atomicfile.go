@@ -89,7 +89,7 @@ func Reserve(path string, size int) (_ *Reservation, err error) {
 
 // create creates the temporary file.
 func create(path string) (*Reservation, error) {
-	target, err := follow(path)
+	target, err := Follow(path)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (r *Reservation) Release() { _ = os.Remove(r.temporary) }
 // all temporary files that killed processes left behind. The content is then
 // nowhere any more. It is no error if there is no file.
 func Remove(path string) error {
-	target, err := follow(path)
+	target, err := Follow(path)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func Remove(path string) error {
 // Clean removes the temporary files of a file that killed processes left
 // behind, if they have not been written to for some time.
 func Clean(path string, idle time.Duration) {
-	target, err := follow(path)
+	target, err := Follow(path)
 	if err != nil {
 		return
 	}
@@ -170,13 +170,13 @@ func Clean(path string, idle time.Duration) {
 // prefix is what the names of a file's temporary files begin with.
 func prefix(path string) string { return "." + filepath.Base(path) + "." }
 
-// maxLinks is how many symbolic links follow follows, as many as Linux does.
+// maxLinks is how many symbolic links Follow follows, as many as Linux does.
 const maxLinks = 40
 
-// follow returns the path at the end of a chain of symbolic links: that of a
+// Follow returns the path at the end of a chain of symbolic links: that of a
 // regular file or of nothing. A link that ends elsewhere is not followed, so
 // that no device is replaced.
-func follow(path string) (string, error) {
+func Follow(path string) (string, error) {
 	target := path
 	for range maxLinks {
 		info, err := os.Lstat(target)

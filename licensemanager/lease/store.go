@@ -93,10 +93,19 @@ func (f *FileStore) open(ctx context.Context, api API, request *Request, now rea
 	if f == nil {
 		return nil, stored{}, nil
 	}
-	s := &openStore{path: f.path, lock: flock.New(f.path + ".lock"), request: request.id(), account: accountOf(api)}
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
+	s := &openStore{path: f.path, request: request.id(), account: accountOf(api)}
+	target, err := atomicfile.Follow(f.path)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(target), 0o700)
+	}
+	if err != nil {
 		return nil, stored{}, s.failed(err)
 	}
+	lock := target + ".lock"
+	if info, err := os.Stat(lock); err == nil && !info.Mode().IsRegular() { // a FIFO would block
+		return nil, stored{}, s.failed(fmt.Errorf("lock %s: %w", lock, atomicfile.ErrNotRegular))
+	}
+	s.lock = flock.New(lock)
 	switch locked, err := s.lock.TryLock(); {
 	case err != nil:
 		return nil, stored{}, s.failed(err)

@@ -256,6 +256,9 @@ func (p *place) kill() {
 	dir := filepath.Dir(p.path)
 	require.NoError(p.t, os.RemoveAll(dir))
 	require.NoError(p.t, os.WriteFile(dir, nil, 0o600))
+	for _, at := range []string{"disk", "aside"} { // the lock of a killed process is free
+		_ = os.Remove(filepath.Join(p.dir, at, "seat.json.lock"))
+	}
 }
 
 // fail makes saves fail until it is undone.
@@ -268,4 +271,27 @@ func (p *place) fail(on bool) {
 	}
 	require.NoError(p.t, os.Remove(disk))
 	require.NoError(p.t, os.Rename(aside, disk))
+}
+
+func TestLinkedStoreHasTheLockOfItsTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		dir := t.TempDir()
+		path, link := filepath.Join(dir, "seat.json"), filepath.Join(dir, "link.json")
+		require.NoError(t, os.Symlink(path, link))
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1), keptIn(link))
+		require.NoError(t, err)
+		_, err = lease.Acquire(t.Context(), s.client, s.seats(1), keptIn(path))
+		assertStoreError(t, err, lease.StoreInUse, path)
+		require.NoError(t, l.Close(t.Context()))
+	})
+}
+
+func TestLockIsNoRegularFile(t *testing.T) {
+	s := newService(t)
+	path := filepath.Join(t.TempDir(), "seat.json")
+	require.NoError(t, os.Mkdir(path+".lock", 0o700))
+	_, err := lease.Acquire(t.Context(), s.client, s.seats(1), keptIn(path))
+	assertStoreError(t, err, lease.StoreFailed, path)
+	assert.ErrorContains(t, err, "not a regular file")
 }
