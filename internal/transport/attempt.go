@@ -287,8 +287,10 @@ func (a *attempt) serviceError(ctx context.Context, resp wire.Response) error {
 	scrub := a.scrubber()
 	err := a.deserialize(ctx, resp, nil)
 	named := !errors.Is(err, wire.ErrNoCode)
+	if !named || !isException(err) {
+		scrub.AddFrom(a.secretsOf(resp)) // which a message, or an excerpt, would show
+	}
 	if !named {
-		scrub.AddFrom(a.secretsOf(resp)) // which an excerpt would show
 		err = &smithy.GenericAPIError{
 			Code:    "UnknownError",
 			Message: http.StatusText(resp.StatusCode) + ", body " + excerpt(resp.Body, scrub),

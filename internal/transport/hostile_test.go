@@ -310,3 +310,17 @@ func TestHostileAnswers(t *testing.T) {
 		})
 	}
 }
+
+// What stands between may wrap a token response into an error of its own.
+func TestTokensInAnErrorOfAGateway(t *testing.T) {
+	const token = "a-fake-token-that-nobody-has-sent-0123456789"
+	op := named("OIDC.CreateToken")
+	for _, body := range []string{
+		`{"error":"gateway_error","error_description":"upstream said ` + token + `","accessToken":"` + token + `"}`,
+		`{"__type":"GatewayError","message":"upstream said ` + token + `","accessToken":"` + token + `"}`,
+	} {
+		_, err := op.open(t, once(play(reply(400, body))))(t.Context())
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), token)
+	}
+}

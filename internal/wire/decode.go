@@ -220,7 +220,7 @@ func setScalar(p *plan, v reflect.Value, text []byte) bool {
 // if that is no integer, or a very large one. It does not use a float64, which
 // rounds large integers.
 func integer(number []byte) []byte {
-	if !bytes.ContainsAny(number, ".eE") {
+	if !bytes.ContainsAny(number, ".eE") || !json.Valid(number) {
 		return number
 	}
 	const maxExponent = 30 // larger integers fit no type

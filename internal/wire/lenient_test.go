@@ -105,6 +105,8 @@ func TestDecodeLenient(t *testing.T) {
 		`"Uint":-1`:                    {},
 		`"Uint":18446744073709551616`:  {},
 		`"Pint":"x"`:                   {},
+		`"Pint":"."`:                   {},
+		`"Pint":"e5"`:                  {},
 		`"Float":1e999`:                {},
 		`"Float":"NaN"`:                {},
 		`"Float":false`:                {},
