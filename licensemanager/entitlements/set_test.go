@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ var date = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // service is a License Manager that has these licenses, and nothing else.
 type service struct {
+	mu       sync.Mutex
 	licenses []licensemanager.GrantedLicense
 	date     time.Time
 	err      error
@@ -32,6 +34,8 @@ type service struct {
 }
 
 func (s *service) ListReceivedLicenses(_ context.Context, in *licensemanager.ListReceivedLicensesInput) (*licensemanager.ListReceivedLicensesOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	copied := *in
 	s.listed = append(s.listed, &copied)
 	if s.err != nil {
@@ -47,6 +51,8 @@ func (s *service) ListReceivedLicenses(_ context.Context, in *licensemanager.Lis
 }
 
 func (s *service) GetLicense(context.Context, *licensemanager.GetLicenseInput) (*licensemanager.GetLicenseOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.err != nil {
 		return nil, s.err
 	}

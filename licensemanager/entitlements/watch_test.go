@@ -758,9 +758,13 @@ func TestOddDate(t *testing.T) {
 				return set.Has("Premium")
 			}
 			assert.True(t, has())
+			api.mu.Lock()
 			api.date = odd
+			api.mu.Unlock()
 			sleep(16 * time.Minute)
-			require.Len(t, api.listed, 4)
+			api.mu.Lock()
+			assert.Len(t, api.listed, 4)
+			api.mu.Unlock()
 			assert.True(t, has())
 			text, err := os.ReadFile(path)
 			require.NoError(t, err)
@@ -774,7 +778,7 @@ func TestOddDate(t *testing.T) {
 // noLicense is an API that returns nothing and no error.
 type noLicense struct{ service }
 
-func (noLicense) GetLicense(context.Context, *licensemanager.GetLicenseInput) (*licensemanager.GetLicenseOutput, error) {
+func (*noLicense) GetLicense(context.Context, *licensemanager.GetLicenseInput) (*licensemanager.GetLicenseOutput, error) {
 	return new(licensemanager.GetLicenseOutput), nil
 }
 
