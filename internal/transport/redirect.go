@@ -15,10 +15,10 @@ const invocationID = "Amz-Sdk-Invocation-Id"
 
 var errRedirected = errors.New("the HTTP client followed a redirect: set Config.HTTPClient to one that follows none")
 
-// doWatched sends a request with a client that may follow redirects. Without
-// GetBody, net/http cannot send the body again; the header of the request to
-// another host ends its connection before it is sent there; and a response to
-// another request is refused.
+// doWatched sends a request with a client or a RoundTripper that may follow
+// redirects. Without GetBody, a client of net/http cannot send the body again;
+// the header of the request to another host ends its connection before anything
+// is sent there; and a response to another request is refused.
 func (c *client) doWatched(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	var conn atomic.Pointer[net.Conn]
@@ -38,7 +38,9 @@ func (c *client) doWatched(req *http.Request) (*http.Response, error) {
 			}
 		},
 	}))
-	watched.GetBody = nil
+	if _, ok := c.http.(*http.Client); !ok { // whose RoundTripper needs GetBody when a connection turns out to be closed
+		watched.GetBody = nil
+	}
 	resp, err := c.http.Do(watched)
 	if context.Cause(ctx) == errRedirected {
 		err = errRedirected

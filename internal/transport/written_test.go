@@ -79,6 +79,15 @@ func (s *stale) Write(p []byte) (int, error) {
 // net/http takes another connection, also for what must not be sent twice:
 // nothing was sent.
 func TestStaleConnection(t *testing.T) {
+	for name, wrap := range map[string]func(*http.Transport) http.RoundTripper{
+		"net/http": func(t *http.Transport) http.RoundTripper { return t },
+		"wrapped":  func(t *http.Transport) http.RoundTripper { return roundTripper(t.RoundTrip) },
+	} {
+		t.Run(name, func(t *testing.T) { testStaleConnection(t, wrap) })
+	}
+}
+
+func testStaleConnection(t *testing.T, wrap func(*http.Transport) http.RoundTripper) {
 	eachOperation(t, func(t *testing.T, op operation) {
 		var served atomic.Int32
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,7 +101,7 @@ func TestStaleConnection(t *testing.T) {
 			return &stale{Conn: conn}, err
 		}}
 		t.Cleanup(transport.CloseIdleConnections)
-		cfg := config(&http.Client{Transport: transport})
+		cfg := config(&http.Client{Transport: wrap(transport)})
 		cfg.BaseEndpoint = server.URL
 		call := op.open(t, cfg)
 		for i := range 3 {
