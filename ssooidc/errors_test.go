@@ -40,6 +40,7 @@ func FuzzErrorBody(f *testing.F) {
 		f.Add("", []byte(body))
 		f.Add("aws#ValidationException:http://internal.amazon.com/", []byte(body))
 	}
+	f.Add("\xb5", []byte(`{"error":"`+secret+`"}`))
 	for _, code := range oauthCodes {
 		f.Add("", []byte(`{"error":"`+code+`"}`))
 		f.Add("", []byte(`{"error":"`+code+`","error_description":"`+secret+`"}`))

@@ -131,6 +131,9 @@ func decodeException(resp Response, exception func(string) smithy.APIError, code
 // com.amazonaws.licensemanager#ValidationException:http://internal.amazon.com/.
 func errorCode(s string) string {
 	s, _, _ = strings.Cut(s, ":") // first, because a # may follow
-	s = s[strings.IndexByte(s, '#')+1:]
-	return strings.TrimSpace(s)
+	s = strings.TrimSpace(s[strings.IndexByte(s, '#')+1:])
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return "" // nothing of it may be printable
+	}
+	return s
 }
