@@ -33,7 +33,7 @@ func (c IdentityCenter) AutoApprove(on bool) {
 }
 
 // Authorize consents to an authorization request and returns its code, which
-// is good for one exchange within 10 minutes. The client is one of
+// can be exchanged once, within 10 minutes. The client is one of
 // RegisterClient, or the ARN of an application for CreateTokenWithIAM. The
 // challenge is the S256 challenge of RFC 7636, which only an application may
 // leave empty. Without scopes, all that the client has are granted. Authorize

@@ -1,5 +1,5 @@
 // Command licensedapp is a small HTTP service with a licensed feature. It holds
-// a seat whenever there is one, serves the feature while it has one, goes on when
+// a seat whenever there is one, serves the feature while it has one, keeps working when
 // License Manager cannot be reached for a while, and gives the seat back when it
 // is told to stop. Killed, it has its seat again at its next start.
 //

@@ -25,7 +25,7 @@ type Authorization struct {
 }
 
 // Authorize returns an authorization code, as if the user had consented. The
-// code is good for one exchange within 10 minutes. Authorize returns an error
+// code can be exchanged once, within 10 minutes. Authorize returns an error
 // for a client that is not registered, for a redirect URI or a scope that the
 // client does not have, and for a registered client without a code challenge.
 func (s *Server) Authorize(a Authorization) (code string, err error) {

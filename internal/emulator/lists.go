@@ -11,8 +11,8 @@ import (
 
 const defaultListResults = 100 // not published
 
-// page is the response with one page of a list, as pageOf makes it, of what
-// describe tells of each item.
+// page is the response with one page of a list, as pageOf makes it. Describe
+// turns an item into its description.
 func page[T, D any](member string, list []T, id func(T) string, keep func(T) bool, describe func(T) D, maxResults int32, nextToken string) (any, *failure) {
 	items, next, refusal := pageOf(list, id, keep, maxResults, nextToken)
 	if refusal != nil {

@@ -117,7 +117,7 @@ func (c *Cache[T]) Get(ctx context.Context) (T, error) {
 	}
 }
 
-// Failed notes a failure that the renewal under way goes on after.
+// Failed records a failure that does not end the renewal under way.
 func (c *Cache[T]) Failed(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -97,7 +97,7 @@ type Meter struct {
 }
 
 // New opens the journal, a file that only its owner may read, or creates it, and
-// goes on where the last process that had it ended, however that was. Its
+// continues where the last process that had it ended, however that was. Its
 // directory is created if need be. Until Close, no other Meter or process can
 // have it.
 //

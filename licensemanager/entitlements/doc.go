@@ -4,8 +4,8 @@
 // # Overview
 //
 // A product asks AWS License Manager at its start, and every 15 minutes for
-// renewals, upgrades and cancellations. A [Watcher] does that, goes on with what
-// it knows while the service cannot be reached, and keeps it in a file for the
+// renewals, upgrades and cancellations. A [Watcher] does that, uses the last set
+// it has while the service cannot be reached, and keeps it in a file for the
 // next start:
 //
 //	w, err := entitlements.Watch(ctx, client, "my-product", func(o *entitlements.Options) {

@@ -362,7 +362,7 @@ func join(a, b error) error {
 func (w *Watcher) Changed() <-chan struct{} { return w.changed }
 
 // Close ends the Watcher and waits for it, so OnChange must not call it.
-// Current goes on to work. Closing again does nothing.
+// Current still works. Closing again does nothing.
 func (w *Watcher) Close() {
 	w.cancel()
 	<-w.done

@@ -280,7 +280,7 @@ func TestWatchDuringAnOutage(t *testing.T) {
 			assert.False(t, open)
 			assert.Less(t, time.Since(begun), 21*time.Minute, "closing does not wait for a service that hangs")
 			watcher.Close()
-			assert.EqualValues(t, 5, seats(watcher), "Current goes on to work")
+			assert.EqualValues(t, 5, seats(watcher), "Current still works")
 		})
 	}
 }

@@ -142,7 +142,7 @@ func (d *driver) nodeID() string {
 	return d.request.NodeID
 }
 
-// work goes on until the machine waits or has ended.
+// work runs the machine's calls until it waits or has ended.
 func (d *driver) work(a action) {
 	for a.do != taskFinish {
 		if a.do != taskWait {
@@ -403,7 +403,7 @@ func (d *driver) report(n note) {
 		d.end(&LostError{At: e.Time, Err: e.Err})
 	}
 	d.mu.Unlock()
-	// Acquire's result tells of its seat, and EventLost is the last of a Lease.
+	// Acquire's result reports its seat, and EventLost is the last of a Lease.
 	told := !m.keeper && (n == noteAcquired || !m.acquired || m.lost && n != noteFailed && n != noteLost)
 	if d.onEvent != nil && !told {
 		d.onEvent(e)

@@ -289,7 +289,7 @@ func (l *Lease) Missing() []licensemanager.EntitlementData { return slices.Clone
 // error.
 //
 // Close returns when its context ends, with a [*TakenError] that wraps the
-// context's error. The work goes on then, but not beyond the end of the process.
+// context's error. The work continues then, but not beyond the end of the process.
 // So do not use a context that has ended, such as that of a signal, but one of
 // its own:
 //

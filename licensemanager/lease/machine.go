@@ -87,7 +87,7 @@ type machine struct {
 	state state
 	doing doing
 
-	keeper   bool // goes on without a seat until it is stopped; otherwise it ends with the seat
+	keeper   bool // continues without a seat until it is stopped; otherwise it ends with the seat
 	acquired bool // a seat was confirmed once: Acquire has returned
 	stop     bool // Close, the end of Acquire's context, or the seat is lost
 	lost     bool
@@ -180,7 +180,7 @@ const (
 	noteAcquired note = iota
 	noteRenewed
 	noteReacquired
-	noteOddExpiry // why the attempt that noteFailed tells of failed
+	noteOddExpiry // why the attempt of noteFailed failed
 	noteFailed    // an attempt to take or renew the seat
 	noteUnsaved
 	noteLost
@@ -377,7 +377,7 @@ func (t *turn) saved() {
 	}
 }
 
-// responded goes on after a call, in whose row of the protocol it is.
+// responded continues after a call, in whose row of the protocol it is.
 func (t *turn) responded() {
 	t.listen()
 	if t.e.maybe && t.e.verdict == verdictNotDone {
@@ -604,7 +604,7 @@ func (t *turn) fail() {
 	}
 }
 
-// wake goes on when a wait is over, or cut short by stop.
+// wake continues when a wait is over, or cut short by stop.
 func (t *turn) wake() {
 	if t.doing != waiting || !t.due() && !t.stopping() {
 		return

@@ -54,7 +54,7 @@
 // # Single-use refresh tokens
 //
 // A refresh token may be good for one use only. For this reason a refresh
-// begins when there is space for the new token, goes on when its caller gives
+// begins when there is space for the new token, continues when its caller gives
 // up, and saves the new token before any caller gets it; and a call whose
 // response is lost sends the refresh token once. In that case, and if the
 // process is killed between the request and the save, a service that rotates

@@ -26,7 +26,7 @@ const (
 	// (SSH_CONNECTION, SSH_CLIENT or SSH_TTY), in a container, in CI, without
 	// the platform's program for it, and, except on macOS, Windows and WSL,
 	// without a display (DISPLAY or WAYLAND_DISPLAY). If the browser does not
-	// open, FlowAuto goes on with FlowDevice.
+	// open, FlowAuto continues with FlowDevice.
 	FlowAuto Flow = ""
 
 	// FlowDevice shows a page and a code, for a browser on any machine: the

@@ -68,8 +68,8 @@ type ProviderOptions struct {
 // A token is refreshed in the 15 minutes before it expires, at most once a
 // minute; until it has expired, a refresh that fails costs nothing but a
 // report. One refresh happens at a time, in the process and, through the
-// store's lock, in all that share the store. It goes on when its caller gives
-// up, because it may have used up the refresh token.
+// store's lock, in all that share the store. It continues when its caller
+// gives up, because it may have used up the refresh token.
 //
 // A new token is saved before anybody gets it. If that fails, it is served
 // nevertheless, Report is told, and saving is retried. Where there is no space
