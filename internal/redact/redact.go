@@ -31,10 +31,8 @@ const (
 // few passes over the text, however many secrets there are.
 type Scrubber struct {
 	secrets []string
-	runs    [256][]uint64 // by their hash
+	runs    map[uint64]struct{}
 }
-
-func hash(run uint64) uint64 { return run * 0x9e3779b97f4a7c15 >> 56 }
 
 // Add makes the Scrubber know a secret.
 func (s *Scrubber) Add(secret awstokens.Secret) {
@@ -42,10 +40,13 @@ func (s *Scrubber) Add(secret awstokens.Secret) {
 	if len(text) < minLength {
 		return
 	}
+	if s.runs == nil {
+		s.runs = map[uint64]struct{}{}
+	}
 	s.secrets = append(s.secrets, text)
 	for end, run := range runs(text) {
 		if end%runLength == 0 {
-			s.runs[hash(run)] = append(s.runs[hash(run)], run)
+			s.runs[run] = struct{}{}
 		}
 	}
 }
@@ -101,9 +102,13 @@ func walk(v reflect.Value, visit func(reflect.Value)) {
 		for i := 0; i < v.NumField() && v.Type() != secretType; i++ {
 			walk(v.Field(i), visit)
 		}
-	case reflect.Slice, reflect.Array, reflect.Map:
-		for _, item := range v.Seq2() {
-			walk(item, visit)
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			walk(v.Index(i), visit)
+		}
+	case reflect.Map:
+		for item := v.MapRange(); item.Next(); {
+			walk(item.Value(), visit)
 		}
 	}
 }
@@ -128,7 +133,7 @@ func (s *Scrubber) showsPlain(text string) bool {
 		return true
 	}
 	for _, run := range runs(text) {
-		if slices.Contains(s.runs[hash(run)], run) {
+		if _, ok := s.runs[run]; ok {
 			return true
 		}
 	}
@@ -140,8 +145,10 @@ func (s *Scrubber) showsPlain(text string) bool {
 func numbers(text string) []string {
 	var readings [3][]byte
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !isAlphanumeric(r) }) {
-		if n, err := strconv.ParseUint(word, 10, 8); err == nil {
-			readings[2] = append(readings[2], byte(n))
+		if len(word) <= 3 { // an error of ParseUint allocates
+			if n, err := strconv.ParseUint(word, 10, 8); err == nil {
+				readings[2] = append(readings[2], byte(n))
+			}
 		}
 		word = strings.TrimLeft(word, "0xuU") // 0x66, \x66, \u0066, U+0066
 		for i := range min(2, len(word)) {

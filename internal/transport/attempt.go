@@ -47,12 +47,13 @@ type attempt struct {
 	final      bool // the failure must not be retried, whatever a Retryer says
 	noResponse bool // the failure is no whole response of the service
 	repaired   bool // the cause of the failure is gone: a clock was corrected, or credentials were renewed
+	scrub      *redact.Scrubber
 }
 
 // reset forgets the last attempt.
 func (a *attempt) reset() {
 	a.requestID, a.status, a.date = "", 0, time.Time{}
-	a.unsent, a.final, a.noResponse, a.repaired = false, false, false, false
+	a.unsent, a.final, a.noResponse, a.repaired, a.scrub = false, false, false, false, nil
 }
 
 // withhold marks a failure for which no request was sent, and that is not to
@@ -98,8 +99,9 @@ func (a *attempt) run(ctx context.Context) error {
 // newRequest builds the HTTP request, without a signature.
 func (a *attempt) newRequest(ctx context.Context, sent *sending) *http.Request {
 	body := a.request.Body
-	if a.isNetHTTP || len(body) == 0 || !a.op.idempotent {
-		ctx = sent.traced(ctx, a.op.idempotent)
+	traced := len(body) == 0 || a.isNetHTTP && a.op.idempotent
+	if traced {
+		ctx = sent.traced(ctx)
 	}
 	req := a.prototype.WithContext(ctx)
 	url := *a.endpoint
@@ -116,7 +118,7 @@ func (a *attempt) newRequest(ctx context.Context, sent *sending) *http.Request {
 	req.Header = make(http.Header, 10)
 	if len(body) > 0 {
 		req.ContentLength = int64(len(body))
-		req.GetBody = sent.bodies(body, a.isNetHTTP, a.op.idempotent)
+		req.GetBody = sent.bodies(body, traced, a.op.idempotent)
 		req.Body, _ = req.GetBody()
 	}
 	// Lists of one value are shared between requests: Header.Set and Add
@@ -272,13 +274,15 @@ func (a *attempt) deserialize(ctx context.Context, resp wire.Response, out any) 
 	return err
 }
 
-// scrubber knows the call's secrets, which text from outside may quote.
+// scrubber knows the secrets of the attempt, which text from outside may quote.
 func (a *attempt) scrubber() *redact.Scrubber {
-	scrub := new(redact.Scrubber)
-	scrub.AddFrom(a.in)
-	scrub.Add(a.creds.SecretAccessKey)
-	scrub.Add(a.creds.SessionToken)
-	return scrub
+	if a.scrub == nil {
+		a.scrub = new(redact.Scrubber)
+		a.scrub.AddFrom(a.in)
+		a.scrub.Add(a.creds.SecretAccessKey)
+		a.scrub.Add(a.creds.SessionToken)
+	}
+	return a.scrub
 }
 
 // serviceError returns the error that a response reports, without the call's
