@@ -35,32 +35,32 @@ import (
 
 // The benchmarks have up to three sides: ours, aws-sdk-go-v2, and a program
 // that uses no client, only net/http, encoding/json and aws-http-auth. The
-// script compare runs them all and prints the table of the README.
+// script compare runs them all and prints the tables of docs/costs.md.
 
-// The answers, and the services' paths that they stand for.
+// Responses of the services.
 var (
-	mintAnswer = `{"Token":"` + strings.Repeat("x", 600) + `","TokenId":"t-1","TokenType":"REFRESH_TOKEN"}`
-	oidcAnswer = `{"accessToken":"` + strings.Repeat("x", 300) + `","tokenType":"Bearer","expiresIn":28800,"refreshToken":"` +
+	mintResponse = `{"Token":"` + strings.Repeat("x", 600) + `","TokenId":"t-1","TokenType":"REFRESH_TOKEN"}`
+	oidcResponse = `{"accessToken":"` + strings.Repeat("x", 300) + `","tokenType":"Bearer","expiresIn":28800,"refreshToken":"` +
 		strings.Repeat("y", 300) + `","idToken":null}`
-	pageAnswer = `{"Tokens":[` + strings.Repeat(`{"TokenId":"00000000-0000-4000-8000-000000000000","TokenType":"REFRESH_TOKEN",`+
+	pageResponse = `{"Tokens":[` + strings.Repeat(`{"TokenId":"00000000-0000-4000-8000-000000000000","TokenType":"REFRESH_TOKEN",`+
 		`"LicenseArn":"`+arns[0]+`","ExpirationTime":"2027-01-02T03:04:05Z","TokenProperties":["customer=example"],`+
 		`"RoleArns":["`+arns[1]+`"],"Status":"AVAILABLE"},`, 99) + `{"TokenId":"last"}],"NextToken":"more"}`
-	errorAnswer = `{"__type":"com.amazonaws.licensemanager#RateLimitExceededException","message":"Rate exceeded"}`
+	errorResponse = `{"__type":"com.amazonaws.licensemanager#RateLimitExceededException","message":"Rate exceeded"}`
 )
 
 const clientToken = "00000000-0000-4000-8000-000000000000"
 
-// service is what a side calls: a stub that answers at once, or a server.
+// service is what a side calls: a stub that responds at once, or a server.
 type service struct {
 	client   awstokens.HTTPClient
 	endpoint string // empty for AWS's own
 }
 
-func stub(status int, answer string) service { return service{client: stubClient{status, answer}} }
+func stub(status int, body string) service { return service{client: stubClient{status, body}} }
 
 type stubClient struct {
 	status int
-	answer string
+	body   string
 }
 
 func (s stubClient) Do(req *http.Request) (*http.Response, error) {
@@ -69,14 +69,14 @@ func (s stubClient) Do(req *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		StatusCode: s.status, Header: http.Header{"X-Amzn-Requestid": {"request-1"}},
-		Body: io.NopCloser(strings.NewReader(s.answer)), ContentLength: int64(len(s.answer)),
+		Body: io.NopCloser(strings.NewReader(s.body)), ContentLength: int64(len(s.body)),
 	}, nil
 }
 
-func loopback(b *testing.B, answer string) service {
+func loopback(b *testing.B, body string) service {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, answer)
+		_, _ = io.WriteString(w, body)
 	}))
 	b.Cleanup(server.Close)
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
@@ -172,16 +172,16 @@ var unsignedCalls = map[string]maker{
 // BenchmarkCall is one call after another, and many at a time.
 func BenchmarkCall(b *testing.B) {
 	for _, auth := range []struct {
-		name, answer string
-		makers       map[string]maker
-	}{{"signed", mintAnswer, signed}, {"unsigned", oidcAnswer, unsignedCalls}} {
+		name, response string
+		makers         map[string]maker
+	}{{"signed", mintResponse, signed}, {"unsigned", oidcResponse, unsignedCalls}} {
 		for _, over := range []string{"stub", "loopback"} {
 			for _, load := range []string{"sequential", "parallel"} {
 				b.Run("auth="+auth.name+"/over="+over+"/load="+load, func(b *testing.B) {
 					eachSide(b, func(b *testing.B, side string) {
-						s := stub(http.StatusOK, auth.answer)
+						s := stub(http.StatusOK, auth.response)
 						if over == "loopback" {
-							s = loopback(b, auth.answer)
+							s = loopback(b, auth.response)
 						}
 						if call := auth.makers[side](b, s); load == "sequential" {
 							repeat(b, call)
@@ -198,14 +198,14 @@ func BenchmarkCall(b *testing.B) {
 // BenchmarkNewAndFirstCall is a client and its first call.
 func BenchmarkNewAndFirstCall(b *testing.B) {
 	eachSide(b, func(b *testing.B, side string) {
-		s := stub(http.StatusOK, mintAnswer)
+		s := stub(http.StatusOK, mintResponse)
 		repeat(b, func() error { return signed[side](b, s)() })
 	})
 }
 
 // BenchmarkPageOf100 is a list of 100 items.
 func BenchmarkPageOf100(b *testing.B) {
-	s := stub(http.StatusOK, pageAnswer)
+	s := stub(http.StatusOK, pageResponse)
 	eachSide(b, func(b *testing.B, side string) {
 		switch side {
 		case "ours":
@@ -228,9 +228,9 @@ func BenchmarkPageOf100(b *testing.B) {
 	})
 }
 
-// BenchmarkErrorAnswer is a call that fails, and finding out how.
-func BenchmarkErrorAnswer(b *testing.B) {
-	s := stub(http.StatusBadRequest, errorAnswer)
+// BenchmarkErrorResponse is a call that fails, and finding out how.
+func BenchmarkErrorResponse(b *testing.B) {
+	s := stub(http.StatusBadRequest, errorResponse)
 	eachSide(b, func(b *testing.B, side string) {
 		call := signed[side](b, s)
 		repeat(b, func() error {
@@ -248,7 +248,7 @@ func BenchmarkErrorAnswer(b *testing.B) {
 				found = errors.As(err, &failed) && strings.HasSuffix(failed.Type, "#RateLimitExceededException")
 			}
 			if !found {
-				return fmt.Errorf("the error is another: %w", err)
+				return fmt.Errorf("unexpected error: %w", err)
 			}
 			return nil
 		})
@@ -387,16 +387,16 @@ func byHand(client awstokens.HTTPClient, url, contentType string, in any, sign f
 		return err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
+	received, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
 		failed := &handError{Status: resp.StatusCode}
-		if err := json.Unmarshal(answer, failed); err != nil {
+		if err := json.Unmarshal(received, failed); err != nil {
 			return err
 		}
 		return failed
 	}
-	return json.Unmarshal(answer, out)
+	return json.Unmarshal(received, out)
 }
