@@ -26,15 +26,15 @@ func requireCanceled(t *testing.T, err, reason error) {
 	require.ErrorIs(t, err, reason)
 }
 
-// hang is a server that never answers.
+// hang is a server that never responds.
 func hang(req *http.Request) (*http.Response, error) {
 	_, _ = io.Copy(io.Discard, req.Body)
 	<-req.Context().Done()
 	return nil, req.Context().Err()
 }
 
-// hangIn is an answer that stops in the middle of its body.
-func hangIn(status int) answer {
+// hangIn is a response that stops in the middle of its body.
+func hangIn(status int) responder {
 	return func(req *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(hangingBody{req.Context()})}, nil
 	}
@@ -50,22 +50,22 @@ func (b hangingBody) Read([]byte) (int, error) {
 // synctest itself fails a test that leaves a goroutine.
 func TestCancellation(t *testing.T) {
 	for name, test := range map[string]struct {
-		answers []answer
-		status  int // of the server error in the chain
+		responses []responder
+		status    int // of the server error in the chain
 	}{
-		"during the request":                  {[]answer{hang}, 0},
-		"during the body":                     {[]answer{hangIn(200)}, 200},
-		"during the body of an error":         {[]answer{hangIn(400)}, 400},
-		"during the body of a server error":   {[]answer{hangIn(500)}, 500},
-		"during the wait":                     {[]answer{exception(503, "ThrottlingException", "Retry-After", "60")}, 503},
-		"during the wait after no connection": {[]answer{refused}, 0},
+		"during the request":                  {[]responder{hang}, 0},
+		"during the body":                     {[]responder{hangIn(200)}, 200},
+		"during the body of an error":         {[]responder{hangIn(400)}, 400},
+		"during the body of a server error":   {[]responder{hangIn(500)}, 500},
+		"during the wait":                     {[]responder{exception(503, "ThrottlingException", "Retry-After", "60")}, 503},
+		"during the wait after no connection": {[]responder{refused}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachOperation(t, func(t *testing.T, op operation) {
 				synctest.Test(t, func(t *testing.T) {
 					const patience = 50 * time.Millisecond
 					open := func() (func(context.Context) (output, error), *script) {
-						http := play(test.answers...)
+						http := play(test.responses...)
 						cfg := config(http)
 						cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = -1 })
 						return op.open(t, cfg), http
@@ -97,7 +97,7 @@ func TestCancellation(t *testing.T) {
 
 func TestCanceledBeforehand(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op operation) {
-		http := play(reply(200, op.answer))
+		http := play(reply(200, op.response))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := op.open(t, config(http))(ctx)

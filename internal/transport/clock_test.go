@@ -14,9 +14,9 @@ import (
 
 const amzDate = "20060102T150405Z"
 
-// refuseClock refuses the signature with an answer of the service's time,
+// refuseClock refuses the signature with a response of the service's time,
 // ahead of the request's by the given time.
-func refuseClock(code string, ahead time.Duration) answer {
+func refuseClock(code string, ahead time.Duration) responder {
 	return func(req *http.Request) (*http.Response, error) {
 		signed, _ := time.Parse(amzDate, req.Header.Get("X-Amz-Date"))
 		return exception(403, code, "Date", signed.Add(ahead).Format(http.TimeFormat))(req)
@@ -32,7 +32,7 @@ func TestClockSkew(t *testing.T) {
 				}
 				t.Run(code+" "+ahead.String()+" "+op.name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						http := play(refuseClock(code, ahead), reply(200, op.answer))
+						http := play(refuseClock(code, ahead), reply(200, op.response))
 						cfg := config(http)
 						// The correction is no retry: it needs none of these.
 						cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = 1 })
@@ -57,7 +57,7 @@ func TestClockSkew(t *testing.T) {
 }
 
 func TestClockIsNotCorrected(t *testing.T) {
-	for name, a := range map[string]answer{
+	for name, a := range map[string]responder{
 		"the clock is right":        refuseClock("InvalidSignatureException", 0),
 		"the clock is right enough": refuseClock("InvalidSignatureException", 3*time.Minute),
 		"no date":                   exception(403, "InvalidSignatureException"),
@@ -109,13 +109,13 @@ func TestClockSkewOfConcurrentCalls(t *testing.T) {
 		const calls = 5
 		op := named("LM.CreateToken")
 		start := time.Now()
-		client := answerFunc(func(req *http.Request) (*http.Response, error) {
+		client := httpFunc(func(req *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second) // of the bubble: until all calls are under way
 			signed, _ := time.Parse(amzDate, req.Header.Get("X-Amz-Date"))
 			if signed.Sub(start) < time.Hour {
 				return exception(403, "InvalidSignatureException", "Date", start.Add(time.Hour).UTC().Format(http.TimeFormat))(req)
 			}
-			return reply(200, op.answer)(req)
+			return reply(200, op.response)(req)
 		})
 		call := op.open(t, config(client))
 		errs := make(chan error)
@@ -131,17 +131,17 @@ func TestClockSkewOfConcurrentCalls(t *testing.T) {
 	})
 }
 
-// answerFunc is an HTTPClient for concurrent requests.
-type answerFunc answer
+// httpFunc is an HTTPClient for concurrent requests.
+type httpFunc responder
 
-func (f answerFunc) Do(req *http.Request) (*http.Response, error) { return f(req) }
+func (f httpFunc) Do(req *http.Request) (*http.Response, error) { return f(req) }
 
 // A Retry-After date is a date of the service's clock.
 func TestRetryAfterByTheServicesClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := named("LM.CreateToken")
 		date := time.Now().Add(time.Hour + 10*time.Second).UTC().Format(http.TimeFormat)
-		http := play(refuseClock("RequestExpired", time.Hour), reply(503, "", "Retry-After", date), reply(200, op.answer))
+		http := play(refuseClock("RequestExpired", time.Hour), reply(503, "", "Retry-After", date), reply(200, op.response))
 		start := time.Now()
 		_, err := op.open(t, config(http))(t.Context())
 		require.NoError(t, err)
@@ -153,7 +153,7 @@ func TestRetryAfterByTheServicesClock(t *testing.T) {
 // and none is released twice.
 func TestClockCorrectionTakesNoToken(t *testing.T) {
 	op := named("LM.CreateToken")
-	cfg := config(play(refuseClock("RequestExpired", time.Hour), reply(200, op.answer)))
+	cfg := config(play(refuseClock("RequestExpired", time.Hour), reply(200, op.response)))
 	r := &recorder{}
 	cfg.Retryer = r
 	_, err := op.open(t, cfg)(t.Context())
@@ -169,7 +169,7 @@ func TestGoodResponseCorrectsTheClock(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				op := named("LM.CreateToken")
 				now := time.Now().UTC()
-				good := reply(200, op.answer, "Date", now.Add(ahead).Format(http.TimeFormat))
+				good := reply(200, op.response, "Date", now.Add(ahead).Format(http.TimeFormat))
 				http := play(refuseClock("InvalidSignatureException", 300*24*time.Hour), good)
 				call := op.open(t, config(http))
 				for range 2 {

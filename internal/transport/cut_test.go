@@ -59,12 +59,12 @@ func (x exchange) start(t *testing.T, op operation) (server *httptest.Server, se
 		count, _ := served.LoadOrStore(line, new(atomic.Int32))
 		count.(*atomic.Int32).Add(1)
 		w.Header().Set("X-Amzn-Requestid", fakeRequestID)
-		half := len(op.answer) / 2
-		_, _ = io.WriteString(w, op.answer[:half])
+		half := len(op.response) / 2
+		_, _ = io.WriteString(w, op.response[:half])
 		if x.chunked {
 			_ = http.NewResponseController(w).Flush()
 		}
-		_, _ = io.WriteString(w, op.answer[half:])
+		_, _ = io.WriteString(w, op.response[half:])
 	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	if !x.tls {
@@ -90,7 +90,7 @@ type line struct {
 	exchange
 	path      string // of its requests
 	at        int64  // where to cut
-	up        bool   // cut what the client sends, and not the answer
+	up        bool   // cut what the client sends, and not the response
 	reset     bool   // with a reset
 	dialed    atomic.Int32
 	sent, got atomic.Int64 // bytes that went each way
@@ -168,7 +168,7 @@ func (l *line) carry(near, far *net.TCPConn, first bool) {
 		_ = far.CloseWrite()
 		_, _ = io.Copy(io.Discard, near)
 	})
-	both.Go(func() { // the answer
+	both.Go(func() { // the response
 		if first && !l.up && l.at >= 0 {
 			n, err := io.CopyN(near, far, l.at)
 			l.got.Add(n)
@@ -225,7 +225,7 @@ func (d doer) Do(req *http.Request) (*http.Response, error) { return d(req) }
 
 // A connection is cut at every byte of an exchange, in both directions, with
 // and without a reset, under a Retryer that wants everything repeated. An
-// operation that is not safe to send twice reaches the server once at most,
+// operation that is not idempotent reaches the server once at most,
 // and unless it failed before it was sent, it is not repeated; the others
 // succeed over the next connection. In the end nothing is left open.
 func TestCutAtEveryByte(t *testing.T) {

@@ -36,10 +36,10 @@ type operation struct {
 	optional   bool   // signed only if there are credentials
 	single     bool   // not idempotent
 	empty      bool   // an empty body is a success
-	answer     string // a success
-	tokenless  string // an answer without what the operation is for; empty if nothing is
+	response   string // a success
+	tokenless  string // a response without what the operation is for; empty if nothing is
 	emptyToken string // the same with an empty text
-	mistyped   string // an answer whose token is of another type; empty if it has none
+	mistyped   string // a response whose token is of another type; empty if it has none
 
 	// open makes a client, and returns a function that makes the call.
 	open func(*testing.T, awstokens.Config) func(context.Context) (output, error)
@@ -48,52 +48,52 @@ type operation struct {
 var operations = []operation{
 	{
 		name: "LM.CreateToken", target: "AWSLicenseManager.CreateToken", service: "license-manager",
-		answer:    `{"Token":"fake.refresh.token","TokenId":"t-1","TokenType":"REFRESH_TOKEN"}`,
+		response:  `{"Token":"fake.refresh.token","TokenId":"t-1","TokenType":"REFRESH_TOKEN"}`,
 		tokenless: `{"TokenId":"t-1"}`, emptyToken: `{"Token":"","TokenId":"t-1"}`, mistyped: `{"Token":["fake"]}`,
 		open: opener(licensemanager.New, (*licensemanager.Client).CreateToken, &licensemanager.CreateTokenInput{
 			ClientToken: "the-one-client-token", LicenseArn: licenseARN,
 		}),
 	}, {
 		name: "LM.GetAccessToken", target: "AWSLicenseManager.GetAccessToken", service: "license-manager", optional: true,
-		answer:    `{"AccessToken":"fake.access.token"}`,
+		response:  `{"AccessToken":"fake.access.token"}`,
 		tokenless: `{}`, emptyToken: `{"AccessToken":""}`, mistyped: `{"AccessToken":{}}`,
 		open: opener(licensemanager.New, (*licensemanager.Client).GetAccessToken, &licensemanager.GetAccessTokenInput{
 			Token: awstokens.NewSecret("fake.refresh.token"),
 		}),
 	}, {
 		name: "LM.ListTokens", target: "AWSLicenseManager.ListTokens", service: "license-manager",
-		answer: `{"Tokens":[{"TokenId":"t-1"}]}`,
-		open:   opener(licensemanager.New, (*licensemanager.Client).ListTokens, nil),
+		response: `{"Tokens":[{"TokenId":"t-1"}]}`,
+		open:     opener(licensemanager.New, (*licensemanager.Client).ListTokens, nil),
 	}, {
 		name: "LM.DeleteToken", target: "AWSLicenseManager.DeleteToken", service: "license-manager",
-		answer: `{}`, empty: true,
+		response: `{}`, empty: true,
 		open: opener(licensemanager.New, (*licensemanager.Client).DeleteToken, &licensemanager.DeleteTokenInput{
 			TokenId: "t-1",
 		}),
 	}, {
 		name: "OIDC.RegisterClient", uri: "/client/register",
-		answer:    `{"clientId":"c-1","clientSecret":"fake-client-secret","tokenEndpoint":null}`,
+		response:  `{"clientId":"c-1","clientSecret":"fake-client-secret","tokenEndpoint":null}`,
 		tokenless: `{"clientId":"c-1"}`, emptyToken: `{"clientId":"c-1","clientSecret":""}`, mistyped: `{"clientSecretExpiresAt":"soon"}`,
 		open: opener(ssooidc.New, (*ssooidc.Client).RegisterClient, &ssooidc.RegisterClientInput{
 			ClientName: "test", ClientType: ssooidc.ClientTypePublic,
 		}),
 	}, {
 		name: "OIDC.StartDeviceAuthorization", uri: "/device_authorization",
-		answer:    `{"deviceCode":"fake-device-code","userCode":"FAKE-CODE","verificationUri":"https://example.com/"}`,
+		response:  `{"deviceCode":"fake-device-code","userCode":"FAKE-CODE","verificationUri":"https://example.com/"}`,
 		tokenless: `{"userCode":"FAKE-CODE","verificationUri":"https://example.com/"}`, emptyToken: `{"deviceCode":""}`, mistyped: `{"interval":"1"}`,
 		open: opener(ssooidc.New, (*ssooidc.Client).StartDeviceAuthorization, &ssooidc.StartDeviceAuthorizationInput{
 			ClientId: "c-1", ClientSecret: awstokens.NewSecret("fake-client-secret"), StartUrl: "https://example.com/start",
 		}),
 	}, {
 		name: "OIDC.CreateToken", uri: "/token", single: true,
-		answer:    `{"accessToken":"fake-access-token","tokenType":"Bearer","expiresIn":28800,"refreshToken":null}`,
+		response:  `{"accessToken":"fake-access-token","tokenType":"Bearer","expiresIn":28800,"refreshToken":null}`,
 		tokenless: `{"tokenType":"Bearer"}`, emptyToken: `{"accessToken":""}`, mistyped: `{"accessToken":{"a":1}}`,
 		open: opener(ssooidc.New, (*ssooidc.Client).CreateToken, &ssooidc.CreateTokenInput{
 			ClientId: "c-1", ClientSecret: awstokens.NewSecret("fake-client-secret"), GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: awstokens.NewSecret("fake-device-code"),
 		}),
 	}, {
 		name: "OIDC.CreateTokenWithIAM", uri: "/token?aws_iam=t", service: "sso-oauth", single: true,
-		answer:    `{"accessToken":"fake-access-token","tokenType":"Bearer","expiresIn":3600}`,
+		response:  `{"accessToken":"fake-access-token","tokenType":"Bearer","expiresIn":3600}`,
 		tokenless: `{"refreshToken":"fake"}`, emptyToken: `{"accessToken":""}`, mistyped: `{"expiresIn":"3600"}`,
 		open: opener(ssooidc.New, (*ssooidc.Client).CreateTokenWithIAM, &ssooidc.CreateTokenWithIAMInput{
 			ClientId: "c-1", GrantType: ssooidc.GrantTypeRefreshToken, RefreshToken: awstokens.NewSecret("fake-refresh-token"),
@@ -148,24 +148,24 @@ func config(client awstokens.HTTPClient) awstokens.Config {
 	}
 }
 
-// answer is what a server, or the way to it, does with a request.
-type answer func(*http.Request) (*http.Response, error)
+// responder is what a server, or the way to it, does with a request.
+type responder func(*http.Request) (*http.Response, error)
 
-// script is an HTTPClient that answers requests in turn, the last answer over
+// script is an HTTPClient that responds to requests in turn, with the last response over
 // and over, and keeps what was sent.
 type script struct {
-	answers []answer
+	responses []responder
 
 	mu   sync.Mutex
 	sent []*http.Request
 	body []string // nobody reads a body twice
 }
 
-func play(answers ...answer) *script { return &script{answers: answers} }
+func play(responses ...responder) *script { return &script{responses: responses} }
 
 func (s *script) Do(req *http.Request) (*http.Response, error) {
 	s.mu.Lock()
-	next := s.answers[min(len(s.sent), len(s.answers)-1)]
+	next := s.responses[min(len(s.sent), len(s.responses)-1)]
 	s.sent = append(s.sent, req)
 	s.body = append(s.body, "")
 	i := len(s.body) - 1
@@ -190,8 +190,8 @@ func (s *script) header(name string) []string {
 	return values
 }
 
-// reply answers with a status, a body, and headers given as names and values.
-func reply(status int, body string, headers ...string) answer {
+// reply responds with a status, a body, and headers given as names and values.
+func reply(status int, body string, headers ...string) responder {
 	return func(req *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, req.Body)
 		header := http.Header{"X-Amzn-Requestid": {fakeRequestID}}
@@ -202,8 +202,8 @@ func reply(status int, body string, headers ...string) answer {
 	}
 }
 
-// exception answers with an error of the service, named by the header.
-func exception(status int, code string, headers ...string) answer {
+// exception responds with an error of the service, named by the header.
+func exception(status int, code string, headers ...string) responder {
 	return reply(status, `{"Message":"says the service"}`, append([]string{"X-Amzn-Errortype", code}, headers...)...)
 }
 

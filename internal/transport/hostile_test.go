@@ -64,7 +64,7 @@ func local(client *http.Client) awstokens.Config {
 
 // ofPortal is an operation without a body.
 var ofPortal = operation{
-	name: "Portal.ListAccounts", answer: `{"accountList":[]}`,
+	name: "Portal.ListAccounts", response: `{"accountList":[]}`,
 	open: opener(portal.New, (*portal.Client).ListAccounts, &portal.ListAccountsInput{AccessToken: awstokens.NewSecret("fake-access-token")}),
 }
 
@@ -97,7 +97,7 @@ func TestSlowBytes(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\n\r\n"
 	for name, test := range map[string]struct {
 		text   string
-		status int // of the answer that is known by then
+		status int // of the response that is known by then
 	}{
 		"in the status line": {"HTTP/1.1 200 ", 0},
 		"in a header":        {"HTTP/1.1 200 OK\r\nX-Slow: ", 0},
@@ -187,7 +187,7 @@ func says(text string) func(net.Conn) {
 // Whatever a server writes, the call ends with an error of the right type, and
 // neither what is read of the wire nor what is allocated for it goes beyond
 // the limits.
-func TestHostileAnswers(t *testing.T) {
+func TestHostileResponses(t *testing.T) {
 	const (
 		ok       = "HTTP/1.1 200 OK\r\n"
 		chunked  = ok + "Transfer-Encoding: chunked\r\n\r\n"
@@ -197,15 +197,15 @@ func TestHostileAnswers(t *testing.T) {
 	)
 	const (
 		good     = "a success"
-		unsent   = "no answer"    // SendError
+		unsent   = "no response"  // SendError
 		lost     = "cut off"      // ResponseError, the response broke off
 		tooLarge = "too large"    // ResponseError, ErrResponseTooLarge
 		unusable = "not readable" // ResponseError, DeserializationError
 	)
-	const answer = `{"AccessToken":"fake","accessToken":"fake"}`
+	const response = `{"AccessToken":"fake","accessToken":"fake"}`
 	bomb := gzipped(strings.Repeat(" ", 64<<20))
 	require.Less(t, len(bomb), 1<<17)
-	log.SetOutput(io.Discard) // net/http logs what follows an answer
+	log.SetOutput(io.Discard) // net/http logs what follows a response
 	defer log.SetOutput(os.Stderr)
 	for name, test := range map[string]struct {
 		serve   func(net.Conn)
@@ -213,7 +213,7 @@ func TestHostileAnswers(t *testing.T) {
 		most    int64 // bytes read of the wire
 	}{
 		"body without a length":        {endlessly(ok+"\r\n", "x"), tooLarge, limit + slack},
-		"body of white space":          {endlessly(ok+"\r\n"+answer, " "), tooLarge, limit + slack},
+		"body of white space":          {endlessly(ok+"\r\n"+response, " "), tooLarge, limit + slack},
 		"chunks":                       {endlessly(chunked, "1\r\nx\r\n"), tooLarge, 6*limit + slack},
 		"large chunks":                 {endlessly(chunked, "1000\r\n"+strings.Repeat("x", 4096)+"\r\n"), tooLarge, limit + 2*slack},
 		"chunk without end":            {endlessly(chunked+"7fffffffffffffff\r\n", "x"), tooLarge, limit + slack},
@@ -230,33 +230,33 @@ func TestHostileAnswers(t *testing.T) {
 		"103 Early Hints":              {endlessly("", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"), unsent, ofHeader + slack},
 		"compressed bomb":              {says(ok + "Content-Encoding: gzip\r\n\r\n" + bomb), unusable, limit},
 		"compressed bomb, deflate":     {says(ok + "Content-Encoding: deflate, gzip\r\n\r\n" + bomb), unusable, limit},
-		"length too long":              {says(ok + "Content-Length: 1000\r\n\r\n" + answer), lost, slack},
-		"length of 8 EB":               {says(ok + "Content-Length: 9223372036854775807\r\n\r\n" + answer), lost, slack},
+		"length too long":              {says(ok + "Content-Length: 1000\r\n\r\n" + response), lost, slack},
+		"length of 8 EB":               {says(ok + "Content-Length: 9223372036854775807\r\n\r\n" + response), lost, slack},
 		"length of 8 EB and no end":    {endlessly(ok+"Content-Length: 9223372036854775807\r\n\r\n", "x"), tooLarge, limit + slack},
-		"length beyond all numbers":    {says(ok + "Content-Length: 9223372036854775808\r\n\r\n" + answer), unsent, slack},
-		"length too short":             {says(ok + "Content-Length: 20\r\n\r\n" + answer), unusable, slack},
-		"length of nothing":            {says(ok + "Content-Length: 0\r\n\r\n" + answer), unusable, slack},
-		"negative length":              {says(ok + "Content-Length: -1\r\n\r\n" + answer), unsent, slack},
-		"length with a sign":           {says(ok + "Content-Length: +43\r\n\r\n" + answer), unsent, slack},
-		"length that is no number":     {says(ok + "Content-Length: forty\r\n\r\n" + answer), unsent, slack},
-		"hexadecimal length":           {says(ok + "Content-Length: 0x2b\r\n\r\n" + answer), unsent, slack},
-		"two lengths":                  {says(ok + "Content-Length: 43\r\nContent-Length: 20\r\n\r\n" + answer), unsent, slack},
-		"two lengths in one":           {says(ok + "Content-Length: 43, 20\r\n\r\n" + answer), unsent, slack},
-		"one length twice":             {says(ok + "Content-Length: 43\r\nContent-Length: 43\r\n\r\n" + answer), good, slack},
-		"a length and chunks":          {says(ok + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2b\r\n" + answer + "\r\n0\r\n\r\n"), good, slack},
+		"length beyond all numbers":    {says(ok + "Content-Length: 9223372036854775808\r\n\r\n" + response), unsent, slack},
+		"length too short":             {says(ok + "Content-Length: 20\r\n\r\n" + response), unusable, slack},
+		"length of nothing":            {says(ok + "Content-Length: 0\r\n\r\n" + response), unusable, slack},
+		"negative length":              {says(ok + "Content-Length: -1\r\n\r\n" + response), unsent, slack},
+		"length with a sign":           {says(ok + "Content-Length: +43\r\n\r\n" + response), unsent, slack},
+		"length that is no number":     {says(ok + "Content-Length: forty\r\n\r\n" + response), unsent, slack},
+		"hexadecimal length":           {says(ok + "Content-Length: 0x2b\r\n\r\n" + response), unsent, slack},
+		"two lengths":                  {says(ok + "Content-Length: 43\r\nContent-Length: 20\r\n\r\n" + response), unsent, slack},
+		"two lengths in one":           {says(ok + "Content-Length: 43, 20\r\n\r\n" + response), unsent, slack},
+		"one length twice":             {says(ok + "Content-Length: 43\r\nContent-Length: 43\r\n\r\n" + response), good, slack},
+		"a length and chunks":          {says(ok + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2b\r\n" + response + "\r\n0\r\n\r\n"), good, slack},
 		"a coding nobody knows":        {says(ok + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), unsent, slack},
-		"negative chunk":               {says(chunked + "-1\r\n" + answer), lost, slack},
-		"chunk that is no number":      {says(chunked + "x\r\n" + answer), lost, slack},
-		"chunk beyond all numbers":     {says(chunked + "10000000000000000\r\n" + answer), lost, slack},
-		"chunk without its line's end": {says(chunked + "2b\r\n" + answer + "0\r\n\r\n"), lost, slack},
-		"body and more":                {says(ok + "Content-Length: 43\r\n\r\n" + answer + ok + "\r\nfake"), good, slack},
-		"chunks and more":              {says(chunked + "2b\r\n" + answer + "\r\n0\r\n\r\n" + ok + "\r\nfake"), good, slack},
+		"negative chunk":               {says(chunked + "-1\r\n" + response), lost, slack},
+		"chunk that is no number":      {says(chunked + "x\r\n" + response), lost, slack},
+		"chunk beyond all numbers":     {says(chunked + "10000000000000000\r\n" + response), lost, slack},
+		"chunk without its line's end": {says(chunked + "2b\r\n" + response + "0\r\n\r\n"), lost, slack},
+		"body and more":                {says(ok + "Content-Length: 43\r\n\r\n" + response + ok + "\r\nfake"), good, slack},
+		"chunks and more":              {says(chunked + "2b\r\n" + response + "\r\n0\r\n\r\n" + ok + "\r\nfake"), good, slack},
 		"nothing":                      {says(""), unsent, slack},
-		"nul bytes in a header":        {says(ok + "X-A: \x00\r\n\r\n" + answer), unsent, slack},
-		"a header without a name":      {says(ok + ": b\r\n\r\n" + answer), unsent, slack},
-		"status that is no number":     {says("HTTP/1.1 2OO OK\r\n\r\n" + answer), unsent, slack},
-		"negative status":              {says("HTTP/1.1 -20 OK\r\n\r\n" + answer), unsent, slack},
-		"HTTP/3 in text":               {says("HTTP/3.0 200 OK\r\n\r\n" + answer), good, slack},
+		"nul bytes in a header":        {says(ok + "X-A: \x00\r\n\r\n" + response), unsent, slack},
+		"a header without a name":      {says(ok + ": b\r\n\r\n" + response), unsent, slack},
+		"status that is no number":     {says("HTTP/1.1 2OO OK\r\n\r\n" + response), unsent, slack},
+		"negative status":              {says("HTTP/1.1 -20 OK\r\n\r\n" + response), unsent, slack},
+		"HTTP/3 in text":               {says("HTTP/3.0 200 OK\r\n\r\n" + response), good, slack},
 		"HTTP/2 without being asked":   {endlessly("\x00\x00\x00\x04\x00\x00\x00\x00\x00", "\x00\x00\x00\x04\x00\x00\x00\x00\x00"), unsent, ofHeader + slack},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -112,7 +112,7 @@ func (p *peer) reset(stream, code uint32) { p.send(frameReset, 0, stream, number
 // goAway says which stream is the last that was looked at.
 func (p *peer) goAway(last, code uint32) { p.send(frameGoAway, 0, 0, numbers(last, code)) }
 
-func (p *peer) answer(stream uint32, headers, body string) {
+func (p *peer) respond(stream uint32, headers, body string) {
 	p.send(frameHeaders, flagEndHeaders, stream, status200+headers)
 	p.send(frameData, flagEndStream, stream, body)
 }
@@ -161,62 +161,62 @@ func pipe2(react func(p *peer, stream uint32, request int)) (client *http.Client
 	return client, served, written
 }
 
-// How an answer over HTTP/2 can fail: what the service may have acted on is
-// not repeated, by the HTTP client neither, and the limits hold.
+// How a response over HTTP/2 can fail: what the service may have processed is
+// not retried, not by the HTTP client either, and the limits hold.
 func TestHostileHTTP2(t *testing.T) {
 	const (
-		answer = `{"AccessToken":"fake","accessToken":"fake"}`
-		limit  = 1 << 20
-		window = 4 << 20 // what net/http lets a server send ahead
-		slack  = 64 << 10
-		good   = "a success"
-		unsent = "no answer"
-		lost   = "cut off"
-		large  = "too large"
-		unread = "not readable"
+		response = `{"AccessToken":"fake","accessToken":"fake"}`
+		limit    = 1 << 20
+		window   = 4 << 20 // what net/http lets a server send ahead
+		slack    = 64 << 10
+		good     = "a success"
+		unsent   = "no response"
+		lost     = "cut off"
+		large    = "too large"
+		unread   = "not readable"
 	)
 	log.SetOutput(io.Discard) // where net/http complains
 	defer log.SetOutput(os.Stderr)
 	for name, test := range map[string]struct {
-		first   func(p *peer, stream uint32) // the reaction to the first request; the others are answered
-		outcome string                       // of an operation that is not safe to send twice
+		first   func(p *peer, stream uint32) // the reaction to the first request; the others get a response
+		outcome string                       // of an operation that is not idempotent
 		most    int64                        // bytes read of the wire
 	}{
-		"answer":                {func(p *peer, s uint32) { p.answer(s, "", answer) }, good, slack},
-		"refused":               {func(p *peer, s uint32) { p.reset(s, refusedStream) }, unsent, slack},
-		"internal error":        {func(p *peer, s uint32) { p.reset(s, internalError) }, unsent, slack},
-		"protocol error":        {func(p *peer, s uint32) { p.reset(s, protocolError) }, unsent, slack},
-		"canceled":              {func(p *peer, s uint32) { p.reset(s, cancelStream) }, unsent, slack},
-		"calm":                  {func(p *peer, s uint32) { p.reset(s, enhanceYourCalm) }, unsent, slack},
-		"no error":              {func(p *peer, s uint32) { p.reset(s, noError) }, unsent, slack},
-		"closed":                {func(p *peer, _ uint32) { p.close() }, unsent, slack},
-		"going away before it":  {func(p *peer, s uint32) { p.goAway(s-1, noError); p.close() }, unsent, slack},
-		"going away after it":   {func(p *peer, s uint32) { p.goAway(s, noError); p.close() }, unsent, slack},
-		"going away some time":  {func(p *peer, _ uint32) { p.goAway(1<<31-1, noError); p.close() }, unsent, slack},
-		"going away in error":   {func(p *peer, s uint32) { p.goAway(s, internalError); p.close() }, unsent, slack},
-		"going away and answer": {func(p *peer, s uint32) { p.goAway(s, noError); p.answer(s, "", answer); p.close() }, good, slack},
-		"no body":               {func(p *peer, s uint32) { p.send(frameHeaders, flagEndHeaders|flagEndStream, s, status200) }, unread, slack},
-		"headers, reset":        {func(p *peer, s uint32) { p.send(frameHeaders, flagEndHeaders, s, status200); p.reset(s, internalError) }, lost, slack},
-		"headers, refused":      {func(p *peer, s uint32) { p.send(frameHeaders, flagEndHeaders, s, status200); p.reset(s, refusedStream) }, lost, slack},
-		"headers, closed":       {func(p *peer, s uint32) { p.send(frameHeaders, flagEndHeaders, s, status200); p.close() }, lost, slack},
+		"response":                {func(p *peer, s uint32) { p.respond(s, "", response) }, good, slack},
+		"refused":                 {func(p *peer, s uint32) { p.reset(s, refusedStream) }, unsent, slack},
+		"internal error":          {func(p *peer, s uint32) { p.reset(s, internalError) }, unsent, slack},
+		"protocol error":          {func(p *peer, s uint32) { p.reset(s, protocolError) }, unsent, slack},
+		"canceled":                {func(p *peer, s uint32) { p.reset(s, cancelStream) }, unsent, slack},
+		"calm":                    {func(p *peer, s uint32) { p.reset(s, enhanceYourCalm) }, unsent, slack},
+		"no error":                {func(p *peer, s uint32) { p.reset(s, noError) }, unsent, slack},
+		"closed":                  {func(p *peer, _ uint32) { p.close() }, unsent, slack},
+		"going away before it":    {func(p *peer, s uint32) { p.goAway(s-1, noError); p.close() }, unsent, slack},
+		"going away after it":     {func(p *peer, s uint32) { p.goAway(s, noError); p.close() }, unsent, slack},
+		"going away some time":    {func(p *peer, _ uint32) { p.goAway(1<<31-1, noError); p.close() }, unsent, slack},
+		"going away in error":     {func(p *peer, s uint32) { p.goAway(s, internalError); p.close() }, unsent, slack},
+		"going away and response": {func(p *peer, s uint32) { p.goAway(s, noError); p.respond(s, "", response); p.close() }, good, slack},
+		"no body":                 {func(p *peer, s uint32) { p.send(frameHeaders, flagEndHeaders|flagEndStream, s, status200) }, unread, slack},
+		"headers, reset":          {func(p *peer, s uint32) { p.send(frameHeaders, flagEndHeaders, s, status200); p.reset(s, internalError) }, lost, slack},
+		"headers, refused":        {func(p *peer, s uint32) { p.send(frameHeaders, flagEndHeaders, s, status200); p.reset(s, refusedStream) }, lost, slack},
+		"headers, closed":         {func(p *peer, s uint32) { p.send(frameHeaders, flagEndHeaders, s, status200); p.close() }, lost, slack},
 		"body, reset": {func(p *peer, s uint32) {
 			p.send(frameHeaders, flagEndHeaders, s, status200)
-			p.send(frameData, 0, s, answer)
+			p.send(frameData, 0, s, response)
 			p.reset(s, internalError)
 		}, lost, slack},
 		"body, closed": {func(p *peer, s uint32) {
 			p.send(frameHeaders, flagEndHeaders, s, status200)
-			p.send(frameData, 0, s, answer)
+			p.send(frameData, 0, s, response)
 			p.close()
 		}, lost, slack},
-		"body before headers":    {func(p *peer, s uint32) { p.send(frameData, flagEndStream, s, answer) }, unsent, slack},
-		"body of another stream": {func(p *peer, s uint32) { p.send(frameData, flagEndStream, s+2, answer) }, unsent, slack},
+		"body before headers":    {func(p *peer, s uint32) { p.send(frameData, flagEndStream, s, response) }, unsent, slack},
+		"body of another stream": {func(p *peer, s uint32) { p.send(frameData, flagEndStream, s+2, response) }, unsent, slack},
 		"no status":              {func(p *peer, s uint32) { p.send(frameHeaders, flagEndHeaders, s, length("43")) }, unsent, slack},
 		"broken HPACK":           {func(p *peer, s uint32) { p.send(frameHeaders, flagEndHeaders, s, "\xff\xff\xff\xff\xff\xff") }, unsent, slack},
 		"frame of 16 MiB":        {func(p *peer, s uint32) { p.push([]byte("\xff\xff\xff\x00\x00\x00\x00\x00\x01")) }, unsent, slack},
-		"length too long":        {func(p *peer, s uint32) { p.answer(s, length("44"), answer) }, lost, slack},
-		"length too short":       {func(p *peer, s uint32) { p.answer(s, length("20"), answer) }, lost, slack},
-		"length of 8 EB":         {func(p *peer, s uint32) { p.answer(s, length("9223372036854775807"), answer) }, lost, slack},
+		"length too long":        {func(p *peer, s uint32) { p.respond(s, length("44"), response) }, lost, slack},
+		"length too short":       {func(p *peer, s uint32) { p.respond(s, length("20"), response) }, lost, slack},
+		"length of 8 EB":         {func(p *peer, s uint32) { p.respond(s, length("9223372036854775807"), response) }, lost, slack},
 		"endless body": {func(p *peer, s uint32) {
 			p.send(frameHeaders, flagEndHeaders, s, status200)
 			p.endlessly(frameData, s, strings.Repeat("x", 16<<10))
@@ -241,7 +241,7 @@ func TestHostileHTTP2(t *testing.T) {
 						if request == 1 {
 							test.first(p, stream)
 						} else {
-							p.answer(stream, "", answer)
+							p.respond(stream, "", response)
 						}
 					})
 					cfg := local(client)

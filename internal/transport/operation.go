@@ -3,10 +3,14 @@
 // given up.
 //
 //	operation.go  what an operation is, and how it is called
-//	client.go     configuration, the HTTP client, redirects
-//	call.go       the attempts of a call, and what comes between them
-//	attempt.go    one attempt: build, sign, send, read, classify
+//	client.go     configuration and the HTTP client
+//	call.go       the attempts of a call, and the waits between them
+//	attempt.go    one attempt
+//	request.go    building and signing a request
+//	redirect.go   HTTP clients that may follow redirects
 //	sending.go    whether a request was written
+//	response.go   reading and decoding a response
+//	failure.go    the error of a failed attempt, and what follows from it
 //	clock.go      the service's clock
 //	pages.go      iterators over lists
 //	telemetry.go  spans and metrics of a call

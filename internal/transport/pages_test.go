@@ -30,9 +30,9 @@ func (p pages) client(t *testing.T) (*licensemanager.Client, *script) {
 		for _, id := range strings.Split(items, "") {
 			out.Tokens = append(out.Tokens, licensemanager.TokenData{TokenId: id})
 		}
-		answer, err := json.Marshal(out)
+		response, err := json.Marshal(out)
 		assert.NoError(t, err)
-		return reply(200, string(answer))(req)
+		return reply(200, string(response))(req)
 	})
 	client, err := licensemanager.New(once(s))
 	require.NoError(t, err)

@@ -19,30 +19,30 @@ import (
 func TestMayHaveProcessed(t *testing.T) {
 	throttled := exception(400, "ThrottlingException")
 	for name, test := range map[string]struct {
-		answers []answer
-		want    bool
+		responses []responder
+		want      bool
 	}{
-		"refused":                          {[]answer{exception(400, "ValidationException")}, false},
-		"throttled":                        {[]answer{throttled}, false},
-		"throttled with a server's status": {[]answer{exception(503, "ThrottlingException")}, false},
-		"no connection":                    {[]answer{refused}, false},
-		"a page of a proxy":                {[]answer{reply(404, "<html>")}, false},
-		"a redirect":                       {[]answer{reply(302, "")}, false},
-		"lost":                             {[]answer{lost}, true},
-		"cut off":                          {[]answer{cutOff(200)}, true},
-		"unreadable":                       {[]answer{reply(200, "<html>")}, true},
-		"a server's error":                 {[]answer{exception(500, "ServerInternalException")}, true},
-		"a gateway's error":                {[]answer{reply(504, "")}, true},
-		"a gateway's patience":             {[]answer{reply(408, "")}, true},
-		"lost, then refused":               {[]answer{lost, exception(400, "AccessDeniedException")}, true},
-		"lost, then throttled":             {[]answer{lost, throttled}, true},
-		"lost, then no connection":         {[]answer{lost, refused}, true},
-		"lost, then a page of a proxy":     {[]answer{lost, reply(404, "<html>")}, true},
-		"throttled, then refused":          {[]answer{throttled, exception(400, "AccessDeniedException")}, false},
+		"refused":                          {[]responder{exception(400, "ValidationException")}, false},
+		"throttled":                        {[]responder{throttled}, false},
+		"throttled with a server's status": {[]responder{exception(503, "ThrottlingException")}, false},
+		"no connection":                    {[]responder{refused}, false},
+		"a page of a proxy":                {[]responder{reply(404, "<html>")}, false},
+		"a redirect":                       {[]responder{reply(302, "")}, false},
+		"lost":                             {[]responder{lost}, true},
+		"cut off":                          {[]responder{cutOff(200)}, true},
+		"unreadable":                       {[]responder{reply(200, "<html>")}, true},
+		"a server's error":                 {[]responder{exception(500, "ServerInternalException")}, true},
+		"a gateway's error":                {[]responder{reply(504, "")}, true},
+		"a gateway's patience":             {[]responder{reply(408, "")}, true},
+		"lost, then refused":               {[]responder{lost, exception(400, "AccessDeniedException")}, true},
+		"lost, then throttled":             {[]responder{lost, throttled}, true},
+		"lost, then no connection":         {[]responder{lost, refused}, true},
+		"lost, then a page of a proxy":     {[]responder{lost, reply(404, "<html>")}, true},
+		"throttled, then refused":          {[]responder{throttled, exception(400, "AccessDeniedException")}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, err := named("LM.CreateToken").open(t, config(play(test.answers...)))(t.Context())
+				_, err := named("LM.CreateToken").open(t, config(play(test.responses...)))(t.Context())
 				requireOperationError(t, err)
 				assert.Equal(t, test.want, awstokens.MayHaveProcessed(err), "%v", err)
 			})
@@ -60,7 +60,7 @@ func TestMayHaveProcessedLooksPastCredentials(t *testing.T) {
 		return awstokens.Credentials{}, lostElsewhere
 	})
 	op := named("LM.CreateToken")
-	cfg := once(play(reply(200, op.answer)))
+	cfg := once(play(reply(200, op.response)))
 	cfg.Credentials = fails
 	_, err := op.open(t, cfg)(t.Context())
 	require.ErrorIs(t, err, lostElsewhere)
@@ -106,7 +106,7 @@ func TestExpiredCredentialsAreRenewedOnce(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			op := named("LM.CreateToken")
 			provider := new(discarding)
-			http := play(exception(403, code), reply(200, op.answer))
+			http := play(exception(403, code), reply(200, op.response))
 			cfg := once(http)
 			cfg.Credentials = provider
 			start := time.Now()
@@ -142,7 +142,7 @@ func TestOnlyARefusalRenewsCredentials(t *testing.T) {
 		n++
 		return awstokens.StaticCredentials("AKIDEXAMPLE", "not-a-real-secret-key", fmt.Sprint("not-a-real-session-", n)).Retrieve(t.Context())
 	})
-	http := play(exception(403, "ExpiredToken"), reply(200, op.answer))
+	http := play(exception(403, "ExpiredToken"), reply(200, op.response))
 	cfg := once(http)
 	cfg.Credentials = provider
 	_, err := op.open(t, cfg)(t.Context())
@@ -165,7 +165,7 @@ func TestCredentialsAreOneLine(t *testing.T) {
 			return awstokens.Credentials{}, errors.New("first\nsecond")
 		}),
 	} {
-		http := play(reply(200, op.answer))
+		http := play(reply(200, op.response))
 		cfg := once(http)
 		cfg.Credentials = provider
 		_, err := op.open(t, cfg)(t.Context())

@@ -26,10 +26,10 @@ import (
 
 func TestRetries(t *testing.T) {
 	type failure struct {
-		name   string
-		answer answer
-		tries  int // of an operation that is safe to send twice
-		single int // of the others
+		name     string
+		response responder
+		tries    int // of an operation that is safe to send twice
+		single   int // of the others
 	}
 	failures := []failure{
 		{"RateLimitExceededException", exception(400, "RateLimitExceededException"), 3, 3},
@@ -41,8 +41,8 @@ func TestRetries(t *testing.T) {
 		{"server_error", reply(500, `{"error":"server_error"}`), 3, 3},
 		{"cut 500", cutOff(500), 3, 1},
 		{"connection refused", refused, 3, 3},
-		{"answer lost", lost, 3, 1},
-		{"answer cut off", cutOff(200), 3, 1},
+		{"response lost", lost, 3, 1},
+		{"response cut off", cutOff(200), 3, 1},
 		{"no response", func(req *http.Request) (*http.Response, error) {
 			_, _ = io.Copy(io.Discard, req.Body)
 			return nil, nil
@@ -73,7 +73,7 @@ func TestRetries(t *testing.T) {
 					if op.single {
 						tries = f.single
 					}
-					http := play(f.answer)
+					http := play(f.response)
 					_, err := op.open(t, config(http))(t.Context())
 					requireOperationError(t, err)
 					assertAttempts(t, http, tries)
@@ -93,7 +93,7 @@ func TestRetries(t *testing.T) {
 		// Whatever fails twice, the third attempt may succeed.
 		t.Run("success in the end", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				http := play(refused, exception(400, "ThrottlingException"), reply(200, op.answer))
+				http := play(refused, exception(400, "ThrottlingException"), reply(200, op.response))
 				out, err := op.open(t, config(http))(t.Context())
 				require.NoError(t, err)
 				assert.Equal(t, awstokens.Result{RequestID: fakeRequestID, Attempts: 3}, *out.Metadata())
@@ -119,7 +119,7 @@ func assertAttempts(t *testing.T, http *script, want int) {
 			assert.Equal(t, http.body[want-1], http.body[i])
 		}
 		if req.GetBody == nil {
-			continue // not safe to send twice
+			continue // not idempotent
 		}
 		body, err := req.GetBody()
 		require.NoError(t, err)
@@ -133,8 +133,8 @@ func assertAttempts(t *testing.T, http *script, want int) {
 	}
 }
 
-// cutOff is an answer that breaks in the middle of its body.
-func cutOff(status int) answer {
+// cutOff is a response that breaks in the middle of its body.
+func cutOff(status int) responder {
 	return func(req *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, req.Body)
 		return &http.Response{StatusCode: status, ContentLength: -1, Body: io.NopCloser(cutBody{})}, nil
@@ -147,7 +147,7 @@ func (cutBody) Read(p []byte) (int, error) { return copy(p, `{"To`), io.ErrUnexp
 
 func TestEachCallHasItsOwnInvocationID(t *testing.T) {
 	op := named("LM.ListTokens")
-	http := play(reply(200, op.answer))
+	http := play(reply(200, op.response))
 	call := op.open(t, config(http))
 	for range 2 {
 		_, err := call(t.Context())
@@ -158,7 +158,7 @@ func TestEachCallHasItsOwnInvocationID(t *testing.T) {
 }
 
 // A server that reads the whole request and then closes may have processed it.
-func TestAnswerLostOnTheWire(t *testing.T) {
+func TestResponseLostOnTheWire(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op operation) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
@@ -226,7 +226,7 @@ func (eager) GetRetryToken(context.Context, error) (func(error) error, error) {
 // Even a Retryer that says yes to everything does not send a code twice.
 func TestSingleUseIsNotAtARetryersDiscretion(t *testing.T) {
 	for _, op := range operations {
-		for _, a := range []answer{lost, cutOff(200), reply(200, "garbage")} {
+		for _, a := range []responder{lost, cutOff(200), reply(200, "garbage")} {
 			http := play(a)
 			cfg := config(http)
 			cfg.Retryer = eager{}
@@ -249,7 +249,7 @@ func TestSingleUseIsNotSentTooLate(t *testing.T) {
 					time.Sleep(took)
 					return exception(400, "ThrottlingException")(req)
 				}
-				http := play(slow, reply(200, op.answer))
+				http := play(slow, reply(200, op.response))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				_, err := op.open(t, config(http))(ctx)
@@ -325,12 +325,12 @@ func TestRetryAfterTooLong(t *testing.T) {
 func TestMaxAttempts(t *testing.T) {
 	for limit, want := range map[int]int{1: 1, 2: 2, 5: 5, -1: 7} {
 		synctest.Test(t, func(t *testing.T) {
-			answers := make([]answer, 6, 7)
-			for i := range answers {
-				answers[i] = reply(503, "")
+			responses := make([]responder, 6, 7)
+			for i := range responses {
+				responses[i] = reply(503, "")
 			}
 			op := named("LM.CreateToken")
-			http := play(append(answers, reply(200, op.answer))...)
+			http := play(append(responses, reply(200, op.response))...)
 			cfg := config(http)
 			cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = limit })
 			_, err := op.open(t, cfg)(t.Context())
@@ -343,7 +343,7 @@ func TestMaxAttempts(t *testing.T) {
 func TestEmptyBudgetEndsRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := named("LM.GetAccessToken")
-		http := play(reply(503, ""), reply(503, ""), reply(503, ""), reply(503, ""), reply(200, op.answer), reply(503, ""))
+		http := play(reply(503, ""), reply(503, ""), reply(503, ""), reply(503, ""), reply(200, op.response), reply(503, ""))
 		cfg := config(http)
 		cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.RetryBudget = 29 })
 		call := op.open(t, cfg)
@@ -404,29 +404,29 @@ func statusOf(err error) int {
 
 func TestCustomRetryer(t *testing.T) {
 	for name, test := range map[string]struct {
-		answers []answer
-		change  func(*recorder)
-		says    []string
-		err     error
+		responses []responder
+		change    func(*recorder)
+		says      []string
+		err       error
 	}{
 		"success": {
 			says: []string{"initial", "initial released, failed false"},
 		},
 		"success at the third attempt": {
-			answers: []answer{exception(503, "ThrottlingException"), refused},
+			responses: []responder{exception(503, "ThrottlingException"), refused},
 			says: []string{"initial", "initial released, failed true",
 				"retry after status 503", "delay after attempt 1", "retry released, failed true",
 				"retry after status 0", "delay after attempt 2", "retry released, failed false"},
 		},
 		"no token": {
-			answers: []answer{exception(503, "ThrottlingException")},
-			change:  func(r *recorder) { r.token = errFake },
-			says:    []string{"initial", "initial released, failed true", "retry after status 503"},
-			err:     errFake,
+			responses: []responder{exception(503, "ThrottlingException")},
+			change:    func(r *recorder) { r.token = errFake },
+			says:      []string{"initial", "initial released, failed true", "retry after status 503"},
+			err:       errFake,
 		},
 		"no delay": {
-			answers: []answer{exception(503, "ThrottlingException")},
-			change:  func(r *recorder) { r.delay = errFake },
+			responses: []responder{exception(503, "ThrottlingException")},
+			change:    func(r *recorder) { r.delay = errFake },
 			says: []string{"initial", "initial released, failed true", "retry after status 503", "delay after attempt 1",
 				"retry released, failed true"}, // a token that is kept would be lost
 			err: errFake,
@@ -439,7 +439,7 @@ func TestCustomRetryer(t *testing.T) {
 				if test.change != nil {
 					test.change(r)
 				}
-				cfg := config(play(append(test.answers, reply(200, op.answer))...))
+				cfg := config(play(append(test.responses, reply(200, op.response))...))
 				cfg.Retryer = r
 				_, err := op.open(t, cfg)(t.Context())
 				assert.Equal(t, test.says, r.said)
@@ -471,7 +471,7 @@ func (l *limiter) GetAttemptToken(ctx context.Context) (func(error) error, error
 func TestAttemptTokens(t *testing.T) {
 	op := named("OIDC.CreateToken")
 	run := func(t *testing.T, failAt int) ([]string, *script, error) {
-		http := play(exception(503, "ThrottlingException"), reply(200, op.answer))
+		http := play(exception(503, "ThrottlingException"), reply(200, op.response))
 		cfg := config(http)
 		l := &limiter{failAt: failAt}
 		cfg.Retryer = l
@@ -535,7 +535,7 @@ func TestLastServerErrorIsReturned(t *testing.T) {
 func TestLogger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := named("LM.CreateToken")
-		cfg := config(play(exception(400, "ThrottlingException"), refused, reply(200, op.answer)))
+		cfg := config(play(exception(400, "ThrottlingException"), refused, reply(200, op.response)))
 		var log bytes.Buffer
 		cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey {

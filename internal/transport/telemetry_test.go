@@ -199,7 +199,7 @@ func (r *spanRecorder) check(t *testing.T, scope, service, method string) {
 
 func TestSpansOfACall(t *testing.T) {
 	op := named("LM.CreateToken")
-	client := play(reply(200, op.answer))
+	client := play(reply(200, op.response))
 	cfg, r := watched(config(client))
 	var identity string
 	keys := cfg.Credentials
@@ -228,7 +228,7 @@ func TestSpansOfACall(t *testing.T) {
 	assert.Equal(t, map[string]any{"operation.attempt": 1, "aws.request_id": fakeRequestID}, r.spans[1].properties)
 	assert.Equal(t, map[string]any{
 		"http.method": "POST", "http.request_content_length": client.sent[0].ContentLength,
-		"net.protocol.version": "0.0", "http.status_code": 200, "http.response_content_length": int64(len(op.answer)),
+		"net.protocol.version": "0.0", "http.status_code": 200, "http.response_content_length": int64(len(op.response)),
 	}, r.spans[3].properties)
 	assert.Equal(t, tracing.SpanStatusOK, r.spans[0].status)
 	for _, span := range r.spans[1:] {
@@ -239,7 +239,7 @@ func TestSpansOfACall(t *testing.T) {
 
 func TestUnsignedCallHasNoIdentity(t *testing.T) {
 	op := named("OIDC.CreateToken")
-	cfg, r := watched(config(play(reply(200, op.answer))))
+	cfg, r := watched(config(play(reply(200, op.response))))
 	_, err := op.open(t, cfg)(t.Context())
 	require.NoError(t, err)
 	r.check(t, "ssooidc", "SSO OIDC", "CreateToken")
@@ -252,13 +252,13 @@ func TestUnsignedCallHasNoIdentity(t *testing.T) {
 func TestMetricsOfACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := named("LM.CreateToken")
-		slowly := func(a answer) answer {
+		slowly := func(a responder) responder {
 			return func(req *http.Request) (*http.Response, error) {
 				time.Sleep(2 * time.Second)
 				return a(req)
 			}
 		}
-		cfg, r := watched(config(play(slowly(exception(400, "RateLimitExceededException")), slowly(reply(200, op.answer)))))
+		cfg, r := watched(config(play(slowly(exception(400, "RateLimitExceededException")), slowly(reply(200, op.response)))))
 		cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.Rand = func() float64 { return 0.5 } })
 		cfg.Now = func() time.Time { return time.Unix(1_700_000_000, 0) }
 		keys := cfg.Credentials
@@ -307,19 +307,19 @@ func TestMetricsOfACall(t *testing.T) {
 func TestSpansOfAFailure(t *testing.T) {
 	op := named("LM.CreateToken")
 	for name, test := range map[string]struct {
-		answer  answer
-		kind    string
-		message string
-		code    string
-		attempt tracing.SpanStatus
-		request tracing.SpanStatus
+		response responder
+		kind     string
+		message  string
+		code     string
+		attempt  tracing.SpanStatus
+		request  tracing.SpanStatus
 	}{
 		"exception":   {exception(400, "ResourceNotFoundException"), "*awstokens.ResponseError", "says the service", "ResourceNotFoundException", tracing.SpanStatusError, tracing.SpanStatusUnset},
 		"no response": {lost, "*awstokens.SendError", "unexpected EOF", "", tracing.SpanStatusError, tracing.SpanStatusError},
 		"unusable":    {reply(200, "<html>"), "*awstokens.ResponseError", "deserialization failed", "", tracing.SpanStatusError, tracing.SpanStatusUnset},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg, r := watched(once(play(test.answer)))
+			cfg, r := watched(once(play(test.response)))
 			_, err := op.open(t, cfg)(t.Context())
 			require.Error(t, err)
 			r.check(t, "licensemanager", "License Manager", "CreateToken")
@@ -386,9 +386,9 @@ func TestNoSecretOnSpans(t *testing.T) {
 			_ = req.Write(body)
 			return body.String()
 		}
-		for name, a := range map[string]answer{
-			"success":      func(req *http.Request) (*http.Response, error) { return reply(200, op.answer)(req) },
-			"other status": func(req *http.Request) (*http.Response, error) { return reply(403, op.answer)(req) },
+		for name, a := range map[string]responder{
+			"success":      func(req *http.Request) (*http.Response, error) { return reply(200, op.response)(req) },
+			"other status": func(req *http.Request) (*http.Response, error) { return reply(403, op.response)(req) },
 			"quoted by the service": func(req *http.Request) (*http.Response, error) {
 				return reply(400, fmt.Sprintf(`{"__type":"ValidationException","Message":%q}`, echo(req)))(req)
 			},
@@ -396,7 +396,7 @@ func TestNoSecretOnSpans(t *testing.T) {
 				return nil, errors.New("cannot send " + echo(req) + hostileText)
 			},
 			"request ID": func(req *http.Request) (*http.Response, error) {
-				return reply(200, op.answer, "X-Amzn-Requestid", "not-a-real-session-token fake-client-secret fake-device-code fake.refresh.token fake-refresh-token\x1b[2J")(req)
+				return reply(200, op.response, "X-Amzn-Requestid", "not-a-real-session-token fake-client-secret fake-device-code fake.refresh.token fake-refresh-token\x1b[2J")(req)
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -437,14 +437,14 @@ func TestInstrumentFails(t *testing.T) {
 // Either provider may be left nil.
 func TestOneProvider(t *testing.T) {
 	op := named("LM.CreateToken")
-	cfg, r := watched(config(play(reply(200, op.answer))))
+	cfg, r := watched(config(play(reply(200, op.response))))
 	cfg.TracerProvider = nil
 	_, err := op.open(t, cfg)(t.Context())
 	require.NoError(t, err)
 	assert.Empty(t, r.spans)
 	assert.NotEmpty(t, r.points)
 
-	cfg, r = watched(config(play(reply(200, op.answer))))
+	cfg, r = watched(config(play(reply(200, op.response))))
 	cfg.MeterProvider = nil
 	_, err = op.open(t, cfg)(t.Context())
 	require.NoError(t, err)
@@ -469,7 +469,7 @@ func TestTelemetryOfWith(t *testing.T) {
 // docs/telemetry.md lists every span, attribute and metric, and nothing else.
 func TestTelemetryDoc(t *testing.T) {
 	r := new(spanRecorder)
-	for _, a := range []answer{reply(200, named("LM.CreateToken").answer), exception(400, "ResourceNotFoundException")} {
+	for _, a := range []responder{reply(200, named("LM.CreateToken").response), exception(400, "ResourceNotFoundException")} {
 		cfg := once(play(a))
 		cfg.TracerProvider, cfg.MeterProvider = r, r
 		_, _ = named("LM.CreateToken").open(t, cfg)(t.Context())

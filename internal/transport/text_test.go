@@ -24,7 +24,7 @@ const hostileText = "bad\r\nlevel=ERROR msg=\"forged\"\x1b[2J\x1b]0;title\x07\u2
 func TestTextIsOneLine(t *testing.T) {
 	message, err := json.Marshal(strings.ToValidUTF8(hostileText, ""))
 	require.NoError(t, err)
-	for name, a := range map[string]answer{
+	for name, a := range map[string]responder{
 		"message":           reply(400, `{"__type":"ValidationException","Message":`+string(message)+`}`),
 		"unknown code":      reply(400, `{"__type":"BrandNew\u001b[2J\nException","message":`+string(message)+`}`),
 		"error_description": reply(400, `{"error":"invalid_grant","error_description":`+string(message)+`,"reason":`+string(message)+`}`),
@@ -67,7 +67,7 @@ func TestNoSecretInErrors(t *testing.T) {
 			assert.NotContains(t, err.Error(), "102 97 107 101")
 		}
 		for _, status := range []int{300, 400, 403, 500} {
-			_, err := op.open(t, once(play(reply(status, op.answer))))(t.Context())
+			_, err := op.open(t, once(play(reply(status, op.response))))(t.Context())
 			shows(err)
 		}
 		for name, quote := range map[string]func([]byte) string{
@@ -87,8 +87,8 @@ func TestNoSecretInErrors(t *testing.T) {
 			})
 		}
 		// A gateway's request ID that is a token.
-		if strings.Contains(op.answer, "fake-access-token") {
-			_, err := op.open(t, once(play(reply(400, op.answer, "X-Amzn-Requestid", "fake-client-secret"))))(t.Context())
+		if strings.Contains(op.response, "fake-access-token") {
+			_, err := op.open(t, once(play(reply(400, op.response, "X-Amzn-Requestid", "fake-client-secret"))))(t.Context())
 			if op.name == "OIDC.CreateToken" {
 				shows(err)
 			}

@@ -38,7 +38,7 @@ func receive(t *testing.T, op operation) (*[]received, awstokens.Config) {
 		body, err := io.ReadAll(req.Body)
 		assert.NoError(t, err)
 		requests = append(requests, received{req, string(body)})
-		_, _ = io.WriteString(w, op.answer)
+		_, _ = io.WriteString(w, op.response)
 	}))
 	t.Cleanup(server.Close)
 	cfg := once(server.Client())
@@ -209,7 +209,7 @@ func TestCredentials(t *testing.T) {
 func TestCredentialsAreAskedOnceAnAttempt(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op operation) {
 		asked := 0
-		http := play(exception(400, "ThrottlingException"), exception(400, "ThrottlingException"), reply(200, op.answer))
+		http := play(exception(400, "ThrottlingException"), exception(400, "ThrottlingException"), reply(200, op.response))
 		cfg := config(http)
 		cfg.Retryer = eager{}
 		cfg.Credentials = awstokens.CredentialsFunc(func(context.Context) (awstokens.Credentials, error) {
@@ -262,7 +262,7 @@ func TestCallersHTTPClientIsUnchanged(t *testing.T) {
 
 func TestWith(t *testing.T) {
 	op := named("LM.DeleteToken")
-	http, other := play(reply(200, op.answer)), play(reply(200, op.answer))
+	http, other := play(reply(200, op.response)), play(reply(200, op.response))
 	cfg := config(http)
 	cfg.ServiceEndpoints = map[string]string{"STS": "https://sts.example.com"}
 	client, err := licensemanager.New(cfg)
@@ -345,7 +345,7 @@ func TestInputThatIsNotUTF8(t *testing.T) {
 				return err
 			},
 		} {
-			http := play(reply(200, named("OIDC.StartDeviceAuthorization").answer))
+			http := play(reply(200, named("OIDC.StartDeviceAuthorization").response))
 			err := call(config(http))
 			if ok {
 				if assert.NoError(t, err, "%s %q", name, text) {

@@ -37,7 +37,7 @@ func TestRequestIsOnePacket(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op operation) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
-			_, _ = io.WriteString(w, op.answer)
+			_, _ = io.WriteString(w, op.response)
 		}))
 		t.Cleanup(server.Close)
 		var count atomic.Int32
@@ -54,7 +54,7 @@ func TestRequestIsOnePacket(t *testing.T) {
 	})
 }
 
-// stale is a connection that the server closed after the first answer: the
+// stale is a connection that the server closed after the first response: the
 // next request cannot be written.
 type stale struct {
 	net.Conn
@@ -93,7 +93,7 @@ func testStaleConnection(t *testing.T, wrap func(*http.Transport) http.RoundTrip
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			served.Add(1)
 			_, _ = io.Copy(io.Discard, r.Body)
-			_, _ = io.WriteString(w, op.answer)
+			_, _ = io.WriteString(w, op.response)
 		}))
 		t.Cleanup(server.Close)
 		transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -127,7 +127,7 @@ func TestWrittenByOtherTransports(t *testing.T) {
 		if req.Body != nil {
 			_, _ = io.Copy(io.Discard, req.Body)
 		}
-		return nil, errors.New("the answer is lost")
+		return nil, errors.New("the response is lost")
 	})
 	registered := &http.Transport{}
 	registered.RegisterProtocol("https", readAll)
@@ -175,7 +175,7 @@ func TestTheContextIsUsedForMore(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		served.Add(1)
-		panic(http.ErrAbortHandler) // the answer is lost
+		panic(http.ErrAbortHandler) // the response is lost
 	}))
 	t.Cleanup(server.Close)
 	elsewhere := httptest.NewServer(http.NotFoundHandler())
@@ -231,7 +231,7 @@ func TestProtocolThatDoesNotTrace(t *testing.T) {
 		return roundTripper(func(req *http.Request) (*http.Response, error) {
 			sent++
 			_, _ = io.Copy(io.Discard, req.Body)
-			return nil, errors.New("the answer is lost")
+			return nil, errors.New("the response is lost")
 		})
 	}}
 	cfg := config(&http.Client{Transport: transport})

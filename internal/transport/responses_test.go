@@ -34,7 +34,7 @@ func once(client awstokens.HTTPClient) awstokens.Config {
 	return cfg
 }
 
-// handler is what a real server on loopback answers.
+// handler is how a real server on loopback responds.
 type handler func(http.ResponseWriter)
 
 func respond(status int, body string, headers ...string) handler {
@@ -47,7 +47,7 @@ func respond(status int, body string, headers ...string) handler {
 	}
 }
 
-// cut answers with less than it announces, and closes.
+// cut responds with less than it announces, and closes.
 func cut(status int, announced string, body string) handler {
 	return func(w http.ResponseWriter) {
 		w.Header().Set("Content-Length", announced)
@@ -66,7 +66,7 @@ func gzipped(text string) string {
 	return b.String()
 }
 
-// serve returns the configuration for a server that gives one answer.
+// serve returns the configuration for a server with one response.
 func serve(t *testing.T, h handler) awstokens.Config {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -111,7 +111,7 @@ func TestUnusableSuccess(t *testing.T) {
 			})
 		}
 		t.Run("compressed on the wire", func(t *testing.T) {
-			_, err := op.open(t, serve(t, respond(200, gzipped(op.answer), "Content-Encoding", "gzip")))(t.Context())
+			_, err := op.open(t, serve(t, respond(200, gzipped(op.response), "Content-Encoding", "gzip")))(t.Context())
 			assertUnusable(t, err, 200)
 		})
 		t.Run("204", func(t *testing.T) {
@@ -139,8 +139,8 @@ func TestUnusableSuccess(t *testing.T) {
 			assert.ErrorAs(t, err, &send)
 		})
 		for name, h := range map[string]handler{
-			"cut off on the wire": cut(200, "100", op.answer[:len(op.answer)-1]+mark),
-			"a lie of 1 EB":       cut(200, "1000000000000000000", op.answer),
+			"cut off on the wire": cut(200, "100", op.response[:len(op.response)-1]+mark),
+			"a lie of 1 EB":       cut(200, "1000000000000000000", op.response),
 		} {
 			t.Run(name, func(t *testing.T) {
 				_, err := op.open(t, serve(t, h))(t.Context())
@@ -167,7 +167,7 @@ func assertUnusable(t *testing.T, err error, status int) {
 	assert.False(t, response.RetryableError(), "the service has acted")
 }
 
-func TestErrorAnswers(t *testing.T) {
+func TestErrorResponses(t *testing.T) {
 	gibberish := strings.Repeat("\x00\xff\x1b", 1000)
 	for name, test := range map[string]struct {
 		body    string
@@ -217,7 +217,7 @@ func TestErrorAnswers(t *testing.T) {
 
 func TestResponseSize(t *testing.T) {
 	get := func(t *testing.T, op operation, status, size int, known bool, limit int64) error {
-		padded := op.answer + strings.Repeat(" ", size-len(op.answer))
+		padded := op.response + strings.Repeat(" ", size-len(op.response))
 		cfg := once(play(func(req *http.Request) (*http.Response, error) {
 			resp, err := reply(status, padded, "X-Amzn-Errortype", "ValidationException")(req)
 			if !known {
@@ -285,7 +285,7 @@ type endless struct {
 func (b *endless) Read(p []byte) (int, error) { b.read += len(p); return len(p), nil }
 func (b *endless) Close() error               { b.closed = true; return nil }
 
-// A redirected POST would carry its tokens to wherever the answer says.
+// A redirected POST would carry its tokens wherever the response says.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("the other server was asked")
@@ -342,13 +342,13 @@ func TestOtherClientsAreKeptFromRedirects(t *testing.T) {
 	}
 }
 
-// What comes before an answer is no answer.
-func TestInformationalAnswers(t *testing.T) {
+// An informational response is not the response.
+func TestInformationalResponses(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op operation) {
 		cfg := serve(t, func(w http.ResponseWriter) {
 			w.WriteHeader(http.StatusProcessing)
 			w.WriteHeader(http.StatusEarlyHints)
-			_, _ = io.WriteString(w, op.answer)
+			_, _ = io.WriteString(w, op.response)
 		})
 		out, err := op.open(t, cfg)(t.Context())
 		require.NoError(t, err)
@@ -356,7 +356,7 @@ func TestInformationalAnswers(t *testing.T) {
 		assert.Equal(t, 1, out.Metadata().Attempts)
 		assert.WithinDuration(t, time.Now(), out.Metadata().Date, time.Minute)
 
-		_, err = op.open(t, once(play(reply(100, op.answer))))(t.Context())
+		_, err = op.open(t, once(play(reply(100, op.response))))(t.Context())
 		assert.Equal(t, 100, responseError(t, err).StatusCode)
 	})
 }
