@@ -37,20 +37,30 @@ var dependencies = map[string][]string{
 	"golang.org/x/sys":                       {"internal/clock"},
 }
 
+// positions are those of all parsed files.
+var positions = token.NewFileSet()
+
 // eachFile visits the Go files of the module, but not those of nested modules,
 // with their directory.
 func eachFile(t *testing.T, mode parser.Mode, visit func(dir, name string, file *ast.File)) {
 	t.Helper()
-	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	eachFileIn(t, root, mode, visit)
+}
+
+// eachFileIn is eachFile for the module in a directory. Directories are always
+// relative to the root.
+func eachFileIn(t *testing.T, start string, mode parser.Mode, visit func(dir, name string, file *ast.File)) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(start, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && path != root && (isModule(path) || entry.Name() == "testdata" || entry.Name()[0] == '.'):
+		case entry.IsDir() && path != start && (isModule(path) || isIgnored(entry.Name())):
 			return filepath.SkipDir
 		case entry.IsDir() || filepath.Ext(path) != ".go":
 			return nil
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, mode)
+		file, err := parser.ParseFile(positions, path, nil, mode)
 		if err != nil {
 			return err
 		}
@@ -58,6 +68,28 @@ func eachFile(t *testing.T, mode parser.Mode, visit func(dir, name string, file 
 		visit(filepath.ToSlash(dir), entry.Name(), file)
 		return err
 	}))
+}
+
+// isIgnored reports whether a directory is not a place for packages.
+func isIgnored(name string) bool {
+	return name == "testdata" || name == "node_modules" || name[0] == '.'
+}
+
+// modules are the directories of all modules, nested ones included.
+func modules(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && path != root && isIgnored(entry.Name()) {
+			return filepath.SkipDir
+		}
+		if err == nil && entry.IsDir() && isModule(path) {
+			found = append(found, path)
+		}
+		return err
+	}))
+	require.Contains(t, found, filepath.Join(root, "awssdk"))
+	return found
 }
 
 func isModule(dir string) bool {
