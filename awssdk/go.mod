@@ -14,7 +14,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/ssooidc v1.44.5
 	github.com/aws/aws-sdk-go-v2/service/sts v1.52.0
 	github.com/aws/smithy-go v1.28.9
-	github.com/seed-25f54b62/awstokens v0.0.0
+	github.com/seed-25f54b62/awstokens v0.1.0
 	github.com/stretchr/testify v1.12.1
 )
 

@@ -18,23 +18,28 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens"
 )
 
 var update = flag.Bool("update", false, "write the API that the code has to testdata/api.txt")
 
-// TestAPI compares what the module exports, a line each, with testdata/api.txt:
-// a name must not change by accident. After a change that is meant, run
+// TestAPI compares what the module and awssdk export, a line each, with
+// testdata/api.txt: a name must not change by accident. After a change that is
+// meant, run
 //
-//	go test ./internal/layout -update
+//	go test ./internal/layout -run TestAPI -update
 //
 // and read the difference as those will who have to follow it.
 func TestAPI(t *testing.T) {
 	var lines []string
-	eachPublicFile(t, func(file *ast.File) {
+	visit := func(file *ast.File) {
 		for _, declaration := range exported(t, file) {
 			lines = append(lines, file.Name.Name+": "+declaration)
 		}
-	})
+	}
+	eachPublicFile(t, root, visit)
+	eachPublicFile(t, filepath.Join(root, "awssdk"), visit)
 	slices.Sort(lines)
 	lines = slices.Compact(lines) // a constant for each system has one line
 	got := strings.Join(lines, "\n") + "\n"
@@ -48,17 +53,22 @@ func TestAPI(t *testing.T) {
 	require.NoError(t, err)
 	before := strings.Split(strings.TrimSpace(string(want)), "\n")
 	for _, line := range before {
-		assert.Contains(t, lines, line, "gone or changed")
+		if !slices.Contains(lines, line) {
+			t.Errorf("gone or changed: %s", line)
+		}
 	}
 	for _, line := range lines {
-		assert.Contains(t, before, line, "new")
+		if !slices.Contains(before, line) {
+			t.Errorf("new: %s", line)
+		}
 	}
 }
 
-// eachPublicFile visits the files of the packages that programs can import.
-func eachPublicFile(t *testing.T, visit func(*ast.File)) {
+// eachPublicFile visits the files of the packages of a module that programs can
+// import.
+func eachPublicFile(t *testing.T, start string, visit func(*ast.File)) {
 	t.Helper()
-	eachFile(t, parser.SkipObjectResolution, func(dir, name string, file *ast.File) {
+	eachFileIn(t, start, parser.SkipObjectResolution, func(dir, name string, file *ast.File) {
 		if !strings.HasSuffix(name, "_test.go") && !below(dir, "internal") && !below(dir, "examples") {
 			visit(file)
 		}
@@ -78,7 +88,7 @@ var ofOthers = []string{
 // TestAPIOfOthers finds types of other modules in the API.
 func TestAPIOfOthers(t *testing.T) {
 	found := map[string]bool{}
-	eachPublicFile(t, func(file *ast.File) {
+	eachPublicFile(t, root, func(file *ast.File) {
 		paths := map[string]string{}
 		for _, spec := range file.Imports {
 			path, err := strconv.Unquote(spec.Path.Value)
@@ -185,6 +195,14 @@ func members(t *testing.T, s *ast.TypeSpec) []string {
 		}
 	}
 	return lines
+}
+
+// TestVersion: awssdk is released with the version of the module that it is
+// tested with.
+func TestVersion(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "awssdk", "go.mod"))
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "\t"+module+" v"+awstokens.Version+"\n")
 }
 
 // oneLine is a node as gofmt writes it, without line breaks.

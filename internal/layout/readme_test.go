@@ -45,6 +45,7 @@ func TestReadme(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+			t.Parallel()
 			vet := exec.Command("go", "vet", file)
 			vet.Dir = "../.."
 			out, err := vet.CombinedOutput()
