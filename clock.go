@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Clock is the time of something that waits: a lease, a watcher. It must be
-// safe for concurrent use.
+// Clock is the clock of something that waits, such as a lease or a watcher. It
+// must be safe for concurrent use.
 type Clock interface {
-	// Now is the wall clock, which people and NTP set.
+	// Now returns the time of the wall clock, which people and NTP set.
 	Now() time.Time
 
-	// Elapsed is the time since some fixed moment. It runs on while the machine
-	// is suspended, and setting the wall clock does not touch it.
+	// Elapsed returns the time since some fixed moment. It includes the time that
+	// the machine was suspended, and setting the wall clock does not change it.
 	Elapsed() time.Duration
 
 	// Sleep waits for d. It returns the context's error at once when the

@@ -22,9 +22,8 @@ import (
 // that need no signature. A client copies its Config: changing one afterwards
 // changes no client. Printing or logging a Config shows no secret.
 type Config struct {
-	// Region is the AWS Region, such as us-east-1. License Manager calls go to
-	// the license's home Region; IAM Identity Center calls to the Region of the
-	// Identity Center instance.
+	// Region is the AWS Region, such as us-east-1: for License Manager the home
+	// Region of the license, for IAM Identity Center that of the instance.
 	Region string
 
 	// Credentials sign requests. If nil, operations that need a signature
@@ -37,22 +36,21 @@ type Config struct {
 	BaseEndpoint string
 
 	// ServiceEndpoints overrides BaseEndpoint for single services, by service
-	// ID: "License Manager", "SSO OIDC", "SSO" (the access portal) and "STS". A
-	// client cannot be made with any other key.
+	// ID: "License Manager", "SSO OIDC", "SSO" (the access portal) and "STS".
+	// Clients cannot be made with any other key.
 	ServiceEndpoints map[string]string
 
 	// UseFIPS and UseDualStack choose the FIPS 140 and the dual-stack (IPv4 and
-	// IPv6) variant of the resolved endpoint. Neither goes with a custom
-	// endpoint.
+	// IPv6) variant of the resolved endpoint. Clients cannot be made with one of
+	// them and a custom endpoint.
 	UseFIPS, UseDualStack bool
 
 	// HTTPClient sends requests. If nil, one client shared by the whole process
-	// is used, which [DefaultHTTPClient] describes. No redirect is followed: a
-	// redirected request would carry tokens to another host. An *http.Client is
-	// copied, never changed, and the copy follows none. Any other client is
-	// stopped from following one: the request is canceled when the client looks
-	// for a connection to another host, and a response to another request than
-	// the one that was sent is an error.
+	// is used, which [DefaultHTTPClient] describes. No redirect is followed,
+	// because it would take tokens to another host: an *http.Client is copied,
+	// never changed, and the copy follows none. A request of any other client is
+	// canceled when the client looks for a connection to another host, and a
+	// response to another request than the one that was sent is an error.
 	HTTPClient HTTPClient
 
 	// Retryer decides what is retried and when. If nil, each client gets a
@@ -64,41 +62,35 @@ type Config struct {
 	// error. It never sees a secret. If nil, nothing is logged.
 	Logger *slog.Logger
 
-	// TracerProvider receives the spans of every call, named as those of
-	// aws-sdk-go-v2: "License Manager.CreateToken" of kind client, with
-	// rpc.system, rpc.service, rpc.method, aws.request_id and error, and on
-	// failure the error's type, code and text; below it an Attempt for each
-	// request, and in that GetIdentity, in whose context the credentials are
-	// retrieved, and DoHTTPRequest, in whose context the request is sent. The
-	// scope is the path of the client's package. Text is redacted as it is for
-	// Logger. If nil, nothing is traced, at no cost. For OpenTelemetry, use
+	// TracerProvider receives the spans of every call, with the names and
+	// attributes of aws-sdk-go-v2: one of the call, such as
+	// "License Manager.CreateToken", below it an Attempt for each request, and in
+	// that GetIdentity, in whose context the credentials are retrieved, and
+	// DoHTTPRequest, in whose context the request is sent. Text is redacted as it
+	// is for Logger. If nil, nothing is traced, at no cost. For OpenTelemetry, use
 	// smithyoteltracing.Adapt of smithy-go.
 	TracerProvider tracing.TracerProvider
 
-	// MeterProvider receives the metrics of every call, named as those of
-	// aws-sdk-go-v2, with the attributes rpc.service and rpc.method: the
-	// counters client.call.attempts and client.call.errors, the latter with the
-	// code or type of the error as exception.type, and in seconds the
-	// histograms client.call.duration, client.call.attempt_duration,
-	// client.call.serialization_duration, client.call.deserialization_duration,
-	// client.call.auth.resolve_identity_duration and
-	// client.call.auth.signing_duration. A client cannot be made if it returns
-	// an error for one of these. If nil, nothing is measured, at no cost. For
-	// OpenTelemetry, use smithyotelmetrics.Adapt of smithy-go.
+	// MeterProvider receives the metrics of every call, with the names and
+	// attributes of aws-sdk-go-v2: the counters client.call.attempts and
+	// client.call.errors, and histograms of how long the call and its parts took,
+	// such as client.call.duration, in seconds. Clients cannot be made if it
+	// returns an error for an instrument. If nil, nothing is measured, at no
+	// cost. For OpenTelemetry, use smithyotelmetrics.Adapt of smithy-go.
 	MeterProvider metrics.MeterProvider
 
 	// AppID is added to the User-Agent header as "app/AppID". AWS recommends at
 	// most 50 characters.
 	AppID string
 
-	// MaxResponseBytes caps how much of a response is read; a longer one is
-	// [ErrResponseTooLarge]. Zero means 1 MiB, far above the largest documented
-	// response, a page of 100 items.
+	// MaxResponseBytes is the most bytes of a response that are read; a longer
+	// one is [ErrResponseTooLarge]. Zero means 1 MiB, far above the largest
+	// documented response, a page of 100 items. Clients cannot be made with a
+	// negative one.
 	MaxResponseBytes int64
 
-	// DisableValidation skips Validate before a request is sent. The service
-	// still validates. It is the way past a documented rule that the service
-	// has since relaxed.
+	// DisableValidation sends inputs without calling Validate; the service still
+	// validates. It helps where the service has relaxed a documented rule.
 	DisableValidation bool
 
 	// AllowInsecureEndpoint permits an http:// endpoint on a host that is not a
@@ -116,7 +108,7 @@ type HTTPClient interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// ConfigFromEnv returns the Config that the environment describes, with the
+// ConfigFromEnv returns the Config that the environment describes, by the
 // variables that the AWS CLI reads:
 //
 //   - AWS_REGION, else AWS_DEFAULT_REGION
@@ -130,10 +122,10 @@ type HTTPClient interface {
 //   - AWS_MAX_ATTEMPTS, the attempts of the standard retryer, at least 1
 //   - AWS_SDK_UA_APP_ID, as AppID
 //
-// It reads no configuration file and no profile. If AWS_PROFILE is set, but no
-// keys, Credentials is a provider whose error names the functions that read a
-// profile. ConfigFromEnv returns an error that names the variable if the value of
-// one is invalid.
+// It reads no configuration file and no profile. If AWS_PROFILE is set and there
+// are no keys, Credentials is a provider whose error names the functions that
+// read a profile. ConfigFromEnv returns an error if a variable is invalid, and
+// names each that is.
 func ConfigFromEnv() (Config, error) {
 	cfg := Config{
 		Region: firstEnv("AWS_REGION", "AWS_DEFAULT_REGION"),
@@ -185,11 +177,10 @@ func ConfigFromEnv() (Config, error) {
 	return cfg, nil
 }
 
-// DefaultHTTPClient returns a new HTTP client like the one that a nil
-// [Config.HTTPClient] stands for, to start from where some settings should
-// differ: 10 s to connect, 10 s for the TLS handshake, 60 s for one whole
-// attempt, TLS 1.2 or newer, and the proxy that HTTP_PROXY, HTTPS_PROXY and
-// NO_PROXY name.
+// DefaultHTTPClient returns a new HTTP client with the settings of the one that
+// a nil [Config.HTTPClient] stands for: 10 s to connect, 10 s for the TLS
+// handshake, 60 s for one whole attempt, TLS 1.2 or newer, and the proxy that
+// HTTP_PROXY, HTTPS_PROXY and NO_PROXY name. Start from it to change some.
 func DefaultHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{

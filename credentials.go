@@ -8,18 +8,16 @@ import (
 	"time"
 )
 
-// Credentials are AWS credentials. They show no secret: both secret members are
-// of type [Secret].
+// Credentials are AWS credentials. Printing or logging them shows no secret.
 type Credentials struct {
 	AccessKeyID     string
 	SecretAccessKey Secret
 	SessionToken    Secret // empty for long-lived credentials
 
-	// AccountID is the account of the credentials, or empty if that is not
-	// known.
+	// AccountID is the account of the credentials, or empty if it is unknown.
 	AccountID string
 
-	// Expires is when the credentials end. The zero time means never.
+	// Expires is when the credentials expire. The zero time means never.
 	Expires time.Time
 }
 
@@ -27,14 +25,14 @@ type Credentials struct {
 // called on every attempt, so it should cache. It must be safe for concurrent
 // use.
 //
-// A provider that caches should have a method Discard(Credentials) as well: a
+// A provider that caches should also have a method Discard(Credentials). A
 // client calls it with credentials that a service refused as expired, and
 // retries once if Retrieve then returns others.
 type CredentialsProvider interface {
 	Retrieve(context.Context) (Credentials, error)
 }
 
-// CredentialsFunc makes a function a [CredentialsProvider]. To use another
+// CredentialsFunc is a function that is a [CredentialsProvider]. To use another
 // SDK's provider, adapt it with one.
 type CredentialsFunc func(context.Context) (Credentials, error)
 
@@ -46,8 +44,8 @@ func (f CredentialsFunc) Retrieve(ctx context.Context) (Credentials, error) {
 	return f(ctx)
 }
 
-// AnonymousCredentials sends every operation unsigned, as the AWS CLI's
-// --no-sign-request does. The services refuse most operations then.
+// AnonymousCredentials is a provider with which every operation is sent unsigned,
+// as by the AWS CLI's --no-sign-request. The services refuse most of them.
 type AnonymousCredentials struct{}
 
 // Retrieve returns empty credentials.
@@ -78,8 +76,8 @@ func StaticCredentials(accessKeyID, secretAccessKey, sessionToken string) Creden
 // EnvCredentials returns a provider that reads AWS_ACCESS_KEY_ID,
 // AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_ACCOUNT_ID from the
 // environment on every call. Without the first two, Retrieve returns
-// [ErrNoCredentials]. It reads no profile; if AWS_PROFILE is set, its error says
-// what does.
+// [ErrNoCredentials]. It reads no profile; if AWS_PROFILE is set, the error names
+// the functions that do.
 func EnvCredentials() CredentialsProvider {
 	return CredentialsFunc(func(context.Context) (Credentials, error) { return envCredentials() })
 }

@@ -3,16 +3,17 @@
 //
 // The module is a Go client for the tokens of two AWS services:
 //
-//   - Package licensemanager is AWS License Manager: refresh tokens for
-//     licenses, the access tokens made from them, and the license work that they
-//     are for. Below it, tokencreds turns a refresh token into credentials,
-//     lease keeps a seat of a license, and borrow verifies a license offline.
-//   - Package ssooidc is IAM Identity Center OIDC: client registration, device
-//     authorization and tokens. Below it, login logs a user in and keeps the
-//     token, portal turns it into credentials, and tip makes credentials that
-//     carry the identity of a program's user.
-//   - Package awstokenstest is both services, the access portal and AWS STS in
-//     memory, for tests.
+//   - Package licensemanager is the client for AWS License Manager: licenses,
+//     grants, checkouts and refresh tokens. Below it, tokencreds turns a refresh
+//     token into credentials, entitlements watches what a customer may use,
+//     lease keeps a seat of a license, drawdown charges usage, and borrow
+//     verifies a license offline.
+//   - Package ssooidc is the client for IAM Identity Center OIDC: client
+//     registration, device authorization and tokens. Below it, login logs a user
+//     in and keeps the token, portal turns it into credentials, and tip makes
+//     credentials that carry the identity of a program's user.
+//   - Package awstokenstest serves both, the access portal and AWS STS in memory,
+//     for tests.
 //
 // # Calls
 //
@@ -52,27 +53,28 @@
 // # Retries
 //
 // A call makes at most three attempts by default, with full-jitter exponential
-// backoff; [StandardRetryer] has the numbers. It stops when its context ends.
+// backoff, as [StandardRetryer] describes. It stops when its context ends.
 //
 // An operation is idempotent if a second request does no more than one: a read,
-// a call with a ClientToken, a delete or a plain update. Retried are
+// a call with a ClientToken, a delete or a plain update.
 //
-//   - every operation, if the request was not written, or if the service itself
-//     reports throttling or an internal error in a typed error;
-//   - an idempotent operation also if the response was lost, and for any HTTP
-//     status of 500 and above or 429, which a gateway may have sent in place of
-//     the service.
+//   - Every operation is retried if the request was not written, or if the
+//     service itself reports throttling or an internal error in a typed error.
+//   - An idempotent operation is also retried if the response was lost, and for
+//     any HTTP status of 500 and above or 429, which a gateway may have sent in
+//     place of the service.
 //
 // An authorization code, a device code or a refresh token is thus never sent
 // twice if the service may have processed it. A request that the service
-// refuses for its time is signed again, once, with the service's clock, and one
-// that it refuses for an expired session token, once, with renewed credentials.
+// refuses for its time is retried once, signed by the service's clock. One that
+// it refuses for an expired session token is retried once with renewed
+// credentials.
 //
 // # Secrets
 //
 // Tokens, codes and client secrets are of type [Secret]. No formatter, logger or
-// encoder shows one, in whatever structure it stands.
+// encoder shows one, whatever structure holds it.
 package awstokens
 
-// Version is the version of the module, as its User-Agent header has it.
+// Version is the version of the module. The User-Agent header contains it.
 const Version = "0.1.0"

@@ -3,6 +3,7 @@ package awstokens
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 var (
 	// ErrNoCredentials says that an operation needs a signature and there are
-	// no credentials to sign with. No request was sent.
+	// no credentials. No request was sent.
 	ErrNoCredentials = errors.New("no AWS credentials: set Config.Credentials")
 
 	// ErrInsecureEndpoint says that an endpoint is http:// on a host that is
@@ -47,7 +48,7 @@ type ConstraintError struct {
 	Member  string // the member's own name, with its index in a list: RoleArns[1]
 	Rule    Rule
 	Limit   int64  // what is allowed; 0 for a pattern or an enum
-	Actual  int64  // what was there; for a pattern, at which character it stops to match, from 1, or 0 for a value that may be secret
+	Actual  int64  // what the input has; for a pattern, which character does not match, from 1, or 0 if that is not told
 	Pattern string // the documented pattern or values; empty for other rules
 	Hint    string // what may help, or empty
 
@@ -71,7 +72,7 @@ func (e *ConstraintError) Field() string {
 // SetContext sets the name of the type that the path starts with.
 func (e *ConstraintError) SetContext(context string) { e.context = context }
 
-// AddNestedContext puts a member that holds this one in front of the path.
+// AddNestedContext adds the member that contains this one to the path.
 func (e *ConstraintError) AddNestedContext(context string) {
 	if e.nested != "" && e.nested[0] != '[' {
 		context += "."
@@ -110,10 +111,10 @@ func (e *ConstraintError) Error() string {
 }
 
 // ResponseError is a response that is not a success: an error that the service
-// reported, or a body that cannot be what the operation promises. It wraps the
+// reported, or a body that cannot be an output of the operation. It wraps the
 // reason: a typed exception, a [*smithy.GenericAPIError], a
-// [*smithy.DeserializationError], [ErrResponseTooLarge], or, when a success
-// broke off, what broke it, such as [io.ErrUnexpectedEOF].
+// [*smithy.DeserializationError], [ErrResponseTooLarge], or, if a success broke
+// off, what broke it, such as [io.ErrUnexpectedEOF].
 type ResponseError struct {
 	// StatusCode is the HTTP status, which is 2xx for an unusable body.
 	StatusCode int
@@ -121,13 +122,9 @@ type ResponseError struct {
 	// RequestID is the service's ID of the request, or empty.
 	RequestID string
 
-	// RetryAfter is how long the service asked to wait by the header
-	// Retry-After, or 0.
-	RetryAfter time.Duration
-
-	// AmzRetryAfter is how long the service asked to wait by the header
-	// x-amz-retry-after, or 0.
-	AmzRetryAfter time.Duration
+	// RetryAfter and AmzRetryAfter are how long the service asked to wait by the
+	// headers Retry-After and x-amz-retry-after, or 0.
+	RetryAfter, AmzRetryAfter time.Duration
 
 	// Date is the service's clock when it responded, to the second, or the zero
 	// time if the service gave none.
@@ -136,7 +133,7 @@ type ResponseError struct {
 	// Attempts is how many requests the call had sent when the response came.
 	Attempts int
 
-	// Err is the reason.
+	// Err is the reason. It is not nil.
 	Err error
 }
 
@@ -149,7 +146,8 @@ func (e *ResponseError) ServiceRequestID() string { return e.RequestID }
 // Unwrap returns the reason.
 func (e *ResponseError) Unwrap() error { return e.Err }
 
-// Error gives status, request ID, number of attempts and the reason.
+// Error returns the status, the request ID, the number of attempts and the
+// reason.
 func (e *ResponseError) Error() string {
 	var b strings.Builder
 	b.WriteString("https response error StatusCode: " + strconv.Itoa(e.StatusCode))
@@ -199,8 +197,8 @@ const (
 	transient
 )
 
-// retryableCodes are the codes of AWS services for errors that pass, beside
-// those of exceptions that say so themselves.
+// retryableCodes are the codes of AWS services for errors that pass. Exceptions
+// with a RetryableError method are not among them.
 var retryableCodes = map[string]retryReason{
 	"BandwidthLimitExceeded":                 throttling,
 	"EC2ThrottledException":                  throttling,
@@ -222,17 +220,16 @@ var retryableCodes = map[string]retryReason{
 	"TransactionInProgressException":         throttling,
 }
 
-// SendError says that a request brought no response: the connection could not
-// be made, broke, or timed out.
+// SendError is a request without a response: the connection could not be made,
+// broke, or timed out.
 type SendError struct {
-	// Err is what the HTTP client reported.
+	// Err is what the HTTP client reported. It is not nil.
 	Err error
 
 	// Written says that the service may have received the whole request.
 	Written bool
 
-	// Idempotent says that a second request of the operation does no more than
-	// one.
+	// Idempotent says that the operation is idempotent.
 	Idempotent bool
 
 	// Attempts is how many requests the call had sent.
@@ -242,7 +239,7 @@ type SendError struct {
 // Unwrap returns what the HTTP client reported.
 func (e *SendError) Unwrap() error { return e.Err }
 
-// Error says what happened.
+// Error returns the number of attempts and what the HTTP client reported.
 func (e *SendError) Error() string {
 	if e.Attempts > 1 {
 		return fmt.Sprintf("request send failed after %d attempts: %s", e.Attempts, e.Err)
@@ -250,16 +247,25 @@ func (e *SendError) Error() string {
 	return "request send failed: " + e.Err.Error()
 }
 
-// RetryableError reports whether a retry can do no harm.
+// RetryableError reports whether a retry is safe: the request was not written, or
+// the operation is idempotent.
 func (e *SendError) RetryableError() bool { return !e.Written || e.Idempotent }
 
 // MayHaveProcessed reports whether the service may have processed a request of
 // the call that returned err: at least one attempt was written and got no
 // response, a server error, or a success that could not be read. It is false
 // if every attempt was refused or never reached the service, if err is not the
-// error of a call of this module, and if err is nil. Requests of a credentials
-// provider do not count.
+// error of a call of this module, and if err is nil. If err joins the errors of
+// several calls, one of them is enough. Requests of a credentials provider do
+// not count.
 func MayHaveProcessed(err error) bool {
-	var call interface{ MayHaveProcessed() bool }
-	return errors.As(err, &call) && call.MayHaveProcessed()
+	switch e := err.(type) {
+	case interface{ MayHaveProcessed() bool }:
+		return e.MayHaveProcessed() // whatever it wraps: the call of a credentials provider does not count
+	case interface{ Unwrap() error }:
+		return MayHaveProcessed(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), MayHaveProcessed)
+	}
+	return false
 }

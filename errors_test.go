@@ -167,6 +167,10 @@ func TestMayHaveProcessed(t *testing.T) {
 		"in an operation error":       {&smithy.OperationError{Err: &callError{lost, true}}, true},
 		"in the caller's own":         {fmt.Errorf("mint: %w", &smithy.OperationError{Err: &callError{lost, true}}), true},
 		"canceled":                    {&callError{&smithy.CanceledError{Err: fmt.Errorf("%w: %w", context.Canceled, lost)}, true}, true},
+		"joined, the first":           {errors.Join(&callError{lost, true}, &callError{errors.New("no"), false}), true},
+		"joined, the last":            {errors.Join(&callError{errors.New("no"), false}, &smithy.OperationError{Err: &callError{lost, true}}), true},
+		"joined, none":                {errors.Join(&callError{errors.New("no"), false}, io.ErrUnexpectedEOF, lost), false},
+		"two verbs":                   {fmt.Errorf("%w (before: %w)", context.Canceled, &callError{lost, true}), true},
 		"of the credentials provider": {&smithy.OperationError{Err: &callError{fmt.Errorf("retrieve credentials: %w", provider), false}}, false},
 	} {
 		assert.Equal(t, test.want, awstokens.MayHaveProcessed(test.err), name)

@@ -16,11 +16,10 @@ import (
 
 // WriteProcessCredentials writes credentials in the form that the AWS CLI and
 // SDKs read from the standard output of a credential_process, a setting of a
-// profile in the AWS config file. It reveals the secrets, so w must be nothing
-// but that. It returns [ErrNoCredentials] if the ID or the secret key is empty.
-//
-// A process is started again when the credentials that it wrote are about to
-// expire.
+// profile in the AWS config file. They start the process again when the
+// credentials are about to expire. The secrets are written in plain text, so w
+// must be nothing but that output. WriteProcessCredentials returns
+// [ErrNoCredentials] if the ID or the secret key is empty.
 func WriteProcessCredentials(w io.Writer, credentials Credentials) error {
 	if credentials.AccessKeyID == "" || credentials.SecretAccessKey.IsZero() {
 		return ErrNoCredentials
@@ -51,21 +50,22 @@ func expiration(credentials Credentials) time.Time {
 // CredentialsHandler returns a handler that serves the provider's credentials to
 // programs in any language on the same machine: the AWS CLI and SDKs get them
 // from the URL in AWS_CONTAINER_CREDENTIALS_FULL_URI, with the token in
-// AWS_CONTAINER_AUTHORIZATION_TOKEN, and come again before they expire.
+// AWS_CONTAINER_AUTHORIZATION_TOKEN, and get new ones before they expire.
 //
 //	listener, err := net.Listen("tcp", "127.0.0.1:0")
 //	...
 //	err = http.Serve(listener, awstokens.CredentialsHandler(provider, token))
 //
-// The token must be random, such as [crypto/rand.Text], and passed to the
-// programs that may have the credentials only: whoever knows it gets them. Without
-// it, the response is 401. The handler refuses every request if the token is
-// empty, and serves requests from loopback addresses to a loopback address or
-// localhost only. It serves any path.
+// The token must be random, such as [crypto/rand.Text], and known only to the
+// programs that may have the credentials. Without it, the response is 401; if it
+// is empty, every response is. The handler serves any path, but only requests
+// from a loopback address to a loopback address or localhost.
 //
 // The handler keeps no credentials: it calls Retrieve for every request, with the
-// context of the request, so the provider should cache. SDKs do not accept
-// credentials that never expire. Those are said to expire in an hour.
+// context of the request, so the provider should cache. A nil provider has no
+// credentials. Credentials are served as the provider returns them, also if they
+// have expired by the local clock, which may be wrong. Those that never expire are
+// said to expire in an hour, because SDKs require an expiry.
 //
 // An error is a JSON object with code and message, which SDKs report; the message
 // is the text of the provider's error. The status is 503 if the error is worth a
@@ -105,7 +105,7 @@ func CredentialsHandler(provider CredentialsProvider, token Secret) http.Handler
 		respond(w, http.StatusOK, struct {
 			AccessKeyID     string `json:"AccessKeyId"`
 			SecretAccessKey string
-			Token           string // SDKs do not accept that it is missing
+			Token           string // SDKs require it
 			Expiration      time.Time
 			AccountID       string `json:"AccountId,omitzero"`
 		}{

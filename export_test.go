@@ -114,9 +114,15 @@ func TestCredentialsHandler(t *testing.T) {
 	}
 	assert.Equal(t, 3, provider.calls, "nothing is kept")
 
-	// What never expires is given for an hour, because SDKs insist on an expiry.
+	// The local clock may be wrong, so it does not decide what has expired.
+	provider.credentials.Expires = time.Now().Add(-time.Hour)
+	status, got := ask(t, url)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Equal(t, provider.credentials.Expires.UTC().Format(time.RFC3339), got["Expiration"])
+
+	// SDKs require an expiry.
 	provider.credentials = awstokens.Credentials{AccessKeyID: "AKIAFAKE", SecretAccessKey: awstokens.NewSecret("fake")}
-	_, got := ask(t, url)
+	_, got = ask(t, url)
 	expires, err := time.Parse(time.RFC3339, got["Expiration"])
 	require.NoError(t, err)
 	assert.WithinDuration(t, time.Now().Add(time.Hour), expires, time.Minute)

@@ -2,10 +2,10 @@ package awstokens
 
 import "time"
 
-// Result is embedded in every output and says how the call went.
+// Result is embedded in every output and describes the call.
 type Result struct {
-	// RequestID is the ID that the service gave the last attempt; AWS support
-	// asks for it. Empty if the service gave none.
+	// RequestID is the ID that the service gave the last attempt, for which AWS
+	// Support asks, or empty if the service gave none.
 	RequestID string `json:"-"`
 
 	// Attempts is how many requests were sent, at least 1.
@@ -16,6 +16,6 @@ type Result struct {
 	Date time.Time `json:"-"`
 }
 
-// Metadata returns r itself, so that code can handle every output alike
+// Metadata returns r. It is the method by which code can handle every output
 // through one interface.
 func (r *Result) Metadata() *Result { return r }

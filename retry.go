@@ -13,27 +13,28 @@ import (
 // has exactly the methods of aws-sdk-go-v2's aws.Retryer, so a retryer of that
 // SDK can be used as it is. It must be safe for concurrent use.
 //
-// The call path asks it only about failures that can be retried safely: after
-// a response was lost, an operation that is not idempotent is not retried,
-// whatever a Retryer says.
+// A client asks it only about failures that can be retried safely: after a
+// response was lost, an operation that is not idempotent is not retried, whatever
+// a Retryer says.
 type Retryer interface {
-	// IsErrorRetryable reports whether the failure is worth another attempt.
+	// IsErrorRetryable reports whether the failure is worth a retry.
 	IsErrorRetryable(error) bool
 
-	// MaxAttempts is the most attempts a call makes, the first one included.
+	// MaxAttempts returns the most attempts of a call, the first one included.
 	// Zero or less means no limit.
 	MaxAttempts() int
 
-	// RetryDelay is how long to wait after the given attempt, counted from 1.
+	// RetryDelay returns how long to wait after the given attempt, counted from
+	// 1. If it returns an error, the call returns the failure at once.
 	RetryDelay(attempt int, opErr error) (time.Duration, error)
 
 	// GetRetryToken takes what a retry costs from the budget, or returns an
-	// error when the budget is spent. The returned function is given the
+	// error if the budget is spent. The returned function is called with the
 	// outcome of the retry.
 	GetRetryToken(ctx context.Context, opErr error) (releaseToken func(error) error, err error)
 
-	// GetInitialToken is called once per call. The returned function is given
-	// the outcome of the first attempt.
+	// GetInitialToken is called once for each call. The returned function is
+	// called with the outcome of the first attempt.
 	GetInitialToken() (releaseToken func(error) error)
 }
 
@@ -49,32 +50,33 @@ const (
 // StandardRetryerOptions are the settings of a [StandardRetryer]. Zero values
 // mean the defaults.
 type StandardRetryerOptions struct {
-	// MaxAttempts is the most attempts a call makes, the first one included;
-	// default 3. 1 means no retries.
+	// MaxAttempts is the most attempts of a call, the first one included; default
+	// 3. 1 means no retries, a negative number no limit.
 	MaxAttempts int
 
 	// BaseDelay is the upper bound of the first wait; it doubles with every
-	// attempt. Default 50 ms, negative for no wait. After a throttling error
+	// attempt. Default 50 ms; negative means no wait. After a throttling error
 	// the first wait is bounded by 1 s instead, unless BaseDelay is negative.
 	BaseDelay time.Duration
 
 	// MaxBackoff is the upper bound of every computed wait; default 20 s.
 	MaxBackoff time.Duration
 
-	// MaxRetryAfter is the longest Retry-After that is waited for; when the
-	// service asks for more, the call returns its error at once, with the time
-	// in [ResponseError.RetryAfter]. Default 5 minutes.
+	// MaxRetryAfter is the longest Retry-After that is waited for; if the service
+	// asks for more, the call returns its error at once, with the time in
+	// [ResponseError.RetryAfter]. Default 5 minutes; negative means that any is
+	// too long.
 	MaxRetryAfter time.Duration
 
-	// RetryBudget is the size of the token bucket that the calls of one
-	// retryer share; default 500, negative for no limit. A retry takes 14
-	// tokens, after a throttling error 5, and gives them back if it succeeds; a
-	// call that succeeds at once puts back 1. An empty bucket means that the
-	// service is failing for everybody, and retries would only add to its load.
+	// RetryBudget is the size of the token bucket that the calls of one retryer
+	// share; default 500, negative means no limit. A retry takes 14 tokens, after
+	// a throttling error 5, and puts them back if it succeeds; a call that
+	// succeeds at once puts back 1. If the bucket is empty, the service is failing
+	// for everybody, and retries would only add to its load.
 	RetryBudget int
 
-	// Rand returns a random number in [0, 1). If nil, that of math/rand/v2. It
-	// must be safe for concurrent use.
+	// Rand returns a random number in [0, 1); default [rand.Float64] of
+	// math/rand/v2. It must be safe for concurrent use.
 	Rand func() float64
 }
 
@@ -83,8 +85,8 @@ type StandardRetryerOptions struct {
 // 50 ms (after a throttling error 1 s), doubled with every attempt and capped
 // at 20 s; a token bucket; and the header x-amz-retry-after, which extends a
 // wait by at most 5 s. Beyond the standard it waits at least as long as the
-// header Retry-After asks. It retries errors that ask for it with a
-// RetryableError method. It is safe for concurrent use.
+// header Retry-After asks. It retries errors whose RetryableError method returns
+// true. It is safe for concurrent use.
 type StandardRetryer struct {
 	options StandardRetryerOptions
 
@@ -93,7 +95,7 @@ type StandardRetryer struct {
 }
 
 // NewStandardRetryer returns a [StandardRetryer] with the given changes to its
-// default options. A nil change is ignored.
+// options, in their order. A nil change is ignored.
 func NewStandardRetryer(options ...func(*StandardRetryerOptions)) *StandardRetryer {
 	o := StandardRetryerOptions{}
 	for _, change := range options {
@@ -128,15 +130,15 @@ func (r *StandardRetryer) IsErrorRetryable(err error) bool {
 // MaxAttempts returns the option of that name.
 func (r *StandardRetryer) MaxAttempts() int { return r.options.MaxAttempts }
 
-// RetryDelay returns the wait after the given attempt, counted from 1. It
+// RetryDelay returns how long to wait after the given attempt, counted from 1. It
 // returns an error if the service asked for a longer wait than MaxRetryAfter.
 func (r *StandardRetryer) RetryDelay(attempt int, opErr error) (time.Duration, error) {
 	var response *ResponseError
 	if !errors.As(opErr, &response) {
 		response = new(ResponseError)
 	}
-	if response.RetryAfter > max(0, r.options.MaxRetryAfter) {
-		return 0, fmt.Errorf("the service asks to wait %s, longer than %s", response.RetryAfter, r.options.MaxRetryAfter)
+	if limit := max(0, r.options.MaxRetryAfter); response.RetryAfter > limit {
+		return 0, fmt.Errorf("the service asks to wait %s, longer than %s", response.RetryAfter, limit)
 	}
 	base := r.options.BaseDelay
 	if base > 0 && response.Throttled() {

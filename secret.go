@@ -10,28 +10,28 @@ import (
 	"slices"
 )
 
-// redacted is what a Secret shows of itself.
+// redacted stands for a Secret wherever one is shown.
 const redacted = "[redacted]"
 
-// Secret is text that must not be seen: a token, a client secret, a code. Make
-// one with [NewSecret]; the zero value is the empty secret. A Secret is
+// Secret is a string that must not be seen: a token, a client secret, a code.
+// Make one with [NewSecret]; the zero value is the empty secret. A Secret is
 // immutable and safe for concurrent use.
 //
-// Only [Secret.Reveal] and [Secret.AppendReveal] give the text. Every encoder,
-// logger and formatter that calls a method of the value shows [redacted]:
-// encoding/json, XML, YAML, log/slog, and fmt with every verb. One that reads
-// the memory of the value instead, as fmt does with the unexported fields of a
-// struct, finds no text there, because the text is masked.
+// Only [Secret.Reveal] and [Secret.AppendReveal] return the string. Every
+// encoder, logger and formatter that calls a method of the value shows
+// [redacted]: encoding/json, XML, YAML, log/slog, and fmt with every verb. One
+// that reads the memory of the value instead, as fmt does with the unexported
+// fields of a struct, does not find the string, because it is masked there.
 //
-// Two secrets do not compare with ==: use [Secret.Equal]. [reflect.DeepEqual]
+// Secrets do not compare with ==: use [Secret.Equal]. [reflect.DeepEqual]
 // compares them by value.
 type Secret struct {
 	_      [0]func() // not comparable: == would compare pointers
-	masked *[]byte   // the text, combined with pad; nil if empty
+	masked *[]byte   // the string, combined with pad; nil if empty
 }
 
 // pad masks every Secret of the process. It is as long as the longest token
-// that either service documents; longer text repeats it.
+// that either service documents; for a longer string it repeats.
 var pad = func() (p [4096]byte) {
 	_, _ = rand.Read(p[:]) // never fails
 	return p
@@ -44,10 +44,10 @@ func mask(text []byte) {
 	}
 }
 
-// NewSecret returns a Secret of text.
+// NewSecret returns text as a Secret.
 func NewSecret(text string) Secret { return newSecret([]byte(text)) }
 
-// newSecret takes text over.
+// newSecret masks text in place and keeps it.
 func newSecret(text []byte) Secret {
 	if len(text) == 0 {
 		return Secret{}
@@ -56,7 +56,7 @@ func newSecret(text []byte) Secret {
 	return Secret{masked: &text}
 }
 
-// Reveal returns the text.
+// Reveal returns the string in plain text.
 func (s Secret) Reveal() string {
 	if s.masked == nil {
 		return ""
@@ -64,8 +64,8 @@ func (s Secret) Reveal() string {
 	return string(s.AppendReveal(make([]byte, 0, len(*s.masked))))
 }
 
-// AppendReveal appends the text to b. It is Reveal for encoders, which write
-// into a buffer of their own.
+// AppendReveal appends the string to b in plain text. It is Reveal for encoders,
+// which write into a buffer of their own.
 func (s Secret) AppendReveal(b []byte) []byte {
 	if s.masked == nil {
 		return b
@@ -76,12 +76,12 @@ func (s Secret) AppendReveal(b []byte) []byte {
 	return b
 }
 
-// IsZero reports whether the secret is empty. With the option omitzero,
-// encoding/json leaves an empty secret out.
+// IsZero reports whether the secret is empty. By the option omitzero,
+// encoding/json omits an empty secret.
 func (s Secret) IsZero() bool { return s.masked == nil }
 
-// Equal reports whether two secrets have the same text. The time that it takes
-// does not depend on where the texts differ.
+// Equal reports whether two secrets are the same string. The time that it takes
+// does not depend on where they differ.
 func (s Secret) Equal(other Secret) bool {
 	if s.masked == nil || other.masked == nil {
 		return s.masked == other.masked
@@ -101,8 +101,8 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // LogValue returns [redacted].
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText returns [redacted], or nothing for the empty secret. What must
-// be stored is stored on purpose, with Reveal.
+// MarshalText returns [redacted], or nothing for the empty secret. To store a
+// secret, store the result of Reveal.
 func (s Secret) MarshalText() ([]byte, error) {
 	if s.IsZero() {
 		return nil, nil
@@ -110,8 +110,8 @@ func (s Secret) MarshalText() ([]byte, error) {
 	return []byte(redacted), nil
 }
 
-// UnmarshalText sets the secret to text. It refuses the text [redacted], which
-// is what an encoder writes for a Secret: the secret itself is lost then.
+// UnmarshalText sets the secret to text. It returns an error if text is
+// [redacted], which an encoder wrote in place of a secret.
 func (s *Secret) UnmarshalText(text []byte) error {
 	if string(text) == redacted {
 		return errors.New("the text is " + redacted + ", which an encoder wrote in place of a secret: store the result of Secret.Reveal")
