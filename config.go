@@ -132,11 +132,9 @@ func ConfigFromEnv() (Config, error) {
 		AppID:  os.Getenv("AWS_SDK_UA_APP_ID"),
 	}
 	var err error
-	if os.Getenv("AWS_ACCESS_KEY_ID") != "" || os.Getenv("AWS_SECRET_ACCESS_KEY") != "" {
+	if firstEnv("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") != "" {
 		cfg.Credentials = EnvCredentials()
-		if _, credErr := envCredentials(); credErr != nil {
-			err = credErr
-		}
+		_, err = envCredentials()
 	} else if os.Getenv("AWS_PROFILE") != "" {
 		cfg.Credentials = EnvCredentials() // for its error
 	}

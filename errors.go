@@ -179,7 +179,7 @@ func (e *ResponseError) Throttled() bool { return e.retryReason() == throttling 
 func (e *ResponseError) retryReason() retryReason {
 	var api smithy.APIError
 	if errors.As(e.Err, &api) {
-		if reason := retryableCodes[api.ErrorCode()]; reason != 0 {
+		if reason := reasonOf(api.ErrorCode()); reason != 0 {
 			return reason
 		}
 	}
@@ -197,27 +197,19 @@ const (
 	transient
 )
 
-// retryableCodes are the codes of AWS services for errors that pass. Exceptions
-// with a RetryableError method are not among them.
-var retryableCodes = map[string]retryReason{
-	"BandwidthLimitExceeded":                 throttling,
-	"EC2ThrottledException":                  throttling,
-	"IDPCommunicationError":                  transient,
-	"LimitExceededException":                 throttling,
-	"PriorRequestNotComplete":                throttling,
-	"ProvisionedThroughputExceededException": throttling,
-	"RateLimitExceededException":             throttling,
-	"RequestLimitExceeded":                   throttling,
-	"RequestThrottled":                       throttling,
-	"RequestThrottledException":              throttling,
-	"RequestTimeout":                         transient,
-	"RequestTimeoutException":                transient,
-	"SlowDown":                               throttling,
-	"ThrottledException":                     throttling,
-	"Throttling":                             throttling,
-	"ThrottlingException":                    throttling,
-	"TooManyRequestsException":               throttling,
-	"TransactionInProgressException":         throttling,
+// reasonOf returns why an error of an AWS service with the code is worth a retry,
+// or 0. Exceptions with a RetryableError method are not among the codes.
+func reasonOf(code string) retryReason {
+	switch code {
+	case "BandwidthLimitExceeded", "EC2ThrottledException", "LimitExceededException", "PriorRequestNotComplete",
+		"ProvisionedThroughputExceededException", "RateLimitExceededException", "RequestLimitExceeded",
+		"RequestThrottled", "RequestThrottledException", "SlowDown", "ThrottledException", "Throttling",
+		"ThrottlingException", "TooManyRequestsException", "TransactionInProgressException":
+		return throttling
+	case "IDPCommunicationError", "RequestTimeout", "RequestTimeoutException":
+		return transient
+	}
+	return 0
 }
 
 // SendError is a request without a response: the connection could not be made,

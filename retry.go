@@ -11,7 +11,9 @@ import (
 
 // Retryer decides whether, how often and when a failed attempt is retried. It
 // has exactly the methods of aws-sdk-go-v2's aws.Retryer, so a retryer of that
-// SDK can be used as it is. It must be safe for concurrent use.
+// SDK can be used as it is. If it also has the method GetAttemptToken of
+// aws.RetryerV2, a client calls it before each attempt, which is how the SDK's
+// adaptive mode limits the rate. It must be safe for concurrent use.
 //
 // A client asks it only about failures that can be retried safely: after a
 // response was lost, an operation that is not idempotent is not retried, whatever
