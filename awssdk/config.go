@@ -38,9 +38,9 @@ import (
 )
 
 // Load returns the configuration that config.LoadDefaultConfig of the SDK finds:
-// in the environment, in the files that the AWS CLI shares, and of the container
-// or instance that the program runs in. It returns the errors of that function
-// and of [FromConfig].
+// in the environment, in the files of the AWS CLI, and of the container or
+// instance that the program runs in. It returns an error if that function or
+// [FromConfig] does.
 func Load(ctx context.Context, options ...func(*config.LoadOptions) error) (awstokens.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
@@ -52,24 +52,24 @@ func Load(ctx context.Context, options ...func(*config.LoadOptions) error) (awst
 // FromConfig converts a configuration of the SDK:
 //
 //   - Region and AppID as they are, and Credentials by [Credentials].
-//   - HTTPClient with its transport, but without following redirects, as the
-//     SDK's does, which takes tokens to other hosts. The SDK's own
+//   - HTTPClient with its transport. Redirects, which the SDK follows, are not
+//     followed, because they would take tokens to other hosts. The SDK's own
 //     BuildableClient becomes an *http.Client with a connection pool of its own
 //     and, if it has no timeout, that of [awstokens.DefaultHTTPClient].
 //   - Retryer is called once, so the clients made from the result share its
-//     retryer. Without one, RetryMode and RetryMaxAttempts count; the standard
+//     retryer. Without one, RetryMode and RetryMaxAttempts apply; the standard
 //     mode is [awstokens.StandardRetryer].
 //   - BaseEndpoint, the endpoints of single services in the environment and in
 //     the profile, and whether to use FIPS and dual-stack endpoints.
 //   - Logger, if ClientLogMode asks for requests, responses or retries. It gets
 //     one line for each attempt, and never a body.
 //
-// What is made for the SDK's own clients has no effect: APIOptions,
+// What only the SDK's own clients understand has no effect: APIOptions,
 // Interceptors, ServiceOptions, DefaultsMode and the settings for checksums and
 // compression. FromConfig returns an error if cfg has one of the SDK's
-// deprecated endpoint resolvers, which would decide where tokens go.
+// deprecated endpoint resolvers, because ignoring it would send tokens elsewhere.
 func FromConfig(cfg aws.Config) (awstokens.Config, error) {
-	//lint:ignore SA1019 it must not be ignored
+	//lint:ignore SA1019 it is refused
 	if cfg.EndpointResolver != nil || cfg.EndpointResolverWithOptions != nil {
 		return awstokens.Config{}, errors.New("awssdk: aws.Config has an EndpointResolver, which is not supported: set BaseEndpoint")
 	}
@@ -88,7 +88,8 @@ func FromConfig(cfg aws.Config) (awstokens.Config, error) {
 	return out, nil
 }
 
-// httpClient leaves it to the clients of this module to turn off redirects.
+// httpClient converts the SDK's own client. The clients of this module turn off
+// redirects.
 func httpClient(client aws.HTTPClient) awstokens.HTTPClient {
 	buildable, ok := client.(*awshttp.BuildableClient)
 	if !ok {
@@ -108,11 +109,9 @@ func retryer(cfg aws.Config) awstokens.Retryer {
 		return cfg.Retryer()
 	case cfg.RetryMode == aws.RetryModeAdaptive:
 		return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-			o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) {
-				if cfg.RetryMaxAttempts > 0 {
-					o.MaxAttempts = cfg.RetryMaxAttempts
-				}
-			})
+			if cfg.RetryMaxAttempts > 0 {
+				o.StandardOptions = append(o.StandardOptions, func(o *retry.StandardOptions) { o.MaxAttempts = cfg.RetryMaxAttempts })
+			}
 		})
 	case cfg.RetryMaxAttempts > 0:
 		return awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts = cfg.RetryMaxAttempts })
@@ -120,34 +119,38 @@ func retryer(cfg aws.Config) awstokens.Retryer {
 	return nil
 }
 
-// fromSources reads what a client of the SDK reads from the sources of its
+// Sources of a configuration of the SDK may have these methods. They are what its
+// own clients call.
+type (
+	fipsSource interface {
+		GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error)
+	}
+	dualStackSource interface {
+		GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error)
+	}
+	ignoreSource interface {
+		GetIgnoreConfiguredEndpoints(context.Context) (bool, bool, error)
+	}
+	endpointSource interface {
+		GetServiceBaseEndpoint(context.Context, string) (string, bool, error)
+	}
+)
+
+// fromSources sets what a client of the SDK reads from the sources of its
 // configuration.
 func fromSources(sources []any, out *awstokens.Config) error {
-	ctx := context.Background()
-	fips, _, err := first(sources, func(s interface {
-		GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error)
-	}) (aws.FIPSEndpointState, bool, error) {
-		return s.GetUseFIPSEndpoint(ctx)
-	})
+	fips, _, err := first(sources, fipsSource.GetUseFIPSEndpoint)
 	if err != nil {
 		return err
 	}
-	dualStack, _, err := first(sources, func(s interface {
-		GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error)
-	}) (aws.DualStackEndpointState, bool, error) {
-		return s.GetUseDualStackEndpoint(ctx)
-	})
+	dualStack, _, err := first(sources, dualStackSource.GetUseDualStackEndpoint)
 	if err != nil {
 		return err
 	}
 	out.UseFIPS = fips == aws.FIPSEndpointStateEnabled
 	out.UseDualStack = dualStack == aws.DualStackEndpointStateEnabled
 
-	ignored, _, err := first(sources, func(s interface {
-		GetIgnoreConfiguredEndpoints(context.Context) (bool, bool, error)
-	}) (bool, bool, error) {
-		return s.GetIgnoreConfiguredEndpoints(ctx)
-	})
+	ignored, _, err := first(sources, ignoreSource.GetIgnoreConfiguredEndpoints)
 	if ignored || err != nil {
 		return err
 	}
@@ -155,11 +158,9 @@ func fromSources(sources []any, out *awstokens.Config) error {
 		_, all := os.LookupEnv("AWS_ENDPOINT_URL")
 		_, one := os.LookupEnv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(id, " ", "_")))
 		if all && !one {
-			continue // it precedes a profile's endpoint of the service
+			continue // AWS_ENDPOINT_URL precedes a profile's endpoint of the service
 		}
-		url, found, err := first(sources, func(s interface {
-			GetServiceBaseEndpoint(context.Context, string) (string, bool, error)
-		}) (string, bool, error) {
+		url, found, err := first(sources, func(s endpointSource, ctx context.Context) (string, bool, error) {
 			return s.GetServiceBaseEndpoint(ctx, id)
 		})
 		if err != nil {
@@ -175,11 +176,11 @@ func fromSources(sources []any, out *awstokens.Config) error {
 	return nil
 }
 
-// first returns what the first source says that says anything.
-func first[S, T any](sources []any, get func(S) (T, bool, error)) (value T, found bool, err error) {
+// first returns the value of the first source that has one.
+func first[S, T any](sources []any, get func(S, context.Context) (T, bool, error)) (value T, found bool, err error) {
 	for _, source := range sources {
 		if s, ok := source.(S); ok {
-			if value, found, err = get(s); found || err != nil {
+			if value, found, err = get(s, context.Background()); found || err != nil {
 				return value, found, err
 			}
 		}
@@ -187,8 +188,8 @@ func first[S, T any](sources []any, get func(S) (T, bool, error)) (value T, foun
 	return value, false, nil
 }
 
-// logger is nil unless ClientLogMode asks for something, because the SDK sets a
-// logger that writes to the standard error even if nobody wants to see anything.
+// logger returns nil unless ClientLogMode asks for something, because the SDK
+// always sets a logger, which writes to the standard error.
 func logger(cfg aws.Config) *slog.Logger {
 	const attempts = aws.LogRetries | aws.LogRequest | aws.LogRequestWithBody | aws.LogResponse | aws.LogResponseWithBody
 	if cfg.Logger == nil || cfg.ClientLogMode&attempts == 0 {

@@ -17,11 +17,12 @@ const Source = "awstokens"
 // credentials.
 const early = 5 * time.Minute
 
-// Credentials makes a provider of the SDK one of this module. It is wrapped in
-// an aws.CredentialsCache, if it is none, because it is asked on every attempt.
-// Credentials that a service refused as expired are invalidated in the cache.
-// It returns nil for nil, [awstokens.AnonymousCredentials] for those of the SDK,
-// and p for [Provider](p). It is safe for concurrent use if provider is.
+// Credentials converts a provider of the SDK to one of this module. Unless it is
+// an aws.CredentialsCache, it is wrapped in one, because it is called on every
+// attempt. Credentials that a service refused as expired are invalidated in the
+// cache. Credentials returns nil for nil, [awstokens.AnonymousCredentials] for
+// those of the SDK, and p for [Provider](p). The result is safe for concurrent use
+// if provider is.
 func Credentials(provider aws.CredentialsProvider) awstokens.CredentialsProvider {
 	if provider == nil {
 		return nil
@@ -43,8 +44,8 @@ func Credentials(provider aws.CredentialsProvider) awstokens.CredentialsProvider
 	}
 }
 
-// fromSDK holds functions, because fmt shows the fields of a provider of the SDK,
-// which may be a secret.
+// fromSDK holds functions, because fmt would print the fields of a provider of the
+// SDK, which may be secret.
 type fromSDK struct {
 	retrieve   func(context.Context) (aws.Credentials, error)
 	invalidate func()
@@ -72,28 +73,29 @@ func (p *fromSDK) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
 	return creds, nil
 }
 
-// Discard invalidates the cache if it still has the refused credentials. Many
-// calls can be refused at once, and only the first must cost a retrieval.
+// Discard invalidates the cache if it still has the refused credentials. If many
+// calls are refused at once, only the first costs a retrieval.
 func (p *fromSDK) Discard(refused awstokens.Credentials) {
 	if last := p.last.Load(); last != nil && *last == refused.AccessKeyID && p.last.CompareAndSwap(last, nil) {
 		p.invalidate()
 	}
 }
 
-// Provider makes a provider of this module one of the SDK. Its credentials
-// expire, for the SDK, five minutes early, which is when the providers of this
-// module renew theirs: a cache of the SDK then asks again, and gets the old ones
-// until there are others. Give it to aws.Config.Credentials as it is, because
-// another cache is not needed. The cache that the SDK's
-// config.WithCredentialsProvider puts around it compares times with the local
-// clock, so it needs one that is right to within those five minutes.
+// Provider converts a provider of this module to one of the SDK. Set
+// aws.Config.Credentials to it as it is: the providers of this module cache.
+//
+// For the SDK, the credentials expire five minutes early, which is when the
+// providers of this module renew them. A cache of the SDK, such as the one that
+// config.WithCredentialsProvider adds, then calls Retrieve again, and gets the old
+// ones until there are others. It compares times with the local clock, which must
+// be right to within those five minutes.
 //
 // In aws.Credentials the secret key and the session token are plain strings,
 // which anything may print.
 //
 // Retrieve returns [awstokens.ErrNoCredentials] if the provider returns no keys.
 // Provider returns nil for nil, aws.AnonymousCredentials for those of this
-// module, and p for [Credentials](p). It is safe for concurrent use.
+// module, and p for [Credentials](p). The result is safe for concurrent use.
 func Provider(provider awstokens.CredentialsProvider) aws.CredentialsProvider {
 	switch p := provider.(type) {
 	case nil:

@@ -1,5 +1,5 @@
 // Package atomicfile reads small files and replaces them as a whole: a reader
-// finds the old content or the new, also after a crash.
+// finds either the old or the new content, also after a crash.
 package atomicfile
 
 import (
@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	// ErrNotRegular says that there is something else than a file at the path,
-	// such as a directory, a FIFO or a device.
+	// ErrNotRegular says that the path is not that of a regular file, but for
+	// example of a directory, a FIFO or a device.
 	ErrNotRegular = errors.New("not a regular file")
 
 	// ErrTooLong says that the file is longer than the caller permits.
@@ -49,13 +49,12 @@ func Read(path string, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// Write replaces the file, or creates it, so that only its owner may read it.
-// It creates the directory as well. If path is a symbolic link to a file, or to
-// nothing yet, it replaces what the link points to.
+// Write replaces or creates the file, readable by its owner only, and creates its
+// directory. If path is a symbolic link to a file, or to nothing yet, Write
+// replaces what the link points to.
 //
-// The content is written to a temporary file beside the target first. Its name
-// is that of the target between a dot and a number, and it stays behind only if
-// the process is killed.
+// The content is first written to a temporary file in the same directory, such as
+// .NAME.123 for NAME. It is left behind only if the process is killed.
 func Write(path string, data []byte) error {
 	r, err := create(path)
 	if err != nil {
@@ -69,10 +68,10 @@ func Write(path string, data []byte) error {
 // concurrent use.
 type Reservation struct{ temporary, target string }
 
-// Reserve makes sure that up to size bytes can be written to the file, and
-// returns an error if not. The space is taken until [Reservation.Write] or
-// [Reservation.Release]. What it holds is an empty JSON object, for programs
-// that read every file of a directory as JSON.
+// Reserve takes the space for a later Write of up to size bytes. It returns an
+// error if there is none. The space is taken until [Reservation.Write] or
+// [Reservation.Release]. It contains an empty JSON object, for programs that read
+// every file of a directory as JSON.
 func Reserve(path string, size int) (_ *Reservation, err error) {
 	r, err := create(path)
 	if err != nil {
@@ -128,12 +127,12 @@ func (r *Reservation) Write(data []byte) error {
 	return nil
 }
 
-// Release gives the space back. After Write it does nothing.
+// Release frees the space. After Write it does nothing.
 func (r *Reservation) Release() { _ = os.Remove(r.temporary) }
 
 // Remove removes the file, or what a symbolic link at the path points to, and
-// all temporary files that killed processes left behind. The content is then
-// nowhere any more. It is no error if there is no file.
+// all its temporary files that killed processes left behind. It returns no error
+// if there is no file.
 func Remove(path string) error {
 	target, err := Follow(path)
 	if err != nil {
@@ -147,8 +146,8 @@ func Remove(path string) error {
 	return nil
 }
 
-// Clean removes the temporary files of a file that killed processes left
-// behind, if they have not been written to for some time.
+// Clean removes the temporary files that killed processes left behind, if they
+// were not written to for the time idle.
 func Clean(path string, idle time.Duration) {
 	target, err := Follow(path)
 	if err != nil {
@@ -173,9 +172,9 @@ func prefix(path string) string { return "." + filepath.Base(path) + "." }
 // maxLinks is how many symbolic links Follow follows, as many as Linux does.
 const maxLinks = 40
 
-// Follow returns the path at the end of a chain of symbolic links: that of a
-// regular file or of nothing. A link that ends elsewhere is not followed, so
-// that no device is replaced.
+// Follow returns the path at the end of a chain of symbolic links, if that is a
+// regular file or does not exist. Otherwise it returns path, so that a device is
+// not replaced.
 func Follow(path string) (string, error) {
 	target := path
 	for range maxLinks {
@@ -206,8 +205,8 @@ func Follow(path string) (string, error) {
 	return "", fmt.Errorf("%s: more than %d symbolic links", path, maxLinks)
 }
 
-// SyncDir makes the names in a directory outlast a crash. Not every system can
-// do that, and the names are in place already, so a failure is no error.
+// SyncDir makes the names in a directory survive a crash. It ignores failures: not
+// every system can do that, and the names are in place already.
 func SyncDir(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
@@ -215,8 +214,8 @@ func SyncDir(dir string) {
 	}
 }
 
-// rename is os.Rename. Windows refuses it while anybody has the old file open,
-// which a reader does for a moment only.
+// rename is os.Rename. On Windows it retries for half a second, because that
+// fails while a reader has the old file open.
 func rename(from, to string) error {
 	err := os.Rename(from, to)
 	for retries := 0; err != nil && runtime.GOOS == "windows" && retries < 50; retries++ {

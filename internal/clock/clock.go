@@ -1,4 +1,4 @@
-// Package clock is the real awstokens.Clock.
+// Package clock is the awstokens.Clock of the system.
 package clock
 
 import (
@@ -9,9 +9,9 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
 
-// System is the system's clock. On Linux its Elapsed runs on while the machine
-// is suspended. Elsewhere it is Go's monotonic time, which may stand still
-// meanwhile: there only the wall clock shows a suspension.
+// System is the system's clock. On Linux its Elapsed includes the time that the
+// machine was suspended. Elsewhere it is Go's monotonic time, which may not: there
+// only the wall clock shows a suspension.
 type System struct {
 	start     time.Time
 	suspended time.Duration // at start
@@ -19,8 +19,8 @@ type System struct {
 
 var _ awstokens.Clock = System{}
 
-// New returns a System whose Elapsed begins at zero. Made in a bubble of
-// testing/synctest, it has the time of that bubble.
+// New returns a System whose Elapsed begins at zero. In a bubble of
+// testing/synctest, it has the time of the bubble.
 func New() System { return System{time.Now(), suspended()} }
 
 // Now returns the wall clock.

@@ -7,8 +7,8 @@ const maxARNLength = 2048
 const arnTail = `:[A-Za-z0-9][A-Za-z0-9_/.-]{0,62}:[A-Za-z0-9_/.-]{0,63}:[A-Za-z0-9_/.-]{0,63}:[A-Za-z0-9][A-Za-z0-9:_/+=,@.-]{0,1023}$`
 
 // The two patterns that License Manager documents for an ARN. They differ in
-// the partition: the one of the CreateToken page lists the partitions it
-// knows, and leaves out aws-iso, aws-iso-e, aws-iso-f and aws-eusc.
+// the partition: the one of the CreateToken page lists partitions, and omits
+// aws-iso, aws-iso-e, aws-iso-f and aws-eusc.
 const (
 	StrictARNPattern = `^arn:aws(-(cn|us-gov|iso-b|iso-c|iso-d))?` + arnTail
 	ARNPattern       = `^arn:aws[a-zA-Z-]*` + arnTail
@@ -43,8 +43,8 @@ var arnClass = func() (class [256]uint8) {
 // strictPartitions are those that StrictARNPattern lists.
 var strictPartitions = [...]string{"aws:", "aws-cn:", "aws-us-gov:", "aws-iso-b:", "aws-iso-c:", "aws-iso-d:"}
 
-// mismatchStrictARN returns the index at which s stops to match
-// StrictARNPattern, or -1 if it matches.
+// mismatchStrictARN returns the index of the first byte of s that does not match
+// StrictARNPattern, or -1 if s matches.
 func mismatchStrictARN(s string) int {
 	rest, ok := strings.CutPrefix(s, "arn:")
 	if !ok {
@@ -73,8 +73,8 @@ func mismatchARN(s string) int {
 	return mismatchTail(s, i+1)
 }
 
-// mismatchTail matches from i on what follows the partition: service, region,
-// account and resource. No class before the resource holds a colon.
+// mismatchTail matches what follows the partition, from i on: service, region,
+// account and resource. Only the resource can contain a colon.
 func mismatchTail(s string, i int) int {
 	for field := range 3 {
 		limit := 63
@@ -101,8 +101,8 @@ func mismatchTail(s string, i int) int {
 
 func startsField(b byte) bool { return arnClass[b]&(letter|digit) != 0 }
 
-// span returns the end of the run of bytes of some classes, at most limit long,
-// that begins at i.
+// span returns the end of the run of at most limit bytes of some classes that
+// begins at i.
 func span(s string, i int, classes uint8, limit int) int {
 	end := min(len(s), i+limit)
 	for i < end && arnClass[s[i]]&classes != 0 {

@@ -1,7 +1,7 @@
 // Package constraint checks values against the constraints that AWS documents
 // for them: presence, length, pattern, ARN, items, range and enum.
 //
-// A Validate method is a Checker and one statement a constraint:
+// A Validate method is a Checker and one statement for each constraint:
 //
 //	in = constraint.OrEmpty(in)
 //	var c constraint.Checker
@@ -33,9 +33,8 @@ type Checker struct {
 
 func (c *Checker) add(err smithy.InvalidParamError) { c.found = append(c.found, err) }
 
-// Err returns nil if every check passed, or else an error that errors.As
-// finds to be a smithy.InvalidParamsError (or a pointer to one) and each of
-// its violations.
+// Err returns nil if every check passed. Otherwise errors.As finds in the error a
+// smithy.InvalidParamsError, or a pointer to one, and each violation.
 func (c *Checker) Err(typeName string) error {
 	if len(c.found) == 0 {
 		return nil
@@ -47,8 +46,8 @@ func (c *Checker) Err(typeName string) error {
 	return v
 }
 
-// OrEmpty returns v, or an empty value if it is nil: a Validate method takes a
-// nil receiver for an empty one.
+// OrEmpty returns v, or an empty value if it is nil. A Validate method treats a
+// nil input as an empty one.
 func OrEmpty[T any](v *T) *T {
 	if v == nil {
 		return new(T)
@@ -82,16 +81,15 @@ func (c *Checker) MaxLength(member, value string, limit int, index ...int) {
 	}
 }
 
-// MinLength reports a string of fewer than limit Unicode characters. An absent one
-// passes.
+// MinLength reports a string of fewer than limit Unicode characters.
 func (c *Checker) MinLength(member, value string, limit int) {
 	if n := utf8.RuneCountInString(value); n > 0 && n < limit {
 		c.add(&awstokens.ConstraintError{Member: member, Rule: awstokens.RuleMinLength, Limit: int64(limit), Actual: int64(n)})
 	}
 }
 
-// Chars reports a string with a byte that is not allowed by the pattern, which
-// must be a class of ASCII characters.
+// Chars reports a string with a byte that is not allowed. The pattern must be a
+// class of ASCII characters.
 func (c *Checker) Chars(member, value, pattern string, allowed func(byte) bool) {
 	for i := range len(value) {
 		if !allowed(value[i]) {
@@ -101,18 +99,17 @@ func (c *Checker) Chars(member, value, pattern string, allowed func(byte) bool) 
 	}
 }
 
-const whiteSpace = " \t\n\v\f\r"
+const whiteSpace = " \t\n\v\f\r" // what \s matches
 
-// NoSpace is the documented pattern \S+, read as a rule for the whole value:
-// it reports a string that holds white space, which is space, \t, \n, \v, \f
-// and \r, and an empty item of a list.
+// NoSpace is the documented pattern \S+, applied to the whole value: it reports a
+// string that contains white space, and an empty item of a list.
 func (c *Checker) NoSpace(member, value string, index ...int) {
 	if value == "" && !absent(value, index) || strings.ContainsAny(value, whiteSpace) {
 		c.add(&awstokens.ConstraintError{Member: at(member, index), Rule: awstokens.RulePattern, Pattern: `\S+`})
 	}
 }
 
-// SecretLength is MinLength and MaxLength for a secret. An absent one passes.
+// SecretLength is MinLength and MaxLength for a secret.
 func (c *Checker) SecretLength(member string, secret awstokens.Secret, low, high int) {
 	var buffer [4096]byte // enough for most, so that nothing is allocated
 	n := utf8.RuneCount(secret.AppendReveal(buffer[:0]))
@@ -125,7 +122,7 @@ func (c *Checker) SecretLength(member string, secret awstokens.Secret, low, high
 }
 
 // RequiredToken is the shape TokenString: it reports a secret that is empty, is
-// longer than 4096 characters, or holds white space.
+// longer than 4096 characters, or contains white space.
 func (c *Checker) RequiredToken(member string, token awstokens.Secret) {
 	const limit = 4096
 	c.RequiredSecret(member, token)
@@ -140,7 +137,7 @@ func (c *Checker) RequiredToken(member string, token awstokens.Secret) {
 }
 
 // RequiredClientToken reports a ClientToken that is empty, is longer than limit
-// characters, or holds white space.
+// characters, or contains white space.
 func (c *Checker) RequiredClientToken(value string, limit int) {
 	c.RequiredString("ClientToken", value)
 	c.MaxLength("ClientToken", value, limit)
@@ -156,7 +153,7 @@ func (c *Checker) RequiredStrictARN(member, value string) {
 // StrictARN reports a string that does not match StrictARNPattern or is longer
 // than 2048 characters, as documented for CreateToken.
 func (c *Checker) StrictARN(member, value string, index ...int) {
-	c.arn(member, value, StrictARNPattern, mismatchStrictARN, "Config.DisableValidation sends it all the same", index)
+	c.arn(member, value, StrictARNPattern, mismatchStrictARN, "Config.DisableValidation sends it nevertheless", index)
 }
 
 // RequiredARN is ARN, and reports an empty value as well.
@@ -234,7 +231,7 @@ func RequiredEnum[T ~string](c *Checker, member string, value T, documented []T)
 	Enum(c, member, value, documented)
 }
 
-// Enum reports a string that is none of the documented values.
+// Enum reports a string that is not one of the documented values.
 func Enum[T ~string](c *Checker, member string, value T, documented []T, index ...int) {
 	if absent(string(value), index) || slices.Contains(documented, value) {
 		return
@@ -259,10 +256,10 @@ func (c *Checker) Nested(member string, err error, index ...int) {
 	}
 }
 
-// absent says whether a member was left out. An empty item of a list was not.
+// absent reports whether a member is absent. An empty item of a list is not.
 func absent(value string, index []int) bool { return value == "" && len(index) == 0 }
 
-// at is the member, or one item of it.
+// at returns the name of the member, or of one item of it.
 func at(member string, index []int) string {
 	for _, i := range index {
 		member += "[" + strconv.Itoa(i) + "]"
@@ -276,7 +273,7 @@ type violations struct{ smithy.InvalidParamsError }
 // Unwrap returns the single violations.
 func (v *violations) Unwrap() []error { return v.Errs() }
 
-// As gives smithy's container, as a value or as a pointer.
+// As sets target to smithy's container, as a value or as a pointer.
 func (v *violations) As(target any) bool {
 	switch target := target.(type) {
 	case *smithy.InvalidParamsError:

@@ -6,7 +6,7 @@ import "strings"
 // ISO8601DateTime.
 const TimestampPattern = `^(-?(?:[1-9][0-9]*)?[0-9]{4})-(1[0-2]|0[1-9])-(3[0-1]|0[1-9]|[1-2][0-9])T(2[0-3]|[0-1][0-9]):([0-5][0-9]):([0-5][0-9])(\.[0-9]+)?(Z|[+-](?:2[ 0-3]|[0-1][0-9]):[0-5][0-9])+$`
 
-// MatchTimestamp says whether s matches TimestampPattern.
+// MatchTimestamp reports whether s matches TimestampPattern.
 func MatchTimestamp(s string) bool {
 	s = strings.TrimPrefix(s, "-")
 	year := digits(s)
@@ -28,7 +28,7 @@ func MatchTimestamp(s string) bool {
 		}
 		s = s[1+fraction:]
 	}
-	// The pattern lets the zone repeat, and an hour be "2 ".
+	// The pattern allows several zones, and the hour "2 ".
 	for first := true; first || s != ""; first = false {
 		switch {
 		case strings.HasPrefix(s, "Z"):
@@ -43,7 +43,7 @@ func MatchTimestamp(s string) bool {
 	return true
 }
 
-// digits is the number of digits that s starts with.
+// digits returns the number of digits that s starts with.
 func digits(s string) int {
 	n := 0
 	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
@@ -52,7 +52,7 @@ func digits(s string) int {
 	return n
 }
 
-// between says whether s is two digits from low to high.
+// between reports whether s is two digits from low to high.
 func between(s, low, high string) bool {
 	return digits(s) == 2 && low <= s && s <= high
 }

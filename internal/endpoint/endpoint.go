@@ -1,5 +1,5 @@
 // Package endpoint resolves the endpoint of a service in a Region, in all eight
-// AWS partitions, as the published endpoint rules do.
+// AWS partitions, by the published endpoint rules.
 package endpoint
 
 import (
@@ -12,16 +12,15 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 )
 
-// A Service names itself in endpoints and signatures.
+// Service is what endpoints, signatures and errors need to know of a service.
 type Service struct {
 	ID          string // the service ID, as in errors: "License Manager"
 	SigningName string // the service's name in a SigV4 credential scope
 	Scope       string // of the client's spans and metrics: the path of its package
 
-	host string // the host's labels before the Region
-	fips string // the same for FIPS endpoints
-	// govFIPS says that in aws-us-gov the plain host is the FIPS host.
-	govFIPS bool
+	host    string // the host's labels before the Region
+	fips    string // the same for FIPS endpoints
+	govFIPS bool   // in aws-us-gov the plain host is the FIPS host
 }
 
 const module = "github.com/seed-25f54b62/awstokens/"
@@ -36,7 +35,7 @@ var (
 
 type partition struct {
 	id              string
-	prefixes        []string // what its Regions start with, before word-number
+	prefixes        []string // of its Regions, before word-number
 	listed          string   // a Region that does not match the prefixes
 	suffix          string
 	dualStackSuffix string
@@ -66,7 +65,7 @@ func partitionOf(region string) *partition {
 	return &partitions[0]
 }
 
-// has says whether the Region is the listed one or matches the published
+// has reports whether the Region is the listed one or matches the published
 // ^prefix\w+-\d+$.
 func (p *partition) has(region string) bool {
 	if region == p.listed {
@@ -84,8 +83,8 @@ func (p *partition) has(region string) bool {
 }
 
 // Resolve returns the URL that the requests of a service go to: the custom
-// endpoint of the configuration, or the one of its Region. The path, if there
-// is any, has no slash at its end.
+// endpoint of the configuration, or that of its Region. A path does not end with a
+// slash.
 func Resolve(service Service, cfg awstokens.Config) (*url.URL, error) {
 	for id := range cfg.ServiceEndpoints {
 		if !isServiceID(id) {
@@ -128,14 +127,14 @@ func hostOf(service Service, cfg awstokens.Config) string {
 
 func parseCustom(custom string, cfg awstokens.Config) (*url.URL, error) {
 	if cfg.UseFIPS {
-		return nil, errors.New("UseFIPS does not go with a custom endpoint")
+		return nil, errors.New("UseFIPS cannot be used with a custom endpoint")
 	}
 	if cfg.UseDualStack {
-		return nil, errors.New("UseDualStack does not go with a custom endpoint")
+		return nil, errors.New("UseDualStack cannot be used with a custom endpoint")
 	}
 	u, err := url.Parse(custom)
 	if err != nil {
-		// The parser's error quotes the endpoint, which may hold a password.
+		// The parser's error quotes the endpoint, which may contain a password.
 		return nil, errors.New("the custom endpoint is not a URL")
 	}
 	switch {
@@ -156,10 +155,10 @@ func parseCustom(custom string, cfg awstokens.Config) (*url.URL, error) {
 	return u, nil
 }
 
-// isLoopback says whether a host can only be this machine. A name other than
-// localhost could be resolved to anything.
+// isLoopback reports whether a host can only be this machine. A name other than
+// localhost could resolve to any address.
 func isLoopback(host string) bool {
-	if strings.ToLower(host) == "localhost" { // EqualFold would admit other letters
+	if strings.ToLower(host) == "localhost" { // EqualFold would accept other letters, such as a long s
 		return true
 	}
 	addr, err := netip.ParseAddr(host)
@@ -171,7 +170,7 @@ func isHostLabel(s string) bool {
 		isAll(s, func(c byte) bool { return c == '-' || isWord(c) && c != '_' })
 }
 
-// isAll says whether s has at least one byte and all its bytes are of a kind.
+// isAll reports whether s has at least one byte and all its bytes are of a kind.
 func isAll(s string, kind func(byte) bool) bool {
 	for i := range len(s) {
 		if !kind(s[i]) {

@@ -1,6 +1,5 @@
-// Package refresh keeps a value that expires: it renews it before it does, by
-// one caller at a time, and goes on serving the old one for as long as that is
-// good.
+// Package refresh caches a value that expires. It renews the value before that,
+// one renewal at a time, and returns the old one as long as it is valid.
 package refresh
 
 import (
@@ -16,27 +15,27 @@ const Forever time.Duration = 1<<63 - 1
 
 // Options are the settings of a Cache. Zero values mean the defaults.
 type Options struct {
-	// Now is the clock that lives are measured with; default time.Now. Only how
-	// far it moves matters, so it may be wrong.
+	// Now is the clock that lives are measured with; default time.Now. Only
+	// differences matter, so it may be wrong.
 	Now func() time.Time
 
 	// Early is how long before its end a value is renewed, while callers still
 	// get the old one. Default 5 minutes.
 	Early time.Duration
 
-	// Pause is how long after a renewal the next one is tried at the earliest,
-	// while there is a value that is good; default 1 minute.
+	// Pause is the shortest time between two renewals while there is a valid
+	// value; default 1 minute.
 	Pause time.Duration
 
-	// Timeout bounds a renewal, which is not bound to the context of the
-	// caller that happened to need it first. Default 1 minute.
+	// Timeout bounds a renewal, which does not end with the context of the caller
+	// that needed it first. Default 1 minute.
 	Timeout time.Duration
 }
 
-// Renew gets a new value and its life, counted from the call of Renew. A value
-// whose life is shorter than Options.Pause is kept for that long: it is Discard
-// that ends what a service does not accept. Renew runs once at a time. Its
-// context has the values, but not the end, of a caller's.
+// Renew returns a new value and its life, counted from the call of Renew. A life
+// that is shorter than Options.Pause counts as that long; Discard is for a value
+// that a service does not accept. Only one Renew runs at a time. Its context has
+// the values, but not the end, of that of a caller.
 type Renew[T any] func(context.Context) (value T, life time.Duration, err error)
 
 // Cache holds a value. It is safe for concurrent use.
@@ -46,11 +45,11 @@ type Cache[T any] struct {
 
 	mu      sync.Mutex
 	value   T
-	has     bool          // value is one
+	has     bool          // there is a value
 	got     time.Time     // when the renewal that got value began
 	life    time.Duration // of value
 	renewIn time.Duration // after got
-	flight  *flight[T]    // the renewal under way, if there is one
+	flight  *flight[T]    // the running renewal, or nil
 }
 
 type flight[T any] struct {
@@ -60,7 +59,7 @@ type flight[T any] struct {
 	value T
 	err   error
 
-	failure error // the last one of the renewal under way; guarded by the Cache
+	failure error // the last that Failed recorded; guarded by the mutex of the Cache
 }
 
 // New returns an empty cache.
@@ -80,11 +79,11 @@ func New[T any](options Options, renew Renew[T]) *Cache[T] {
 	return &Cache[T]{options: options, renew: renew}
 }
 
-// Get returns the value. While the value is good, Get does not wait: near its
+// Get returns the value. While the value is valid, Get does not wait: near its
 // end it is renewed in the background, and a renewal that fails is retried
-// later. When there is no good value, Get waits for a renewal and returns its
-// error if it fails. If the context ends first, the error has the last failure
-// of the renewal as well.
+// later. Without a valid value, Get waits for a renewal and returns its error if
+// it fails. If the context ends first, the error also wraps the last failure of
+// the renewal.
 func (c *Cache[T]) Get(ctx context.Context) (T, error) {
 	if ctx == nil {
 		var zero T
@@ -117,7 +116,7 @@ func (c *Cache[T]) Get(ctx context.Context) (T, error) {
 	}
 }
 
-// Failed records a failure that does not end the renewal under way.
+// Failed records a failure that does not end the running renewal.
 func (c *Cache[T]) Failed(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,14 +125,14 @@ func (c *Cache[T]) Failed(err error) {
 	}
 }
 
-// Renewing reports whether a renewal is under way.
+// Renewing reports whether a renewal is running.
 func (c *Cache[T]) Renewing() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.flight != nil
 }
 
-// Discard forgets the value if it is one that isBad reports.
+// Discard drops the value if isBad returns true for it.
 func (c *Cache[T]) Discard(isBad func(T) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -143,7 +142,7 @@ func (c *Cache[T]) Discard(isBad func(T) bool) {
 	}
 }
 
-// fly makes one renewal.
+// fly runs one renewal.
 func (c *Cache[T]) fly(ctx context.Context, f *flight[T]) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
@@ -151,11 +150,11 @@ func (c *Cache[T]) fly(ctx context.Context, f *flight[T]) {
 	var value T
 	var life time.Duration
 	err := errors.New("the renewal ended its goroutine")
-	defer func() { c.land(f, start, value, life, err) }() // whatever renew does, nobody waits for ever
+	defer func() { c.land(f, start, value, life, err) }() // also after runtime.Goexit, or callers would wait for ever
 	value, life, err = c.renew(ctx)
 }
 
-// land ends a renewal.
+// land ends a renewal with its outcome.
 func (c *Cache[T]) land(f *flight[T], start time.Time, value T, life time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -167,31 +166,34 @@ func (c *Cache[T]) land(f *flight[T], start time.Time, value T, life time.Durati
 	default:
 		life = max(life, c.options.Pause)
 		c.value, c.has, c.got, c.life = value, true, start, life
-		c.renewIn = life - min(c.options.Early, life/2) // a short life must not be renewed all the time
+		c.renewIn = life - min(c.options.Early, life/2) // or a short life would be renewed all the time
 	}
 	c.flight = nil
 	f.value, f.err = value, err
 	close(f.done)
 }
 
-// longest is how long AWS makes credentials at most.
-const longest = 12 * time.Hour
+// The lives of credentials that AWS issues.
+const (
+	shortest = 15 * time.Minute
+	longest  = 12 * time.Hour
+)
 
-// Life is how long credentials are good that a response brought, counted from
-// the response, by the service's clock alone; a Date may be a second old, and
-// one that is far behind must not make them last longer than AWS makes any.
-// Without a Date it is measured with the local clock, which may be wrong, and
-// is taken for no shorter and no longer than AWS makes credentials.
+// Life returns how long the credentials in a response are valid, counted from the
+// response. It is measured with the service's clock: date is the response's, and
+// may be a second old. Without a date it is measured with the local clock, which
+// may be wrong, and is at least the shortest life that AWS issues. It is never
+// more than the longest.
 func Life(expires, date, now time.Time) time.Duration {
 	if date.IsZero() {
-		return min(max(expires.Sub(now), 15*time.Minute), longest)
+		return min(max(expires.Sub(now), shortest), longest)
 	}
 	return min(max(expires.Sub(date)-time.Second, 0), longest)
 }
 
-// Elapsed is the time between two readings of a clock. A wall clock that was
-// set back does not shorten it, if both have a monotonic reading; one that was
-// set forward, or ran on while the machine was suspended, lengthens it.
+// Elapsed returns the time between two readings of a clock. If both have a
+// monotonic reading, a wall clock that was set back does not shorten it. One that
+// was set forward, or ran while the machine was suspended, lengthens it.
 func Elapsed(from, to time.Time) time.Duration {
 	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }

@@ -1,8 +1,8 @@
 // Package sigv4 signs requests with AWS Signature Version 4.
 //
-// It signs what this module sends, a request with headers and a body in memory,
-// and derives the key of a day once, which is most of the work of a signature.
-// Its tests hold it to aws-http-auth, which signs anything.
+// It signs what this module sends, a request whose body is in memory, and derives
+// the key of a day only once, which is most of the work of a signature. Its tests
+// compare it with aws-http-auth.
 //
 // The format is that of the IAM User Guide, "Create a signed AWS API request".
 package sigv4
@@ -27,34 +27,34 @@ const (
 	terminator = "aws4_request"
 )
 
-// Signer signs for one service in one region. It is safe for concurrent use.
+// Signer signs for one service in one Region. It is safe for concurrent use.
 type Signer struct {
 	Service, Region string
 
 	last atomic.Pointer[derivedKey]
 }
 
-// derivedKey is what a secret key becomes for a day, a region and a service.
-// It signs, so it is a Secret too.
+// derivedKey is the key derived from a secret key for a day, a Region and a
+// service. It signs, so it is a Secret too.
 type derivedKey struct {
 	secret awstokens.Secret
 	day    string
 	key    awstokens.Secret
 }
 
-// signedHeaders are what to sign beside the host, by name: every header that
-// AWS wants signed and that the module sends.
+// signedHeaders are the headers to sign, in the order of their names: those that
+// AWS requires and that the module sends.
 var signedHeaders = [...]struct{ key, name string }{
 	{"Content-Type", "content-type"},
-	{"", "host"}, // is a field of the request
+	{"", "host"}, // req.Host
 	{"X-Amz-Date", "x-amz-date"},
 	{"X-Amz-Security-Token", "x-amz-security-token"},
 	{"X-Amz-Target", "x-amz-target"},
 }
 
-// Sign sets the headers X-Amz-Date, X-Amz-Security-Token if the credentials
-// have a session token, and Authorization. It replaces lists of values and does
-// not write into them. The request must have a Host; its Body is not read.
+// Sign sets the headers X-Amz-Date, Authorization and, if the credentials have a
+// session token, X-Amz-Security-Token. It does not change the slices of values
+// that the header has. The request must have a Host; its Body is not read.
 func (s *Signer) Sign(req *http.Request, body []byte, creds awstokens.Credentials, at time.Time) {
 	stamp := at.UTC().Format("20060102T150405Z")
 	day := stamp[:len("20060102")]
@@ -81,8 +81,8 @@ func (s *Signer) Sign(req *http.Request, body []byte, creds awstokens.Credential
 	req.Header["Authorization"] = []string{string(hex.AppendEncode(text, signature))}
 }
 
-// key returns the key that signs, which is that of the call before as long as
-// the day and the secret are the same.
+// key returns the derived key, which stays the same as long as the day and the
+// secret do.
 func (s *Signer) key(secret awstokens.Secret, day string) []byte {
 	if last := s.last.Load(); last != nil && last.day == day && last.secret.Equal(secret) {
 		return last.key.AppendReveal(make([]byte, 0, sha256.Size))
@@ -137,8 +137,8 @@ func appendCanonicalHeaders(b []byte, req *http.Request) []byte {
 	return b
 }
 
-// escape encodes a path, which is encoded, once more: so it is signed for
-// every service but S3.
+// escape encodes a path that is encoded already: every service but S3 requires
+// that.
 func escape(path string) string {
 	if path == "" || path == "/" {
 		return "/"
@@ -155,13 +155,13 @@ func escape(path string) string {
 	return string(escaped)
 }
 
-// canonicalQuery returns the query's parameters sorted by name and value, both
-// in their encoded form, in which the order can differ from that of the text.
+// canonicalQuery returns the query's parameters in the order of their encoded
+// names and values.
 func canonicalQuery(req *http.Request) string {
 	if req.URL.RawQuery == "" {
 		return ""
 	}
-	const separator = "\x00" // sorts before every other character
+	const separator = "\x00" // in place of =, because it sorts before all else
 	var pairs []string
 	for name, values := range req.URL.Query() {
 		for _, value := range values {

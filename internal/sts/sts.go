@@ -1,6 +1,6 @@
-// Package sts is the part of AWS STS that turns tokens into credentials:
-// AssumeRoleWithWebIdentity for access tokens of License Manager, AssumeRole
-// for the identity contexts of IAM Identity Center.
+// Package sts is a client for the operations of AWS STS that turn tokens into
+// credentials: AssumeRoleWithWebIdentity for access tokens of License Manager,
+// AssumeRole for the identity contexts of IAM Identity Center.
 package sts
 
 import (
@@ -21,7 +21,7 @@ type Client struct{ transport *transport.Client }
 
 var format = &wire.Query{Version: "2011-06-15"}
 
-// New returns a client, or an error for a bad configuration.
+// New returns a client. It returns an error if the configuration is invalid.
 func New(cfg awstokens.Config) (*Client, error) {
 	t, err := transport.New(cfg, endpoint.STS, format)
 	if err != nil {
@@ -123,7 +123,7 @@ func (out *Output) Credentials() awstokens.Credentials {
 	}
 }
 
-// Life is how long the credentials are good, counted from the response.
+// Life returns how long the credentials are valid, counted from the response.
 func (out *Output) Life(now time.Time) time.Duration {
 	return refresh.Life(out.Expiration, out.Date, now)
 }
@@ -136,7 +136,8 @@ func accountOf(arn string) string {
 	return ""
 }
 
-// A second request is harmless: both sets of credentials are good.
+// Both are idempotent: a second request makes other credentials, and leaves the
+// first valid.
 var (
 	assumeRoleWithWebIdentity = transport.Operation[AssumeRoleWithWebIdentityInput, Output]{
 		Name: "AssumeRoleWithWebIdentity", Auth: transport.Unsigned, Idempotent: true,
@@ -149,7 +150,8 @@ func (c *Client) AssumeRoleWithWebIdentity(ctx context.Context, in *AssumeRoleWi
 	return assumeRoleWithWebIdentity.Call(ctx, c.transport, in)
 }
 
-// AssumeRole exchanges credentials, and what contexts prove, for others.
+// AssumeRole exchanges credentials, and the contexts if there are any, for those
+// of a role.
 func (c *Client) AssumeRole(ctx context.Context, in *AssumeRoleInput) (*Output, error) {
 	return assumeRole.Call(ctx, c.transport, in)
 }

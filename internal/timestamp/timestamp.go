@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// layouts are in use by License Manager, the AWS CLI and SDKs. Fractions of a
-// second are read by each of them.
+// layouts are those of License Manager, the AWS CLI and SDKs. Each of them also
+// reads fractions of a second.
 var layouts = []string{
 	time.RFC3339,
-	"2006-01-02T15:04:05", // against License Manager's own pattern; means UTC
+	"2006-01-02T15:04:05", // UTC; License Manager's own pattern does not allow it
 	"2006-01-02T15:04:05Z0700",
 	"20060102T150405Z0700",
 	"20060102T150405",
 }
 
-// Parse reads a date: RFC 3339, the same without a colon in the zone, without
-// a zone or with the zone UTC (both mean UTC), and the basic form of ISO 8601.
-// White space around it does not matter.
+// Parse reads a date in the form of RFC 3339, also without a colon in the zone,
+// without a zone or with the zone UTC (both mean UTC), or in the basic form of
+// ISO 8601. It ignores white space around the date.
 func Parse(s string) (time.Time, error) {
 	date := strings.TrimSpace(s)
 	date = strings.TrimSpace(strings.TrimSuffix(date, "UTC"))

@@ -1,6 +1,6 @@
 // Package webpage writes the small pages that a person sees while logging in.
-// They are whole in themselves, accessible, and follow the browser's choice of
-// dark or light.
+// They load nothing, are accessible, and follow the browser's choice of dark or
+// light.
 package webpage
 
 import (
@@ -54,13 +54,11 @@ const layout = `<!DOCTYPE html>
 </html>
 `
 
-// policy admits the one style sheet and nothing else.
-var policy = func() string {
-	return "default-src 'none'; style-src " + Hash(Style) + "; base-uri 'none'; frame-ancestors 'none'; form-action "
-}()
+// policy allows the one style sheet and nothing else.
+var policy = "default-src 'none'; style-src " + Hash(Style) + "; base-uri 'none'; frame-ancestors 'none'; form-action "
 
-// Hash is the source of a Content-Security-Policy that admits an inline style or
-// script.
+// Hash returns the source with which a Content-Security-Policy allows an inline
+// style or script.
 func Hash(text string) string {
 	hash := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'"
@@ -72,10 +70,10 @@ func New(titleAndBody string) *template.Template {
 	return template.Must(template.Must(template.New("page").Parse(layout)).Parse(titleAndBody))
 }
 
-// Write answers with a page. Its forms, if it has any, may send to the targets
-// and be redirected to them; 'self' is one. A page with a form has its origin
-// sent along, so that the server can tell its own form from another site's; no
-// page has its address told to anybody else.
+// Write responds with a page. Its forms may be sent and redirected to the targets
+// only, of which 'self' is one. If there are targets, the browser sends the origin
+// of the page with a form, so that the server knows its own forms. No other site
+// learns the address of a page.
 func Write(w http.ResponseWriter, status int, page *template.Template, data any, targets ...string) {
 	var text bytes.Buffer
 	if err := page.Execute(&text, data); err != nil {
