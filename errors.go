@@ -133,7 +133,7 @@ type ResponseError struct {
 	// Attempts is how many requests the call had sent when the response came.
 	Attempts int
 
-	// Err is the reason. It is not nil.
+	// Err is the reason.
 	Err error
 }
 
@@ -157,7 +157,7 @@ func (e *ResponseError) Error() string {
 	if e.Attempts > 1 {
 		b.WriteString(", after " + strconv.Itoa(e.Attempts) + " attempts")
 	}
-	return b.String() + ", " + e.Err.Error()
+	return fmt.Sprintf("%s, %v", b.String(), e.Err)
 }
 
 // RetryableError reports whether the response is worth a retry: a throttling
@@ -215,7 +215,7 @@ func reasonOf(code string) retryReason {
 // SendError is a request without a response: the connection could not be made,
 // broke, or timed out.
 type SendError struct {
-	// Err is what the HTTP client reported. It is not nil.
+	// Err is what the HTTP client reported.
 	Err error
 
 	// Written says that the service may have received the whole request.
@@ -234,9 +234,9 @@ func (e *SendError) Unwrap() error { return e.Err }
 // Error returns the number of attempts and what the HTTP client reported.
 func (e *SendError) Error() string {
 	if e.Attempts > 1 {
-		return fmt.Sprintf("request send failed after %d attempts: %s", e.Attempts, e.Err)
+		return fmt.Sprintf("request send failed after %d attempts: %v", e.Attempts, e.Err)
 	}
-	return "request send failed: " + e.Err.Error()
+	return fmt.Sprintf("request send failed: %v", e.Err)
 }
 
 // RetryableError reports whether a retry is safe: the request was not written, or

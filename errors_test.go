@@ -141,6 +141,19 @@ func TestSendError(t *testing.T) {
 	assert.ErrorIs(t, &awstokens.SendError{Err: fmt.Errorf("proxy: %w", context.DeadlineExceeded)}, context.DeadlineExceeded)
 }
 
+// TestZeroErrors: a fake in a user's test may leave everything out.
+func TestZeroErrors(t *testing.T) {
+	for want, err := range map[string]error{
+		"https response error StatusCode: 0, <nil>":       &awstokens.ResponseError{},
+		"request send failed: <nil>":                      &awstokens.SendError{},
+		"value does not match the documented pattern , .": &awstokens.ConstraintError{},
+	} {
+		assert.Equal(t, want, err.Error())
+	}
+	assert.False(t, new(awstokens.ResponseError).RetryableError())
+	assert.True(t, new(awstokens.SendError).RetryableError())
+}
+
 // callError is what the call path puts around the error of a call.
 type callError struct {
 	error

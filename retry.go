@@ -57,8 +57,8 @@ type StandardRetryerOptions struct {
 	MaxAttempts int
 
 	// BaseDelay is the upper bound of the first wait; it doubles with every
-	// attempt. Default 50 ms; negative means no wait. After a throttling error
-	// the first wait is bounded by 1 s instead, unless BaseDelay is negative.
+	// attempt. Default 50 ms; negative means no wait. After a throttling error,
+	// a positive BaseDelay below 1 s counts as 1 s.
 	BaseDelay time.Duration
 
 	// MaxBackoff is the upper bound of every computed wait; default 20 s.
@@ -144,7 +144,7 @@ func (r *StandardRetryer) RetryDelay(attempt int, opErr error) (time.Duration, e
 	}
 	base := r.options.BaseDelay
 	if base > 0 && response.Throttled() {
-		base = throttlingBaseDelay
+		base = max(base, throttlingBaseDelay)
 	}
 	ceiling := r.options.MaxBackoff
 	if shift := max(0, attempt-1); shift < 32 && base < ceiling>>shift {

@@ -86,7 +86,8 @@ func TestRetryDelay(t *testing.T) {
 		{small, errFailed, 2, 1600},
 		{small, errFailed, 3, 3200},
 		{small, errFailed, 4, 5000},
-		{small, throttled, 1, 5000}, // MaxBackoff caps this one, too
+		{small, throttled, 1, 5000},                                                         // MaxBackoff caps this one, too
+		{func(o *options) { o.BaseDelay = 3 * time.Second }, throttled, 1, 3 * time.Second}, // never less than after another error
 		{func(o *options) { o.BaseDelay = time.Hour }, errFailed, 1, 20 * time.Second},
 		{func(o *options) { o.BaseDelay, o.MaxBackoff = 1<<62, 1<<62 }, errFailed, 2, 1 << 62},
 		{func(o *options) { o.BaseDelay = -1 }, errFailed, 9, 0},
@@ -161,6 +162,7 @@ func TestRetryAfter(t *testing.T) {
 		{nil, 5*time.Minute + 1, true},
 		{func(o *options) { o.MaxRetryAfter = time.Second }, time.Second, false},
 		{func(o *options) { o.MaxRetryAfter = time.Second }, 2 * time.Second, true},
+		{func(o *options) { o.MaxRetryAfter = -1 }, time.Second, true},
 	} {
 		d, err := newRetryer(test.change).RetryDelay(1, asks(test.asked))
 		if test.fails {
