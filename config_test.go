@@ -24,8 +24,8 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 )
 
-// setEnv sets every variable that ConfigFromEnv reads: those that are not
-// given to nothing.
+// setEnv sets the given variables, and all others that ConfigFromEnv reads to the
+// empty string.
 func setEnv(t *testing.T, env map[string]string) {
 	t.Helper()
 	known := map[string]string{
@@ -104,8 +104,8 @@ func TestConfigFromEnvMaxAttempts(t *testing.T) {
 	}
 }
 
-// TestConfigFromEnvRefuses: the error names the variable, all of them if there
-// are more than one, and no key.
+// TestConfigFromEnvRefuses: the error names every invalid variable, and contains no
+// key.
 func TestConfigFromEnvRefuses(t *testing.T) {
 	notPEM := filepath.Join(t.TempDir(), "not.pem")
 	require.NoError(t, os.WriteFile(notPEM, []byte("no certificate"), 0o600))
@@ -138,7 +138,7 @@ func TestConfigFromEnvRefuses(t *testing.T) {
 	}
 }
 
-// TestCABundle reaches a server whose certificate only the bundle vouches for.
+// TestCABundle calls a server whose certificate is only in the bundle.
 func TestCABundle(t *testing.T) {
 	certificate, bundle := selfSigned(t)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
@@ -183,8 +183,8 @@ func selfSigned(t *testing.T) (tls.Certificate, string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, path
 }
 
-// TestDefaultHTTPClient: the timeouts that Config.HTTPClient documents, in a
-// client of the caller's own.
+// TestDefaultHTTPClient: the client has the documented timeouts, and each call
+// returns another one.
 func TestDefaultHTTPClient(t *testing.T) {
 	client := awstokens.DefaultHTTPClient()
 	transport := client.Transport.(*http.Transport)

@@ -96,7 +96,7 @@ func TestEnvCredentials(t *testing.T) {
 	}
 }
 
-// With nothing but a profile, the error says what reads it.
+// With a profile and no keys, the error names the functions that read profiles.
 func TestProfileInTheEnvironment(t *testing.T) {
 	setEnv(t, map[string]string{"AWS_PROFILE": "dev"})
 	cfg, err := awstokens.ConfigFromEnv()

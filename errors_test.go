@@ -15,7 +15,7 @@ import (
 )
 
 // TestConstraintErrorField builds paths as smithy's own errors do: a container
-// sets the context, each structure on the way up puts itself in front.
+// sets the context, and each structure on the way up adds itself.
 func TestConstraintErrorField(t *testing.T) {
 	for _, test := range []struct {
 		context string
@@ -163,8 +163,8 @@ type callError struct {
 func (e *callError) Unwrap() error          { return e.error }
 func (e *callError) MayHaveProcessed() bool { return e.mayHaveProcessed }
 
-// TestMayHaveProcessed: the whole call says it, however deep it is wrapped; a
-// call of a credentials provider inside says nothing about the one around it.
+// TestMayHaveProcessed: the outermost call decides, however deep it is wrapped or
+// joined. The call of a credentials provider inside it does not count.
 func TestMayHaveProcessed(t *testing.T) {
 	lost := &awstokens.SendError{Err: io.EOF, Written: true}
 	provider := &smithy.OperationError{ServiceID: "STS", Err: &callError{lost, true}}

@@ -180,7 +180,7 @@ func TestCredentialsHandlerRefuses(t *testing.T) {
 	}
 }
 
-// Whoever is not on this machine is refused, token or not.
+// A request from another machine is refused, also if it has the token.
 func TestCredentialsHandlerServesLoopbackOnly(t *testing.T) {
 	handler := awstokens.CredentialsHandler(&someCredentials{credentials: exported}, handlerToken)
 	for from, status := range map[string]int{

@@ -107,8 +107,7 @@ func TestRetryDelay(t *testing.T) {
 	}
 }
 
-// TestRetryDelayByTheStandard compares with the published rule, written down
-// once more: random in [0, min(base * 2^i, 20 s)], which x-amz-retry-after
+// TestRetryDelayByTheStandard compares with the published rule: random in [0, min(base * 2^i, 20 s)], which x-amz-retry-after
 // raises by up to 5 s.
 func TestRetryDelayByTheStandard(t *testing.T) {
 	for _, random := range []float64{0, 0.25, 0.999999} {
@@ -279,8 +278,8 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
-// TestRetryBudgetIsShared: many callers take what is there, no more and no
-// less, and what they give back is there again.
+// TestRetryBudgetIsShared: concurrent callers take all tokens and no more, and can
+// take again those that they put back.
 func TestRetryBudgetIsShared(t *testing.T) {
 	r := newRetryer(nil)
 	var taken atomic.Int64

@@ -32,8 +32,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
-// clearEnv leaves nothing of the machine's configuration, and sets variables
-// given as names and values.
+// clearEnv removes the machine's configuration, and sets variables given as names
+// and values.
 func clearEnv(t *testing.T, variables ...string) {
 	t.Helper()
 	for _, entry := range os.Environ() {
@@ -103,7 +103,7 @@ func TestDeprecatedResolver(t *testing.T) {
 	require.ErrorContains(t, err, "set BaseEndpoint")
 }
 
-// recordHost fails every request, and keeps where it was to go.
+// recordHost fails every request, and records its URL.
 type recordHost struct{ url string }
 
 func (r *recordHost) Do(req *http.Request) (*http.Response, error) {
@@ -290,8 +290,7 @@ func TestLogger(t *testing.T) {
 	}
 }
 
-// A context that is over is not an error of the configuration that says
-// something else.
+// Load needs no context that lasts, because it retrieves nothing.
 func TestLoadCanceled(t *testing.T) {
 	clearEnv(t, "AWS_REGION", "us-east-1")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -88,7 +88,7 @@ func TestCredentials(t *testing.T) {
 	require.ErrorIs(t, err, errFake)
 }
 
-// There and back again is no detour through another cache.
+// Converting a provider there and back returns the original.
 func TestRoundTrips(t *testing.T) {
 	mine, yours := &counter{}, aws.NewCredentialsCache(giveTheirs(theirs, nil))
 	assert.Same(t, mine, awssdk.Credentials(awssdk.Provider(mine)))

@@ -102,7 +102,7 @@ func arnOracles(t testing.TB) map[string]position {
 	}
 }
 
-// seedARNs are real ones, and some that are nasty.
+// seedARNs are real ones, and edge cases.
 var seedARNs = []string{
 	someARN,
 	"arn:aws-us-gov:iam::123456789012:role/AWSLicenseManagerConsumptionRole",
@@ -137,7 +137,7 @@ func TestARNAgreesWithPattern(t *testing.T) {
 		agree(t, name, o.oracle, 100_000, func() string { return generateARN(r) })
 		for range sample(5_000) {
 			s := generateARN(r)
-			if len(s) < 200 { // long ones take the pattern long
+			if len(s) < 200 { // the pattern is slow on long ones
 				o.check(t, s)
 			}
 		}
@@ -147,7 +147,7 @@ func TestARNAgreesWithPattern(t *testing.T) {
 	}
 }
 
-// TestWhereAnARNStopsToMatch spells some out.
+// TestWhereAnARNStopsToMatch has examples.
 func TestWhereAnARNStopsToMatch(t *testing.T) {
 	for s, at := range map[string][2]int{ // the strict pattern, the other
 		someARN:                            {-1, -1},
@@ -189,8 +189,8 @@ func sample(n int) int {
 	return n / 4
 }
 
-// agree compares a function with its pattern on n strings, and makes sure that
-// they were worth it.
+// agree compares a function with its pattern on n strings, and checks that enough
+// of them match and enough do not.
 func agree(t *testing.T, name string, o oracle, n int, generate func() string) {
 	n = sample(n)
 	matches := 0
@@ -246,7 +246,7 @@ func generateARN(r *rand.Rand) string {
 	}
 	partitions := []string{"", "-cn", "-us-gov", "-iso-b", "-iso-c", "-iso-d", "", "-cn", "-us-gov", "-iso", "-iso-e", "-eusc", "-", "X", "-CN", "1", "_", "-cn-"}
 	resource := r.IntN(20)
-	if r.IntN(24) == 0 { // long strings take the pattern long
+	if r.IntN(24) == 0 { // the pattern is slow on long strings
 		resource = []int{0, 1, 1000, 1001, 1022, 1023, 1024, 1025, 2048}[r.IntN(9)]
 	}
 	s := "arn:aws" + partitions[r.IntN(len(partitions))] +

@@ -88,8 +88,8 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// TestKnownHosts spells some out, the special FIPS hosts of aws-us-gov first,
-// to hold the rules of TestHosts to account.
+// TestKnownHosts has examples, the special FIPS hosts of aws-us-gov first, against
+// a mistake in the rules of TestHosts.
 func TestKnownHosts(t *testing.T) {
 	type variant struct{ fips, dualStack bool }
 	for want, test := range map[string]struct {
@@ -165,8 +165,8 @@ func TestCustomEndpoint(t *testing.T) {
 	}
 }
 
-// TestServiceEndpoints: each goes before BaseEndpoint, for its own service, and
-// a key that is none is refused, as a call would go to AWS otherwise.
+// TestServiceEndpoints: each precedes BaseEndpoint for its service, and an unknown
+// key is an error, because the calls would go to AWS otherwise.
 func TestServiceEndpoints(t *testing.T) {
 	cfg := awstokens.Config{
 		BaseEndpoint:     "https://base.example.test",

@@ -137,7 +137,7 @@ func isOurs(imported string) bool {
 
 func below(dir, parent string) bool { return dir == parent || strings.HasPrefix(dir, parent+"/") }
 
-// isFake says whether a package is the services in memory, or their public face.
+// isFake reports whether a package is the services in memory, or their public API.
 func isFake(dir string) bool { return dir == "internal/emulator" || dir == "awstokenstest" }
 
 func TestImportsPointOneWay(t *testing.T) {

@@ -224,9 +224,8 @@ type wall struct{ offset atomic.Int64 }
 func (w *wall) Now() time.Time           { return time.Now().Add(time.Duration(w.offset.Load())).Round(0) }
 func (w *wall) set(offset time.Duration) { w.offset.Store(int64(offset)) }
 
-// TestWrongClock: how far a clock is off changes nothing. One that is set
-// during a life costs at most a renewal, or serves a value no longer than it
-// was set back.
+// TestWrongClock: a clock that is off changes nothing. One that is set ahead during
+// a life causes a renewal.
 func TestWrongClock(t *testing.T) {
 	for _, offset := range []time.Duration{-50 * 365 * 24 * time.Hour, -5 * time.Hour, -time.Minute, 0, 2 * time.Hour, 50 * 365 * 24 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
@@ -253,8 +252,8 @@ func TestWrongClock(t *testing.T) {
 	})
 }
 
-// TestNoLifeIsNoLoop: a life that cannot be right does not cause a renewal a
-// call.
+// TestNoLifeIsNoLoop: a life that cannot be right does not cause a renewal for
+// every call.
 func TestNoLifeIsNoLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, life := range []time.Duration{-1 << 63, -time.Hour, 1, time.Second, time.Minute} {
@@ -287,7 +286,7 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// TestElapsed: of the two readings of a time the one counts that ran further.
+// TestElapsed: of the two readings of a time, the one that ran further counts.
 func TestElapsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := time.Now()

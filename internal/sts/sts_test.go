@@ -20,8 +20,8 @@ import (
 
 const roleARN = "arn:aws:iam::123456789012:role/Consumer"
 
-// serve responds to every request with a status and a body, and keeps what
-// came.
+// serve responds to every request with a status and a body, and records the
+// requests.
 func serve(t *testing.T, status int, body string) (*sts.Client, *[]url.Values, *[]http.Header) {
 	t.Helper()
 	var forms []url.Values
@@ -158,7 +158,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestLife: how long credentials are good is measured by the service's clock.
+// TestLife: how long credentials are valid is measured by the service's clock.
 func TestLife(t *testing.T) {
 	date := time.Date(2014, 10, 24, 22, 0, 23, 0, time.UTC)
 	out := &sts.Output{Expiration: date.Add(time.Hour)}
