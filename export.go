@@ -52,10 +52,6 @@ func expiration(credentials Credentials) time.Time {
 // from the URL in AWS_CONTAINER_CREDENTIALS_FULL_URI, with the token in
 // AWS_CONTAINER_AUTHORIZATION_TOKEN, and get new ones before they expire.
 //
-//	listener, err := net.Listen("tcp", "127.0.0.1:0")
-//	...
-//	err = http.Serve(listener, awstokens.CredentialsHandler(provider, token))
-//
 // The token must be random, such as [crypto/rand.Text], and known only to the
 // programs that may have the credentials. Without it, the response is 401; if it
 // is empty, every response is. The handler serves any path, but only requests

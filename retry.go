@@ -162,7 +162,7 @@ func (r *StandardRetryer) RetryDelay(attempt int, opErr error) (time.Duration, e
 var ErrRetryBudgetSpent = errors.New("retry budget spent")
 
 // GetRetryToken takes the cost of one retry from the bucket.
-func (r *StandardRetryer) GetRetryToken(_ context.Context, opErr error) (func(error) error, error) {
+func (r *StandardRetryer) GetRetryToken(ctx context.Context, opErr error) (func(error) error, error) {
 	if r.options.RetryBudget < 0 {
 		return keepToken, nil
 	}
