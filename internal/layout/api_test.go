@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -91,8 +90,7 @@ func TestAPIOfOthers(t *testing.T) {
 	eachPublicFile(t, root, func(file *ast.File) {
 		paths := map[string]string{}
 		for _, spec := range file.Imports {
-			path, err := strconv.Unquote(spec.Path.Value)
-			require.NoError(t, err)
+			path := importPath(t, spec)
 			if first, _, _ := strings.Cut(path, "/"); !strings.Contains(first, ".") || isOurs(directory(path)) {
 				continue
 			}

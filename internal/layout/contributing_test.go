@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -52,8 +51,8 @@ func TestImportGraph(t *testing.T) {
 	}
 }
 
-// importGraph returns what the packages of the module and of awssdk import of the
-// module, tests left out, by directory and in the order of the alphabet.
+// importGraph returns which packages of the module each package of the module and
+// of awssdk imports, without tests, sorted and as directories.
 func importGraph(t *testing.T) map[string][]string {
 	t.Helper()
 	sets := map[string]map[string]bool{}
@@ -65,9 +64,7 @@ func importGraph(t *testing.T) map[string][]string {
 			sets[dir] = map[string]bool{}
 		}
 		for _, spec := range file.Imports {
-			imported, err := strconv.Unquote(spec.Path.Value)
-			require.NoError(t, err)
-			if below(imported, module) {
+			if imported := importPath(t, spec); below(imported, module) {
 				sets[dir][directory(imported)] = true
 			}
 		}

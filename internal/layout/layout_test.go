@@ -109,8 +109,7 @@ func imports(t *testing.T) map[string][]string {
 			return
 		}
 		for _, spec := range file.Imports {
-			imported, err := strconv.Unquote(spec.Path.Value)
-			require.NoError(t, err)
+			imported := importPath(t, spec)
 			first, _, _ := strings.Cut(imported, "/")
 			imported = directory(imported)
 			if strings.Contains(first, ".") && (isOurs(imported) || !isTest) {
@@ -120,6 +119,13 @@ func imports(t *testing.T) map[string][]string {
 	})
 	require.Contains(t, found, "licensemanager")
 	return found
+}
+
+func importPath(t *testing.T, spec *ast.ImportSpec) string {
+	t.Helper()
+	path, err := strconv.Unquote(spec.Path.Value)
+	require.NoError(t, err)
+	return path
 }
 
 // directory is that of a package of the module. Other paths stay as they are.
