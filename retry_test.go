@@ -107,8 +107,8 @@ func TestRetryDelay(t *testing.T) {
 	}
 }
 
-// TestRetryDelayByTheStandard compares with the published rule: random in [0, min(base * 2^i, 20 s)], which x-amz-retry-after
-// raises by up to 5 s.
+// TestRetryDelayByTheStandard compares with the published rule: random in
+// [0, min(base * 2^i, 20 s)], which x-amz-retry-after raises by up to 5 s.
 func TestRetryDelayByTheStandard(t *testing.T) {
 	for _, random := range []float64{0, 0.25, 0.999999} {
 		r := newRetryer(func(o *options) { o.Rand = func() float64 { return random } })

@@ -123,7 +123,7 @@ func (r *Reservation) Write(data []byte) error {
 	if err := rename(r.temporary, r.target); err != nil {
 		return err
 	}
-	SyncDir(filepath.Dir(r.target))
+	syncDir(filepath.Dir(r.target))
 	return nil
 }
 
@@ -142,7 +142,7 @@ func Remove(path string) error {
 		return err
 	}
 	Clean(path, 0)
-	SyncDir(filepath.Dir(target))
+	syncDir(filepath.Dir(target))
 	return nil
 }
 
@@ -205,9 +205,9 @@ func Follow(path string) (string, error) {
 	return "", fmt.Errorf("%s: more than %d symbolic links", path, maxLinks)
 }
 
-// SyncDir makes the names in a directory survive a crash. It ignores failures: not
+// syncDir makes the names in a directory survive a crash. It ignores failures: not
 // every system can do that, and the names are in place already.
-func SyncDir(dir string) {
+func syncDir(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
 		_ = d.Close()

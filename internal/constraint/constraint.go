@@ -190,7 +190,7 @@ func (c *Checker) arn(member, value, pattern string, mismatch func(string) int, 
 // Timestamp reports a string that does not match TimestampPattern or is longer
 // than 50 characters.
 func (c *Checker) Timestamp(member, value string) {
-	if value != "" && !MatchTimestamp(value) {
+	if value != "" && !matchTimestamp(value) {
 		c.add(&awstokens.ConstraintError{Member: member, Rule: awstokens.RulePattern, Pattern: TimestampPattern})
 	}
 	c.MaxLength(member, value, 50)

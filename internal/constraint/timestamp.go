@@ -6,8 +6,8 @@ import "strings"
 // ISO8601DateTime.
 const TimestampPattern = `^(-?(?:[1-9][0-9]*)?[0-9]{4})-(1[0-2]|0[1-9])-(3[0-1]|0[1-9]|[1-2][0-9])T(2[0-3]|[0-1][0-9]):([0-5][0-9]):([0-5][0-9])(\.[0-9]+)?(Z|[+-](?:2[ 0-3]|[0-1][0-9]):[0-5][0-9])+$`
 
-// MatchTimestamp reports whether s matches TimestampPattern.
-func MatchTimestamp(s string) bool {
+// matchTimestamp reports whether s matches TimestampPattern.
+func matchTimestamp(s string) bool {
 	s = strings.TrimPrefix(s, "-")
 	year := digits(s)
 	if year < 4 || year > 4 && s[0] == '0' {

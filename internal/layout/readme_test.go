@@ -17,8 +17,8 @@ const maxReadmeWords = 1300
 
 var goBlock = regexp.MustCompile("(?s)\n```go\n(.*?)\n```\n")
 
-// TestReadme: each Go block of the README and of docs is a whole program that compiles as
-// it stands. Those with the AWS SDK compile in awssdk.
+// TestReadme: each Go block of the README and of docs is a complete program that
+// compiles. Those with the AWS SDK compile in awssdk.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)

@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// Forever is the life of a value that does not expire.
-const Forever time.Duration = 1<<63 - 1
+const (
+	early = 5 * time.Minute // how long before its end a value is renewed
+	pause = time.Minute     // the shortest time between two renewals while there is a valid value
+)
 
 // Options are the settings of a Cache. Zero values mean the defaults.
 type Options struct {
@@ -19,23 +21,15 @@ type Options struct {
 	// differences matter, so it may be wrong.
 	Now func() time.Time
 
-	// Early is how long before its end a value is renewed, while callers still
-	// get the old one. Default 5 minutes.
-	Early time.Duration
-
-	// Pause is the shortest time between two renewals while there is a valid
-	// value; default 1 minute.
-	Pause time.Duration
-
 	// Timeout bounds a renewal, which does not end with the context of the caller
 	// that needed it first. Default 1 minute.
 	Timeout time.Duration
 }
 
 // Renew returns a new value and its life, counted from the call of Renew. A life
-// that is shorter than Options.Pause counts as that long; Discard is for a value
-// that a service does not accept. Only one Renew runs at a time. Its context has
-// the values, but not the end, of that of a caller.
+// that is shorter than a minute counts as a minute; Discard is for a value that a
+// service does not accept. Only one Renew runs at a time. Its context has the
+// values, but not the end, of that of a caller.
 type Renew[T any] func(context.Context) (value T, life time.Duration, err error)
 
 // Cache holds a value. It is safe for concurrent use.
@@ -67,23 +61,17 @@ func New[T any](options Options, renew Renew[T]) *Cache[T] {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	if options.Early == 0 {
-		options.Early = 5 * time.Minute
-	}
-	if options.Pause == 0 {
-		options.Pause = time.Minute
-	}
 	if options.Timeout == 0 {
 		options.Timeout = time.Minute
 	}
 	return &Cache[T]{options: options, renew: renew}
 }
 
-// Get returns the value. While the value is valid, Get does not wait: near its
-// end it is renewed in the background, and a renewal that fails is retried
-// later. Without a valid value, Get waits for a renewal and returns its error if
-// it fails. If the context ends first, the error also wraps the last failure of
-// the renewal.
+// Get returns the value. While the value is valid, Get does not wait: five
+// minutes before its end, or after half of a short life, it is renewed in the
+// background, and a renewal that fails is retried a minute later. Without a valid
+// value, Get waits for a renewal and returns its error if it fails. If the context
+// ends first, the error also wraps the last failure of the renewal.
 func (c *Cache[T]) Get(ctx context.Context) (T, error) {
 	if ctx == nil {
 		var zero T
@@ -158,15 +146,12 @@ func (c *Cache[T]) fly(ctx context.Context, f *flight[T]) {
 func (c *Cache[T]) land(f *flight[T], start time.Time, value T, life time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case err != nil:
-		c.renewIn = Elapsed(c.got, c.options.Now()) + c.options.Pause
-	case life == Forever:
-		c.value, c.has, c.got, c.life, c.renewIn = value, true, start, Forever, Forever
-	default:
-		life = max(life, c.options.Pause)
+	if err != nil {
+		c.renewIn = Elapsed(c.got, c.options.Now()) + pause
+	} else {
+		life = max(life, pause)
 		c.value, c.has, c.got, c.life = value, true, start, life
-		c.renewIn = life - min(c.options.Early, life/2) // or a short life would be renewed all the time
+		c.renewIn = life - min(early, life/2) // or a short life would be renewed all the time
 	}
 	c.flight = nil
 	f.value, f.err = value, err

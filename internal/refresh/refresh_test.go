@@ -21,7 +21,7 @@ type source struct {
 	made    atomic.Int64
 	running atomic.Int64
 	fail    atomic.Bool
-	life    time.Duration // zero: for ever
+	life    time.Duration
 }
 
 var errSource = errors.New("no value today")
@@ -39,9 +39,6 @@ func (s *source) renew(ctx context.Context) (int64, time.Duration, error) {
 	n := s.made.Add(1)
 	if s.fail.Load() {
 		return 0, 0, errSource
-	}
-	if s.life == 0 {
-		return n, refresh.Forever, nil
 	}
 	return n, s.life, nil
 }
@@ -178,7 +175,7 @@ func TestRenewalEndsItsGoroutine(t *testing.T) {
 	})
 }
 
-func TestShortAndEndlessLives(t *testing.T) {
+func TestShortLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		short := &source{life: time.Minute} // shorter than the early window
 		c := refresh.New(refresh.Options{}, short.renew)
@@ -188,15 +185,6 @@ func TestShortAndEndlessLives(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		assert.Equal(t, int64(1), short.made.Load(), "not before half of its life")
-
-		endless := &source{}
-		c = refresh.New(refresh.Options{}, endless.renew)
-		for range 3 {
-			v, err := c.Get(t.Context())
-			require.NoError(t, err)
-			assert.Equal(t, int64(1), v)
-			time.Sleep(1000 * time.Hour)
-		}
 	})
 }
 
