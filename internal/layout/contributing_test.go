@@ -78,7 +78,21 @@ func importGraph(t *testing.T) map[string][]string {
 	return graph
 }
 
-var code = regexp.MustCompile("`([^`]+)`")
+var (
+	codeSpan = regexp.MustCompile("`([^`]+)`")
+	pathSpan = regexp.MustCompile("`([\\w.-]+/[\\w./-]+\\.(?:go|md|mod|txt))`")
+)
+
+// TestFiles: every file whose path CONTRIBUTING, README or SECURITY gives exists.
+func TestFiles(t *testing.T) {
+	for _, name := range []string{"CONTRIBUTING.md", "README.md", "SECURITY.md"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		for _, path := range pathSpan.FindAllSubmatch(text, -1) {
+			assert.FileExists(t, filepath.Join(root, string(path[1])), name)
+		}
+	}
+}
 
 // TestPlaces: the table of places in CONTRIBUTING has every directory with a
 // package, nested modules included, and nothing that does not exist. A place that
@@ -90,7 +104,7 @@ func TestPlaces(t *testing.T) {
 			continue
 		}
 		cell, _, _ := strings.Cut(line[1:], "|")
-		for _, place := range code.FindAllStringSubmatch(cell, -1) {
+		for _, place := range codeSpan.FindAllStringSubmatch(cell, -1) {
 			matches, err := filepath.Glob(filepath.Join(root, place[1]))
 			require.NoError(t, err)
 			assert.NotEmpty(t, matches, "%s does not exist", place[1])
