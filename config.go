@@ -205,7 +205,7 @@ func clientWithCABundle(path string) (*http.Client, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no PEM certificate", path)
+		return nil, fmt.Errorf("%s contains no PEM certificate", path)
 	}
 	client := DefaultHTTPClient()
 	client.Transport.(*http.Transport).TLSClientConfig.RootCAs = pool

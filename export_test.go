@@ -130,6 +130,16 @@ func TestCredentialsHandler(t *testing.T) {
 	assert.Equal(t, map[string]string{"AccessKeyId": "AKIAFAKE", "SecretAccessKey": "fake", "Token": ""}, got)
 }
 
+// TestCredentialsHandlerContext: the provider gets the context of the request.
+func TestCredentialsHandlerContext(t *testing.T) {
+	url := serve(t, awstokens.CredentialsFunc(func(ctx context.Context) (awstokens.Credentials, error) {
+		assert.NotNil(t, ctx.Value(http.ServerContextKey))
+		return exported, nil
+	}), handlerToken)
+	status, _ := ask(t, url)
+	assert.Equal(t, http.StatusOK, status)
+}
+
 func TestCredentialsHandlerRefuses(t *testing.T) {
 	header := func(name, value string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set(name, value) }
