@@ -1,4 +1,4 @@
-// Package clock is the awstokens.Clock of the system.
+// Package clock is the real awstokens.Clock.
 package clock
 
 import (
