@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"net/http"
@@ -76,13 +77,13 @@ func (f *RESTJSON) Decode(resp Response, out any) error {
 }
 
 // decodeResponse decodes a success into out, or returns an exception. The body
-// may be empty if out has no members: so it is documented for some operations,
-// and others send {}.
+// may be empty or white space if out has no members: some operations are
+// documented to respond with an empty body, and others send {}.
 func decodeResponse(resp Response, out any, exception func(string) smithy.APIError, codeByBody func([]byte) string) error {
 	switch {
 	case !success(resp.StatusCode):
 		return decodeException(resp, exception, codeByBody)
-	case len(resp.Body) == 0 && !hasMembers(out):
+	case len(bytes.TrimSpace(resp.Body)) == 0 && !hasMembers(out):
 		return nil
 	}
 	return checkOutput(out, decodeJSON(resp.Body, out))
