@@ -15,7 +15,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// A seller makes a refresh token; a customer without AWS credentials exchanges
+// A seller creates a refresh token. A customer without AWS credentials exchanges
 // it for an access token.
 func Example() {
 	server, err := awstokenstest.Start() // against AWS: awstokens.ConfigFromEnv
@@ -58,26 +58,35 @@ func Example() {
 	// access token [redacted] has 2 dots
 }
 
-// Validate finds everything that is wrong with an input, before anything is
-// sent.
+// Validate reports everything that is wrong with an input. A call does the same
+// before it sends anything.
 func ExampleCreateTokenInput_Validate() {
 	in := &licensemanager.CreateTokenInput{
 		ClientToken:     "two words",
 		LicenseArn:      "arn:aws:license-manager::123456789012:license:l-0123456789abcdef0123456789abcdef",
 		TokenProperties: []string{"a", "b", "c", "d"},
 	}
+	err := in.Validate()
+	fmt.Println(err)
+
 	var invalid smithy.InvalidParamsError
-	if errors.As(in.Validate(), &invalid) {
+	if errors.As(err, &invalid) {
 		for _, err := range invalid.Errs() {
-			fmt.Println(err)
+			var violation *awstokens.ConstraintError
+			if errors.As(err, &violation) {
+				fmt.Println(violation.Member, violation.Rule)
+			}
 		}
 	}
 	// Output:
-	// value does not match the documented pattern \S+, CreateTokenInput.ClientToken.
-	// 4 items where at most 3 are allowed, CreateTokenInput.TokenProperties.
+	// 2 validation error(s) found.
+	// - value does not match the documented pattern \S+, CreateTokenInput.ClientToken.
+	// - 4 items where at most 3 are allowed, CreateTokenInput.TokenProperties.
+	// ClientToken pattern
+	// TokenProperties max items
 }
 
-// The iterator asks for the next page when it gets there.
+// The iterator requests a page when it gets there.
 func ExampleClient_Tokens() {
 	server, err := awstokenstest.Start()
 	if err != nil {

@@ -270,6 +270,11 @@ func at(member string, index []int) string {
 // violations is smithy's container, made transparent for errors.As.
 type violations struct{ smithy.InvalidParamsError }
 
+// Error returns smithy's text, a violation a line, without its final line break.
+func (v *violations) Error() string {
+	return strings.TrimSuffix(v.InvalidParamsError.Error(), "\n")
+}
+
 // Unwrap returns the single violations.
 func (v *violations) Unwrap() []error { return v.Errs() }
 

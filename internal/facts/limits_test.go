@@ -76,6 +76,7 @@ func reported(t *testing.T, err error) (found []violation) {
 	if err == nil {
 		return nil
 	}
+	require.Equal(t, strings.TrimSpace(err.Error()), err.Error(), "a text without a line break at its end")
 	var all smithy.InvalidParamsError
 	require.ErrorAs(t, err, &all)
 	for _, e := range all.Errs() {
