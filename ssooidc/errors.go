@@ -1,9 +1,12 @@
 package ssooidc
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"github.com/aws/smithy-go"
+
+	"github.com/seed-25f54b62/awstokens/internal/wire"
 )
 
 // Reason is why a request was denied or is invalid. The published values are
@@ -25,8 +28,8 @@ func (Reason) Values() []Reason {
 	return []Reason{ReasonKMSAccessDenied, ReasonKMSDisabled, ReasonKMSInvalidKeyUsage, ReasonKMSInvalidState, ReasonKMSNotFound}
 }
 
-// OAuthException has the members that all exceptions of IAM Identity Center OIDC
-// have in common.
+// OAuthException has what all exceptions of IAM Identity Center OIDC have in
+// common. Each is a [smithy.APIError] whose ErrorCode is the name of its type.
 type OAuthException struct {
 	// OAuthError is the error code of RFC 6749 section 5.2 and RFC 8628
 	// section 3.5, such as invalid_grant.
@@ -46,12 +49,7 @@ type OAuthException struct {
 
 // ErrorMessage returns the service's explanation.
 func (e *OAuthException) ErrorMessage() string {
-	for _, text := range []string{e.Description, e.Message} {
-		if text != "" {
-			return text
-		}
-	}
-	return e.OAuthError
+	return cmp.Or(e.Description, e.Message, e.OAuthError)
 }
 
 // ErrorFault returns [smithy.FaultClient].
@@ -69,7 +67,6 @@ func (e *OAuthException) text(code string) string {
 // device authorization.
 type AccessDeniedException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*AccessDeniedException) ErrorCode() string { return "AccessDeniedException" }
 func (e *AccessDeniedException) Error() string   { return e.text(e.ErrorCode()) }
 
@@ -77,64 +74,56 @@ func (e *AccessDeniedException) Error() string   { return e.text(e.ErrorCode()) 
 // again after the interval.
 type AuthorizationPendingException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*AuthorizationPendingException) ErrorCode() string { return "AuthorizationPendingException" }
 func (e *AuthorizationPendingException) Error() string   { return e.text(e.ErrorCode()) }
 
-// ExpiredTokenException: the token or code is past its life.
+// ExpiredTokenException: the token or code has expired.
 type ExpiredTokenException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*ExpiredTokenException) ErrorCode() string { return "ExpiredTokenException" }
 func (e *ExpiredTokenException) Error() string   { return e.text(e.ErrorCode()) }
 
-// InternalServerException: the service failed. A call that gets it is retried.
+// InternalServerException: the service failed. It is retried.
 type InternalServerException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*InternalServerException) ErrorCode() string { return "InternalServerException" }
 func (e *InternalServerException) Error() string   { return e.text(e.ErrorCode()) }
 
 // ErrorFault returns [smithy.FaultServer].
 func (*InternalServerException) ErrorFault() smithy.ErrorFault { return smithy.FaultServer }
 
-// RetryableError reports that the call can be retried.
+// RetryableError returns true.
 func (*InternalServerException) RetryableError() bool { return true }
 
 // InvalidClientException: the client ID or secret is wrong, or the
-// registration has expired. It comes with HTTP status 401.
+// registration has expired. Its HTTP status is 401.
 type InvalidClientException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*InvalidClientException) ErrorCode() string { return "InvalidClientException" }
 func (e *InvalidClientException) Error() string   { return e.text(e.ErrorCode()) }
 
-// InvalidClientMetadataException: a value of a registration is wrong.
+// InvalidClientMetadataException: a value of a registration is invalid.
 type InvalidClientMetadataException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*InvalidClientMetadataException) ErrorCode() string { return "InvalidClientMetadataException" }
 func (e *InvalidClientMetadataException) Error() string   { return e.text(e.ErrorCode()) }
 
-// InvalidGrantException: the code or token is wrong, used up or revoked, or
+// InvalidGrantException: the code or token is invalid, used or revoked, or
 // belongs to another Region.
 type InvalidGrantException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*InvalidGrantException) ErrorCode() string { return "InvalidGrantException" }
 func (e *InvalidGrantException) Error() string   { return e.text(e.ErrorCode()) }
 
 // InvalidRedirectUriException: a redirect URI of a registration is not allowed.
 type InvalidRedirectUriException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*InvalidRedirectUriException) ErrorCode() string { return "InvalidRedirectUriException" }
 func (e *InvalidRedirectUriException) Error() string   { return e.text(e.ErrorCode()) }
 
-// InvalidRequestException: a parameter is missing or wrong.
+// InvalidRequestException: a parameter is missing or invalid.
 type InvalidRequestException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*InvalidRequestException) ErrorCode() string { return "InvalidRequestException" }
 func (e *InvalidRequestException) Error() string   { return e.text(e.ErrorCode()) }
 
@@ -149,7 +138,6 @@ type InvalidRequestRegionException struct {
 	Region   string `json:"region"`
 }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*InvalidRequestRegionException) ErrorCode() string { return "InvalidRequestRegionException" }
 func (e *InvalidRequestRegionException) Error() string {
 	text := e.text(e.ErrorCode())
@@ -162,72 +150,47 @@ func (e *InvalidRequestRegionException) Error() string {
 // InvalidScopeException: a scope is unknown or not allowed.
 type InvalidScopeException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*InvalidScopeException) ErrorCode() string { return "InvalidScopeException" }
 func (e *InvalidScopeException) Error() string   { return e.text(e.ErrorCode()) }
 
-// SlowDownException: requests come too fast. A device poll adds 5 seconds to its
-// interval, by RFC 8628 section 3.5. For this reason a call does not retry after
-// this error.
+// SlowDownException: there are too many requests. Add 5 seconds to the interval
+// of a device poll (RFC 8628 section 3.5). It is not retried.
 type SlowDownException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*SlowDownException) ErrorCode() string { return "SlowDownException" }
 func (e *SlowDownException) Error() string   { return e.text(e.ErrorCode()) }
 
-// RetryableError reports that a call must not retry: only its caller knows the
-// interval.
+// RetryableError returns false: only the caller knows the interval.
 func (*SlowDownException) RetryableError() bool { return false }
 
-// UnauthorizedClientException: the client may not use this grant.
+// UnauthorizedClientException: the client is not authorized to use this grant.
 type UnauthorizedClientException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*UnauthorizedClientException) ErrorCode() string { return "UnauthorizedClientException" }
 func (e *UnauthorizedClientException) Error() string   { return e.text(e.ErrorCode()) }
 
 // UnsupportedGrantTypeException: the service does not know the grant type.
 type UnsupportedGrantTypeException struct{ OAuthException }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*UnsupportedGrantTypeException) ErrorCode() string { return "UnsupportedGrantTypeException" }
 func (e *UnsupportedGrantTypeException) Error() string   { return e.text(e.ErrorCode()) }
 
-// newException returns an empty exception of the type that a code names, or
-// nil for a code that is not published.
-func newException(code string) smithy.APIError {
-	switch code {
-	case "AccessDeniedException":
-		return new(AccessDeniedException)
-	case "AuthorizationPendingException":
-		return new(AuthorizationPendingException)
-	case "ExpiredTokenException":
-		return new(ExpiredTokenException)
-	case "InternalServerException":
-		return new(InternalServerException)
-	case "InvalidClientException":
-		return new(InvalidClientException)
-	case "InvalidClientMetadataException":
-		return new(InvalidClientMetadataException)
-	case "InvalidGrantException":
-		return new(InvalidGrantException)
-	case "InvalidRedirectUriException":
-		return new(InvalidRedirectUriException)
-	case "InvalidRequestException":
-		return new(InvalidRequestException)
-	case "InvalidRequestRegionException":
-		return new(InvalidRequestRegionException)
-	case "InvalidScopeException":
-		return new(InvalidScopeException)
-	case "SlowDownException":
-		return new(SlowDownException)
-	case "UnauthorizedClientException":
-		return new(UnauthorizedClientException)
-	case "UnsupportedGrantTypeException":
-		return new(UnsupportedGrantTypeException)
-	}
-	return nil
-}
+var newException = wire.Exceptions(
+	new(AccessDeniedException),
+	new(AuthorizationPendingException),
+	new(ExpiredTokenException),
+	new(InternalServerException),
+	new(InvalidClientException),
+	new(InvalidClientMetadataException),
+	new(InvalidGrantException),
+	new(InvalidRedirectUriException),
+	new(InvalidRequestException),
+	new(InvalidRequestRegionException),
+	new(InvalidScopeException),
+	new(SlowDownException),
+	new(UnauthorizedClientException),
+	new(UnsupportedGrantTypeException),
+)
 
 var oauthErrors = map[string]string{
 	"access_denied":           "AccessDeniedException",

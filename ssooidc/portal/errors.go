@@ -4,9 +4,12 @@ import (
 	"errors"
 
 	"github.com/aws/smithy-go"
+
+	"github.com/seed-25f54b62/awstokens/internal/wire"
 )
 
-// Exception is what all exceptions of the AWS access portal have in common.
+// Exception has what all exceptions of the AWS access portal have in common. Each
+// is a [smithy.APIError] whose ErrorCode is the name of its type.
 type Exception struct {
 	Message string `json:"message"` // the service's explanation
 }
@@ -19,10 +22,9 @@ func (e *Exception) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
 
 func (e *Exception) text(code string) string { return code + ": " + e.Message }
 
-// InvalidRequestException: a parameter is missing or wrong.
+// InvalidRequestException: a parameter is missing or invalid.
 type InvalidRequestException struct{ Exception }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*InvalidRequestException) ErrorCode() string { return "InvalidRequestException" }
 func (e *InvalidRequestException) Error() string   { return e.text(e.ErrorCode()) }
 
@@ -30,7 +32,6 @@ func (e *InvalidRequestException) Error() string   { return e.text(e.ErrorCode()
 // is 404.
 type ResourceNotFoundException struct{ Exception }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*ResourceNotFoundException) ErrorCode() string { return "ResourceNotFoundException" }
 func (e *ResourceNotFoundException) Error() string   { return e.text(e.ErrorCode()) }
 
@@ -38,7 +39,6 @@ func (e *ResourceNotFoundException) Error() string   { return e.text(e.ErrorCode
 // portal permits. It is retried. Its HTTP status is 429.
 type TooManyRequestsException struct{ Exception }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*TooManyRequestsException) ErrorCode() string { return "TooManyRequestsException" }
 func (e *TooManyRequestsException) Error() string   { return e.text(e.ErrorCode()) }
 
@@ -50,25 +50,15 @@ func (*TooManyRequestsException) RetryableError() bool { return true }
 // Its HTTP status is 401.
 type UnauthorizedException struct{ Exception }
 
-// ErrorCode returns the exception's code, which is its type's name.
 func (*UnauthorizedException) ErrorCode() string { return "UnauthorizedException" }
 func (e *UnauthorizedException) Error() string   { return e.text(e.ErrorCode()) }
 
-// newException returns an empty exception of the type that a code names, or nil
-// for a code that is not published.
-func newException(code string) smithy.APIError {
-	switch code {
-	case "InvalidRequestException":
-		return new(InvalidRequestException)
-	case "ResourceNotFoundException":
-		return new(ResourceNotFoundException)
-	case "TooManyRequestsException":
-		return new(TooManyRequestsException)
-	case "UnauthorizedException":
-		return new(UnauthorizedException)
-	}
-	return nil
-}
+var newException = wire.Exceptions(
+	new(InvalidRequestException),
+	new(ResourceNotFoundException),
+	new(TooManyRequestsException),
+	new(UnauthorizedException),
+)
 
 // Step is a step on the way from a session to credentials of a role.
 type Step string
