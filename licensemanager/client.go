@@ -8,7 +8,7 @@ import (
 )
 
 // Client calls AWS License Manager. It is immutable and safe for concurrent
-// use. Printing or logging it shows no secret.
+// use.
 type Client struct{ transport *transport.Client }
 
 var protocol = &wire.AWSJSON{TargetPrefix: "AWSLicenseManager", Exception: newException}
@@ -35,7 +35,6 @@ func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
 	return &Client{t}, nil
 }
 
-// NewClientToken returns a random UUID to use as a ClientToken. Keep it to make
-// a failed call again: the service processes one of the calls with the same
-// ClientToken.
+// NewClientToken returns a random UUID to use as a ClientToken. Keep it, to make a
+// failed call again: of the calls with one ClientToken the service processes one.
 func NewClientToken() string { return transport.NewUUID() }

@@ -22,8 +22,8 @@ type CheckoutType string
 
 // The checkout types that the API documents.
 const (
-	CheckoutTypeProvisional CheckoutType = "PROVISIONAL" // a floating seat with a time to live
-	CheckoutTypePerpetual   CheckoutType = "PERPETUAL"   // a draw-down for good
+	CheckoutTypeProvisional CheckoutType = "PROVISIONAL" // a floating seat, which expires unless it is extended
+	CheckoutTypePerpetual   CheckoutType = "PERPETUAL"   // a draw-down, which is not given back
 )
 
 var checkoutTypes = []CheckoutType{CheckoutTypeProvisional, CheckoutTypePerpetual}
@@ -46,37 +46,28 @@ func (DigitalSignatureMethod) Values() []DigitalSignatureMethod {
 	return slices.Clone(digitalSignatureMethods)
 }
 
-// EntitlementData is an entitlement that is asked for or granted. [Count] and
-// [Feature] make the usual ones.
+// EntitlementData is an entitlement that is requested or granted. [Count] and
+// [Feature] return the usual ones.
 type EntitlementData struct {
-	Name string // of the entitlement. Required.
-
-	// Unit of the entitlement; it must be the license's. Required.
-	Unit EntitlementUnit
-
-	Value string `json:",omitzero"` // how many of the unit, in decimal
+	Name  string          // name of the entitlement. Required.
+	Unit  EntitlementUnit // unit of the entitlement, which must be that of the license. Required.
+	Value string          `json:",omitzero"` // how many units, in decimal
 }
 
-// Count returns n of a counted entitlement.
+// Count returns n of an entitlement whose unit is Count.
 func Count(name string, n int64) EntitlementData {
 	return EntitlementData{Name: name, Unit: EntitlementUnitCount, Value: strconv.FormatInt(n, 10)}
 }
 
-// Feature returns an entitlement that is granted or not.
+// Feature returns an entitlement whose unit is None.
 func Feature(name string) EntitlementData {
 	return EntitlementData{Name: name, Unit: EntitlementUnitNone}
 }
 
-func (e *EntitlementData) validate() error {
-	var c constraint.Checker
-	c.RequiredString("Name", e.Name)
-	constraint.RequiredEnum(&c, "Unit", e.Unit, entitlementUnits)
-	return c.Err("EntitlementData")
-}
-
-func entitlementData(c *constraint.Checker, member string, list []EntitlementData) {
-	for i := range list {
-		c.Nested(member, list[i].validate(), i)
+func requiredEntitlements(c *constraint.Checker, list []EntitlementData) {
+	c.Required("Entitlements", list != nil)
+	for i, e := range list {
+		c.Nested("Entitlements", validateEntitlement(e.Name, e.Unit), i)
 	}
 }
 
@@ -88,8 +79,8 @@ type Metadata struct {
 
 // CheckoutLicenseInput is the input of [Client.CheckoutLicense].
 type CheckoutLicenseInput struct {
-	// Beneficiary is the license's beneficiary. Needed when the account that
-	// issued the license checks it out itself.
+	// Beneficiary is the beneficiary of the license. It is needed if the account
+	// that issued the license checks it out itself.
 	Beneficiary string `json:",omitzero"`
 
 	CheckoutType CheckoutType      // provisional or perpetual. Required.
@@ -100,7 +91,7 @@ type CheckoutLicenseInput struct {
 	// MarketplaceKeyFingerprint. Required.
 	KeyFingerprint string
 
-	NodeId     string `json:",omitzero"` // any name of the machine
+	NodeId     string `json:",omitzero"` // a name of the machine
 	ProductSKU string // identifies the product. Required.
 }
 
@@ -110,8 +101,7 @@ func (in *CheckoutLicenseInput) Validate() error {
 	var c constraint.Checker
 	constraint.RequiredEnum(&c, "CheckoutType", in.CheckoutType, checkoutTypes)
 	c.RequiredClientToken(in.ClientToken, 2048)
-	c.Required("Entitlements", in.Entitlements != nil)
-	entitlementData(&c, "Entitlements", in.Entitlements)
+	requiredEntitlements(&c, in.Entitlements)
 	c.RequiredString("KeyFingerprint", in.KeyFingerprint)
 	c.RequiredString("ProductSKU", in.ProductSKU)
 	return c.Err("CheckoutLicenseInput")
@@ -121,18 +111,18 @@ func (in *CheckoutLicenseInput) Validate() error {
 type CheckoutLicenseOutput struct {
 	CheckoutType CheckoutType
 
-	// EntitlementsAllowed are the entitlements that are held now. They can be
-	// fewer than those asked for.
+	// EntitlementsAllowed are the entitlements that are checked out. They can be
+	// fewer than those that were requested.
 	EntitlementsAllowed []EntitlementData
 
-	// Expiration is when the seat, not the license, is checked in by itself,
-	// as the service wrote it; Expires is the parsed time.
+	// Expiration is when the seat, not the license, expires. Expires returns it
+	// as a time.
 	Expiration string
 
-	IssuedAt   string // as the service wrote it; Issued is the parsed time
+	IssuedAt   string // Issued returns it as a time
 	LicenseArn string
 
-	// LicenseConsumptionToken names the checkout to CheckInLicense and
+	// LicenseConsumptionToken identifies the checkout in CheckInLicense and
 	// ExtendLicenseConsumption.
 	LicenseConsumptionToken awstokens.Secret `wire:"required"`
 
@@ -143,41 +133,36 @@ type CheckoutLicenseOutput struct {
 	awstokens.Result
 }
 
-// Expires returns Expiration as a time. A date without a zone is meant as UTC.
+// Expires returns Expiration as a time. A date without a zone is in UTC.
 func (out CheckoutLicenseOutput) Expires() (time.Time, error) { return timestamp.Parse(out.Expiration) }
 
-// Issued returns IssuedAt as a time. A date without a zone is meant as UTC.
+// Issued returns IssuedAt as a time. A date without a zone is in UTC.
 func (out CheckoutLicenseOutput) Issued() (time.Time, error) { return timestamp.Parse(out.IssuedAt) }
 
 var checkoutLicense = transport.Operation[CheckoutLicenseInput, CheckoutLicenseOutput]{Name: "CheckoutLicense", Idempotent: true}
 
-// CheckoutLicense takes a seat of a license, or a part of it. Call it in the
-// license's home Region. Compare EntitlementsAllowed with what was asked for:
-// a checkout can be partial. Package lease keeps a seat alive and gives it
-// back.
+// CheckoutLicense checks out a seat of a license. Call it in the license's home
+// Region. Compare EntitlementsAllowed with what was requested: a checkout can be
+// partial. Package lease extends a seat and checks it in.
 //
-// NoEntitlementsAllowedException means that all seats are taken, or that no
-// license matches, or that the unit is not the license's. The other exceptions
-// are AccessDeniedException, AuthorizationException,
-// InvalidParameterValueException, RateLimitExceededException,
-// RedirectException, ResourceNotFoundException, ServerInternalException,
-// UnsupportedDigitalSignatureMethodException and ValidationException.
+// Its exceptions are AccessDeniedException, AuthorizationException,
+// InvalidParameterValueException, NoEntitlementsAllowedException,
+// RateLimitExceededException, RedirectException, ResourceNotFoundException,
+// ServerInternalException, UnsupportedDigitalSignatureMethodException and
+// ValidationException.
 func (c *Client) CheckoutLicense(ctx context.Context, in *CheckoutLicenseInput) (*CheckoutLicenseOutput, error) {
 	return checkoutLicense.Call(ctx, c.transport, in)
 }
 
 // CheckoutBorrowLicenseInput is the input of [Client.CheckoutBorrowLicense].
 type CheckoutBorrowLicenseInput struct {
-	CheckoutMetadata       []Metadata             `json:",omitzero"` // signed into the borrowed license
+	CheckoutMetadata       []Metadata             `json:",omitzero"` // included in the borrowed license, signed
 	ClientToken            string                 // makes the call idempotent: at most 2048 characters, no white space; see [NewClientToken]. Required.
 	DigitalSignatureMethod DigitalSignatureMethod // JWT_PS384. Required.
 	Entitlements           []EntitlementData      `json:",omitzero"` // what to borrow, all or nothing. Required.
 
-	// LicenseArn is the license, which must permit borrowing. At most 2048
-	// characters, an ARN. Required.
-	LicenseArn string
-
-	NodeId string `json:",omitzero"` // any name of the machine
+	LicenseArn string // ARN of the license, which must permit borrowing. Required.
+	NodeId     string `json:",omitzero"` // a name of the machine
 }
 
 // Validate checks the documented limits.
@@ -186,8 +171,7 @@ func (in *CheckoutBorrowLicenseInput) Validate() error {
 	var c constraint.Checker
 	c.RequiredClientToken(in.ClientToken, 2048)
 	constraint.RequiredEnum(&c, "DigitalSignatureMethod", in.DigitalSignatureMethod, digitalSignatureMethods)
-	c.Required("Entitlements", in.Entitlements != nil)
-	entitlementData(&c, "Entitlements", in.Entitlements)
+	requiredEntitlements(&c, in.Entitlements)
 	c.RequiredARN("LicenseArn", in.LicenseArn)
 	return c.Err("CheckoutBorrowLicenseInput")
 }
@@ -195,12 +179,12 @@ func (in *CheckoutBorrowLicenseInput) Validate() error {
 // CheckoutBorrowLicenseOutput is the output of [Client.CheckoutBorrowLicense].
 type CheckoutBorrowLicenseOutput struct {
 	CheckoutMetadata    []Metadata
-	EntitlementsAllowed []EntitlementData // all that were asked for
-	Expiration          string            // as the service wrote it; Expires is the parsed time
-	IssuedAt            string            // as the service wrote it; Issued is the parsed time
+	EntitlementsAllowed []EntitlementData // all that were requested
+	Expiration          string            // Expires returns it as a time
+	IssuedAt            string            // Issued returns it as a time
 	LicenseArn          string
 
-	// LicenseConsumptionToken names the checkout to CheckInLicense, where the
+	// LicenseConsumptionToken identifies the checkout in CheckInLicense, if the
 	// license permits an early check-in.
 	LicenseConsumptionToken awstokens.Secret
 
@@ -211,21 +195,21 @@ type CheckoutBorrowLicenseOutput struct {
 	awstokens.Result
 }
 
-// Expires returns Expiration as a time. A date without a zone is meant as UTC.
+// Expires returns Expiration as a time. A date without a zone is in UTC.
 func (out CheckoutBorrowLicenseOutput) Expires() (time.Time, error) {
 	return timestamp.Parse(out.Expiration)
 }
 
-// Issued returns IssuedAt as a time. A date without a zone is meant as UTC.
+// Issued returns IssuedAt as a time. A date without a zone is in UTC.
 func (out CheckoutBorrowLicenseOutput) Issued() (time.Time, error) {
 	return timestamp.Parse(out.IssuedAt)
 }
 
 var checkoutBorrowLicense = transport.Operation[CheckoutBorrowLicenseInput, CheckoutBorrowLicenseOutput]{Name: "CheckoutBorrowLicense", Idempotent: true}
 
-// CheckoutBorrowLicense takes a seat of a license for offline use: the response
-// has a signed token that proves it. All entitlements are granted, or none.
-// Call it in the license's home Region.
+// CheckoutBorrowLicense borrows a license for offline use: the response has a
+// signed token that proves it. All entitlements are granted, or none. Call it in
+// the license's home Region.
 //
 // Its exceptions are those of [Client.CheckoutLicense], and
 // EntitlementNotAllowedException.
@@ -254,21 +238,20 @@ type CheckInLicenseOutput struct {
 
 var checkInLicense = transport.Operation[CheckInLicenseInput, CheckInLicenseOutput]{Name: "CheckInLicense", Idempotent: true}
 
-// CheckInLicense gives a seat back. The call's own retry after a lost response
-// finds the checkout gone: an error that is a ResourceNotFoundException, and for
-// which [awstokens.MayHaveProcessed] is true, means that the seat is free.
+// CheckInLicense checks a seat in. If a response is lost, the retry does not find
+// the checkout any more: a ResourceNotFoundException for which
+// [awstokens.MayHaveProcessed] is true means that the seat is free. A
+// ConflictException means that the license does not permit an early check-in.
 //
-// ConflictException means that the license does not permit it. The other
-// exceptions are AccessDeniedException, AuthorizationException,
-// InvalidParameterValueException, RateLimitExceededException,
-// ResourceNotFoundException, ServerInternalException and ValidationException.
+// Its exceptions are those of [Client.ExtendLicenseConsumption], and
+// ConflictException.
 func (c *Client) CheckInLicense(ctx context.Context, in *CheckInLicenseInput) (*CheckInLicenseOutput, error) {
 	return checkInLicense.Call(ctx, c.transport, in)
 }
 
 // ExtendLicenseConsumptionInput is the input of [Client.ExtendLicenseConsumption].
 type ExtendLicenseConsumptionInput struct {
-	DryRun                  bool             `json:",omitzero"` // DryRun only checks whether the caller may extend.
+	DryRun                  bool             `json:",omitzero"` // only checks whether the caller is permitted to extend
 	LicenseConsumptionToken awstokens.Secret // that of the checkout or its last extension. Required.
 }
 
@@ -282,26 +265,26 @@ func (in *ExtendLicenseConsumptionInput) Validate() error {
 
 // ExtendLicenseConsumptionOutput is the output of [Client.ExtendLicenseConsumption].
 type ExtendLicenseConsumptionOutput struct {
-	Expiration string // as the service wrote it; Expires is the parsed time
+	Expiration string // Expires returns it as a time
 
-	// LicenseConsumptionToken names the checkout from now on. It may be
-	// another than before.
+	// LicenseConsumptionToken identifies the checkout from now on. It can differ
+	// from the one before.
 	LicenseConsumptionToken awstokens.Secret
 
 	awstokens.Result
 }
 
-// Expires returns Expiration as a time. A date without a zone is meant as UTC.
+// Expires returns Expiration as a time. A date without a zone is in UTC.
 func (out ExtendLicenseConsumptionOutput) Expires() (time.Time, error) {
 	return timestamp.Parse(out.Expiration)
 }
 
-// A second request only begins the period a moment later, unless the lost
-// response changed the token: then it finds the checkout gone.
+// A second request only starts the period a moment later, unless the first one
+// changed the token: then it does not find the checkout any more.
 var extendLicenseConsumption = transport.Operation[ExtendLicenseConsumptionInput, ExtendLicenseConsumptionOutput]{Name: "ExtendLicenseConsumption", Idempotent: true}
 
-// ExtendLicenseConsumption gives a provisional checkout a new full period of
-// its time to live.
+// ExtendLicenseConsumption extends a provisional checkout by its full time to
+// live, from now on.
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
 // InvalidParameterValueException, RateLimitExceededException,

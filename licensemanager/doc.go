@@ -1,20 +1,21 @@
-// Package licensemanager is a client for AWS License Manager: refresh tokens
-// for licenses, the access tokens made from them, and the license work that
-// they are for.
+// Package licensemanager is a client for AWS License Manager: licenses, grants and
+// checkouts, and the refresh tokens by which a product without an AWS account uses
+// its license.
 //
 // # Overview
 //
-// A seller, or a buyer's administrator, makes a refresh token for a license
-// with [Client.CreateToken]. It is a JWT that lives for a year unless the call
-// says otherwise, and the service returns it only once. It travels to a machine
-// that has no AWS account. There [Client.GetAccessToken], which needs no
-// signature, exchanges it for an access token that is valid for an hour, and
-// AWS STS exchanges that for the credentials of a role that the refresh token
-// embeds: package tokencreds does both. With those credentials the product
-// finds out what the customer is entitled to (package entitlements), checks out
-// a seat of its license, extends it and checks it in (package lease), or charges
-// usage that is counted (package drawdown). Package borrow verifies a license
-// that was borrowed for offline use. [Client.ListTokens] and
+// A seller, or a buyer's administrator, creates a refresh token for a license
+// with [Client.CreateToken]. It is a JWT that is valid for a year by default, and
+// the service returns it only once. A product on a machine without an AWS account
+// exchanges it for an access token that is valid for an hour, with
+// [Client.GetAccessToken], which needs no signature. AWS STS exchanges the access
+// token for credentials of a role that the refresh token embeds. Package
+// tokencreds does both.
+//
+// With these credentials the product finds out what the customer is entitled to
+// (package entitlements), checks out a seat of its license and keeps it (package
+// lease), or charges counted usage (package drawdown). Package borrow verifies a
+// license that was borrowed for offline use. [Client.Tokens] and
 // [Client.DeleteToken] manage refresh tokens.
 //
 // Sellers issue licenses ([Client.CreateLicense]) and grant them to customers
@@ -36,20 +37,19 @@
 //
 // # Limits
 //
-// Every input has a Validate method that checks the limits of the API
-// reference and reports all violations in one [smithy.InvalidParamsError]. A
-// call runs it before it sends anything. Lengths count Unicode characters. An
-// ARN has at most 2048 characters and the documented form.
+// Every input has a method Validate that checks the limits of the API reference
+// and reports all violations in one [smithy.InvalidParamsError]. A call runs it
+// before it sends anything. Lengths count Unicode characters. An ARN has at most
+// 2048 characters and the documented form.
 //
-// CreateToken has the limits of its own page, which are narrower than those of
-// the service's model: a ClientToken of at most 60 characters, and ARNs in the
-// partitions aws, aws-cn, aws-us-gov, aws-iso-b, aws-iso-c and aws-iso-d. For an
-// ARN in another partition, set Config.DisableValidation.
+// The limits of [CreateTokenInput] are narrower than those of other inputs: a
+// ClientToken of at most 60 characters, and ARNs in six partitions. For an ARN in
+// another partition, set Config.DisableValidation.
 //
 // # Errors
 //
-// Each published exception is a type, found with errors.As in the error of a
-// call; package awstokens lists what else an error can be.
+// Each published exception is a type, which errors.As finds in the error of a
+// call. Package awstokens describes the other errors.
 //
 //	var limit *licensemanager.ResourceLimitExceededException
 //	if errors.As(err, &limit) {
@@ -58,6 +58,6 @@
 //
 // # Tests
 //
-// Package awstokenstest is the service in memory, for the tests of programs
-// that use this package.
+// Package awstokenstest has the service in memory, for the tests of programs that
+// use this package.
 package licensemanager

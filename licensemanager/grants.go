@@ -3,128 +3,11 @@ package licensemanager
 import (
 	"context"
 	"iter"
-	"slices"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/constraint"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
-
-// GrantStatus is the state of a grant. A grant that was accepted is DISABLED
-// until CreateGrantVersion makes it ACTIVE.
-type GrantStatus string
-
-// The grant states that the API documents.
-const (
-	GrantStatusPendingWorkflow   GrantStatus = "PENDING_WORKFLOW"
-	GrantStatusPendingAccept     GrantStatus = "PENDING_ACCEPT"
-	GrantStatusRejected          GrantStatus = "REJECTED"
-	GrantStatusActive            GrantStatus = "ACTIVE"
-	GrantStatusFailedWorkflow    GrantStatus = "FAILED_WORKFLOW"
-	GrantStatusDeleted           GrantStatus = "DELETED"
-	GrantStatusPendingDelete     GrantStatus = "PENDING_DELETE"
-	GrantStatusDisabled          GrantStatus = "DISABLED"
-	GrantStatusWorkflowCompleted GrantStatus = "WORKFLOW_COMPLETED"
-)
-
-var grantStatuses = []GrantStatus{
-	GrantStatusPendingWorkflow,
-	GrantStatusPendingAccept,
-	GrantStatusRejected,
-	GrantStatusActive,
-	GrantStatusFailedWorkflow,
-	GrantStatusDeleted,
-	GrantStatusPendingDelete,
-	GrantStatusDisabled,
-	GrantStatusWorkflowCompleted,
-}
-
-// Values returns the documented values.
-func (GrantStatus) Values() []GrantStatus { return slices.Clone(grantStatuses) }
-
-// AllowedOperation is what a grant permits.
-type AllowedOperation string
-
-// The operations that a grant can permit. The API spells the operation
-// ExtendLicenseConsumption differently here.
-const (
-	AllowedOperationCreateGrant              AllowedOperation = "CreateGrant"
-	AllowedOperationCheckoutLicense          AllowedOperation = "CheckoutLicense"
-	AllowedOperationCheckoutBorrowLicense    AllowedOperation = "CheckoutBorrowLicense"
-	AllowedOperationCheckInLicense           AllowedOperation = "CheckInLicense"
-	AllowedOperationExtendConsumptionLicense AllowedOperation = "ExtendConsumptionLicense"
-	AllowedOperationListPurchasedLicenses    AllowedOperation = "ListPurchasedLicenses"
-	AllowedOperationCreateToken              AllowedOperation = "CreateToken"
-)
-
-var allowedOperations = []AllowedOperation{
-	AllowedOperationCreateGrant,
-	AllowedOperationCheckoutLicense,
-	AllowedOperationCheckoutBorrowLicense,
-	AllowedOperationCheckInLicense,
-	AllowedOperationExtendConsumptionLicense,
-	AllowedOperationListPurchasedLicenses,
-	AllowedOperationCreateToken,
-}
-
-// Values returns the documented values.
-func (AllowedOperation) Values() []AllowedOperation { return slices.Clone(allowedOperations) }
-
-// allowed is the shape AllowedOperationList.
-func allowed(c *constraint.Checker, member string, list []AllowedOperation) {
-	constraint.MinItems(c, member, list, 1)
-	c.MaxItems(member, len(list), 8)
-	for i, operation := range list {
-		constraint.Enum(c, member, operation, allowedOperations, i)
-	}
-}
-
-// ActivationOverrideBehavior says which other grants an activation replaces.
-type ActivationOverrideBehavior string
-
-// The behaviours that the API documents.
-const (
-	ActivationOverrideBehaviorDistributedGrantsOnly      ActivationOverrideBehavior = "DISTRIBUTED_GRANTS_ONLY"
-	ActivationOverrideBehaviorAllGrantsPermittedByIssuer ActivationOverrideBehavior = "ALL_GRANTS_PERMITTED_BY_ISSUER"
-)
-
-var activationOverrideBehaviors = []ActivationOverrideBehavior{
-	ActivationOverrideBehaviorDistributedGrantsOnly,
-	ActivationOverrideBehaviorAllGrantsPermittedByIssuer,
-}
-
-// Values returns the documented values.
-func (ActivationOverrideBehavior) Values() []ActivationOverrideBehavior {
-	return slices.Clone(activationOverrideBehaviors)
-}
-
-// GrantOptions are the options of a grant. The API calls this structure Options.
-type GrantOptions struct {
-	ActivationOverrideBehavior ActivationOverrideBehavior `json:",omitzero"`
-}
-
-func (o *GrantOptions) validate() error {
-	var c constraint.Checker
-	if o != nil {
-		constraint.Enum(&c, "ActivationOverrideBehavior", o.ActivationOverrideBehavior, activationOverrideBehaviors)
-	}
-	return c.Err("GrantOptions")
-}
-
-// Grant is a grant of a license.
-type Grant struct {
-	GrantArn            string
-	GrantName           string
-	GrantStatus         GrantStatus
-	GrantedOperations   []AllowedOperation // 1 to 8
-	GranteePrincipalArn string
-	HomeRegion          string
-	LicenseArn          string
-	Options             *GrantOptions `json:",omitzero"`
-	ParentArn           string
-	StatusReason        string `json:",omitzero"` // at most 400 characters
-	Version             string
-}
 
 // CreateGrantInput is the input of [Client.CreateGrant].
 type CreateGrantInput struct {
@@ -134,8 +17,7 @@ type CreateGrantInput struct {
 	HomeRegion        string             // the license's home Region. Required.
 	LicenseArn        string             // ARN of the license. Required.
 
-	// Principals is who gets the license: exactly one ARN of at most 2048
-	// characters. Required.
+	// Principals is whom the license is granted to: exactly one ARN. Required.
 	Principals []string `json:",omitzero"`
 
 	Tags []Tag `json:",omitzero"` // of the grant
@@ -146,7 +28,7 @@ func (in *CreateGrantInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("AllowedOperations", in.AllowedOperations != nil)
-	allowed(&c, "AllowedOperations", in.AllowedOperations)
+	checkOperations(&c, "AllowedOperations", in.AllowedOperations)
 	c.RequiredClientToken(in.ClientToken, 2048)
 	c.RequiredString("GrantName", in.GrantName)
 	c.RequiredString("HomeRegion", in.HomeRegion)
@@ -169,7 +51,7 @@ type CreateGrantOutput struct {
 
 var createGrant = transport.Operation[CreateGrantInput, CreateGrantOutput]{Name: "CreateGrant", Idempotent: true}
 
-// CreateGrant gives a license to a principal, which has to accept it.
+// CreateGrant grants a license to a principal, who has to accept the grant.
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
 // InvalidParameterValueException, RateLimitExceededException,
@@ -181,28 +63,24 @@ func (c *Client) CreateGrant(ctx context.Context, in *CreateGrantInput) (*Create
 
 // CreateGrantVersionInput is the input of [Client.CreateGrantVersion].
 type CreateGrantVersionInput struct {
-	// AllowedOperations are what the grant permits, 1 to 8; nil leaves them.
+	// AllowedOperations are what the grant permits, 1 to 8; nil means no change.
 	AllowedOperations []AllowedOperation `json:",omitzero"`
 
 	ClientToken string // makes the call idempotent: at most 2048 characters, no white space; see [NewClientToken]. Required.
 	GrantArn    string // ARN of the grant. Required.
 
-	// GrantName is the grant's name; empty leaves it.
-	GrantName string `json:",omitzero"`
-
-	Options       *GrantOptions `json:",omitzero"` // of the grant
+	GrantName     string        `json:",omitzero"` // the grant's name; empty means no change
+	Options       *GrantOptions `json:",omitzero"` // options of the grant
 	SourceVersion string        `json:",omitzero"` // the grant's current version
-	Status        GrantStatus   `json:",omitzero"` // of the grant: GrantStatusActive activates it
-
-	// StatusReason says why. At most 400 characters.
-	StatusReason string `json:",omitzero"`
+	Status        GrantStatus   `json:",omitzero"` // status of the grant; GrantStatusActive activates it
+	StatusReason  string        `json:",omitzero"` // the reason for the status, at most 400 characters
 }
 
 // Validate checks the documented limits.
 func (in *CreateGrantVersionInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	allowed(&c, "AllowedOperations", in.AllowedOperations)
+	checkOperations(&c, "AllowedOperations", in.AllowedOperations)
 	c.RequiredClientToken(in.ClientToken, 2048)
 	c.RequiredARN("GrantArn", in.GrantArn)
 	c.Nested("Options", in.Options.validate())
@@ -222,13 +100,10 @@ type CreateGrantVersionOutput struct {
 
 var createGrantVersion = transport.Operation[CreateGrantVersionInput, CreateGrantVersionOutput]{Name: "CreateGrantVersion", Idempotent: true}
 
-// CreateGrantVersion changes a grant by giving it a new version; with the
-// status ACTIVE, the grantee activates what it accepted.
+// CreateGrantVersion changes a grant: it creates a new version. With
+// GrantStatusActive, a grantee activates a grant that it has accepted.
 //
-// Its exceptions are AccessDeniedException, AuthorizationException,
-// InvalidParameterValueException, RateLimitExceededException,
-// ResourceLimitExceededException, ServerInternalException and
-// ValidationException.
+// Its exceptions are those of [Client.CreateGrant].
 func (c *Client) CreateGrantVersion(ctx context.Context, in *CreateGrantVersionInput) (*CreateGrantVersionOutput, error) {
 	return createGrantVersion.Call(ctx, c.transport, in)
 }
@@ -257,7 +132,7 @@ type AcceptGrantOutput struct {
 
 var acceptGrant = transport.Operation[AcceptGrantInput, AcceptGrantOutput]{Name: "AcceptGrant", Idempotent: true}
 
-// AcceptGrant accepts a grant. It is then DISABLED, until CreateGrantVersion
+// AcceptGrant accepts a grant. It is DISABLED until [Client.CreateGrantVersion]
 // activates it.
 //
 // Its exceptions are those of [Client.CreateGrant].
@@ -298,12 +173,9 @@ func (c *Client) RejectGrant(ctx context.Context, in *RejectGrantInput) (*Reject
 
 // DeleteGrantInput is the input of [Client.DeleteGrant].
 type DeleteGrantInput struct {
-	GrantArn string // ARN of the grant. Required.
-
-	// StatusReason says why. At most 400 characters.
-	StatusReason string `json:",omitzero"`
-
-	Version string // the grant's current version. Required.
+	GrantArn     string // ARN of the grant. Required.
+	StatusReason string `json:",omitzero"` // the reason for the deletion, at most 400 characters
+	Version      string // the grant's current version. Required.
 }
 
 // Validate checks the documented limits.
@@ -337,9 +209,7 @@ func (c *Client) DeleteGrant(ctx context.Context, in *DeleteGrantInput) (*Delete
 // GetGrantInput is the input of [Client.GetGrant].
 type GetGrantInput struct {
 	GrantArn string // ARN of the grant. Required.
-
-	// Version of the grant; empty means the current one.
-	Version string `json:",omitzero"`
+	Version  string `json:",omitzero"` // version of the grant; empty means the current one
 }
 
 // Validate checks the documented limits.
@@ -373,8 +243,8 @@ type ListDistributedGrantsInput struct {
 	Filters []Filter `json:",omitzero"`
 
 	GrantArns  []string `json:",omitzero"` // limits the list to these grants, by ARN
-	MaxResults int32    `json:",omitzero"` // the most grants of a page, 1 to 100; zero leaves it to the service
-	NextToken  string   `json:",omitzero"` // continues a list where the last page ended
+	MaxResults int32    `json:",omitzero"` // the most grants in a page, 1 to 100; zero means the service's default
+	NextToken  string   `json:",omitzero"` // that of the previous page; empty means the first page
 }
 
 // Validate checks the documented limits.
@@ -389,14 +259,14 @@ func (in *ListDistributedGrantsInput) Validate() error {
 // ListDistributedGrantsOutput is the output of [Client.ListDistributedGrants].
 type ListDistributedGrantsOutput struct {
 	Grants    []Grant // one page of the list
-	NextToken string  // of the input for the next page; empty on the last one
+	NextToken string  // for the input of the next page; empty on the last page
 
 	awstokens.Result
 }
 
 var listDistributedGrants = transport.Operation[ListDistributedGrantsInput, ListDistributedGrantsOutput]{Name: "ListDistributedGrants", Idempotent: true}
 
-// ListDistributedGrants returns a page of the grants that the account made.
+// ListDistributedGrants returns a page of the grants that the account created.
 // [Client.DistributedGrants] iterates over all pages.
 //
 // Its exceptions are those of [Client.CreateGrant].
@@ -418,8 +288,8 @@ type ListReceivedGrantsInput struct {
 	Filters []Filter `json:",omitzero"`
 
 	GrantArns  []string `json:",omitzero"` // limits the list to these grants, by ARN
-	MaxResults int32    `json:",omitzero"` // the most grants of a page, 1 to 100; zero leaves it to the service
-	NextToken  string   `json:",omitzero"` // continues a list where the last page ended
+	MaxResults int32    `json:",omitzero"` // the most grants in a page, 1 to 100; zero means the service's default
+	NextToken  string   `json:",omitzero"` // that of the previous page; empty means the first page
 }
 
 // Validate checks the documented limits.
@@ -434,14 +304,14 @@ func (in *ListReceivedGrantsInput) Validate() error {
 // ListReceivedGrantsOutput is the output of [Client.ListReceivedGrants].
 type ListReceivedGrantsOutput struct {
 	Grants    []Grant // one page of the list
-	NextToken string  // of the input for the next page; empty on the last one
+	NextToken string  // for the input of the next page; empty on the last page
 
 	awstokens.Result
 }
 
 var listReceivedGrants = transport.Operation[ListReceivedGrantsInput, ListReceivedGrantsOutput]{Name: "ListReceivedGrants", Idempotent: true}
 
-// ListReceivedGrants returns a page of the grants that the account got.
+// ListReceivedGrants returns a page of the grants that the account received.
 // [Client.ReceivedGrants] iterates over all pages.
 //
 // Its exceptions are those of [Client.CreateGrant].

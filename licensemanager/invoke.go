@@ -13,21 +13,20 @@ import (
 )
 
 // Invoke calls an operation that has no method of its own, such as
-// ListLicenseConfigurations, by its name. The call is signed, retried, capped
-// and decoded as every other, and its errors are the same.
+// ListLicenseConfigurations, by its name. Apart from that the call is like any
+// other.
 //
-// The input is a struct or a pointer to one, with the API's member names, or a
-// map with strings as its keys; nil is an empty input. If it has a method
-// Validate() error, that is called first. Mark what is secret as
-// [awstokens.Secret]: then no error or log record shows it. The response is
-// decoded into out, which is a pointer to a struct or to a map, or nil if it is
-// not needed: an operation whose response has no body needs nil or a struct
-// without members. What out holds is undefined if Invoke returns an error.
+// The input is a struct, a pointer to one, or a map with strings as its keys, with
+// the member names of the API; nil means an empty input. If it has a method
+// Validate() error, that is called first. Members that are secret should be of
+// type [awstokens.Secret], so that no error or log record shows them. The
+// response is decoded into out, which is a pointer to a struct or to a map, or nil
+// if it is not needed. For an operation whose response has no body, out must be nil
+// or a pointer to a struct without members. After an error, do not use out.
 //
-// An operation whose name begins with Get, List or Describe, and an input with
-// a ClientToken, count as idempotent: the call is retried after a response was
-// lost. Any other is not. The client never invents a ClientToken; see
-// [NewClientToken].
+// The call is idempotent, and retried after a lost response, if the name of the
+// operation begins with Get, List or Describe, or if the input has a ClientToken.
+// The client never makes up a ClientToken; see [NewClientToken].
 func (c *Client) Invoke(ctx context.Context, operation string, in, out any) (awstokens.Result, error) {
 	if !isOperationName(operation) {
 		return awstokens.Result{}, fmt.Errorf("licensemanager: %q is not the name of an operation", operation)
@@ -41,7 +40,7 @@ func (c *Client) Invoke(ctx context.Context, operation string, in, out any) (aws
 	return c.transport.Invoke(ctx, operation, isRead(operation) || hasClientToken(in), in, out)
 }
 
-// isOperationName reports whether a name can be in a header as it is.
+// isOperationName reports whether a header can contain the name.
 func isOperationName(name string) bool {
 	return name != "" && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") == "" && name[0] > '9'
 }
@@ -52,15 +51,10 @@ func isNil(in any) bool {
 }
 
 func isRead(operation string) bool {
-	for _, prefix := range []string{"Get", "List", "Describe"} {
-		if strings.HasPrefix(operation, prefix) {
-			return true
-		}
-	}
-	return false
+	return strings.HasPrefix(operation, "Get") || strings.HasPrefix(operation, "List") || strings.HasPrefix(operation, "Describe")
 }
 
-// hasClientToken reports whether the service finds a ClientToken in the input.
+// hasClientToken reports whether the encoded input has a ClientToken.
 func hasClientToken(in any) bool {
 	req, err := protocol.Encode(wire.Operation{}, in)
 	if err != nil {

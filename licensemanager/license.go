@@ -23,19 +23,14 @@ const (
 )
 
 var licenseStatuses = []LicenseStatus{
-	LicenseStatusAvailable,
-	LicenseStatusPendingAvailable,
-	LicenseStatusDeactivated,
-	LicenseStatusSuspended,
-	LicenseStatusExpired,
-	LicenseStatusPendingDelete,
-	LicenseStatusDeleted,
+	LicenseStatusAvailable, LicenseStatusPendingAvailable, LicenseStatusDeactivated, LicenseStatusSuspended,
+	LicenseStatusExpired, LicenseStatusPendingDelete, LicenseStatusDeleted,
 }
 
 // Values returns the documented values.
 func (LicenseStatus) Values() []LicenseStatus { return slices.Clone(licenseStatuses) }
 
-// LicenseDeletionStatus is how far a deletion has come.
+// LicenseDeletionStatus is the state of the deletion of a license.
 type LicenseDeletionStatus string
 
 // The deletion states that the API documents.
@@ -44,17 +39,15 @@ const (
 	LicenseDeletionStatusDeleted       LicenseDeletionStatus = "DELETED"
 )
 
-var licenseDeletionStatuses = []LicenseDeletionStatus{LicenseDeletionStatusPendingDelete, LicenseDeletionStatusDeleted}
-
 // Values returns the documented values.
 func (LicenseDeletionStatus) Values() []LicenseDeletionStatus {
-	return slices.Clone(licenseDeletionStatuses)
+	return []LicenseDeletionStatus{LicenseDeletionStatusPendingDelete, LicenseDeletionStatusDeleted}
 }
 
-// RenewType is how often a license renews itself.
+// RenewType is how often a license is renewed.
 type RenewType string
 
-// The renewals that the API documents.
+// The renew types that the API documents.
 const (
 	RenewTypeNone    RenewType = "None"
 	RenewTypeWeekly  RenewType = "Weekly"
@@ -81,25 +74,19 @@ const (
 	ReceivedStatusWorkflowCompleted ReceivedStatus = "WORKFLOW_COMPLETED"
 )
 
-var receivedStatuses = []ReceivedStatus{
-	ReceivedStatusPendingWorkflow,
-	ReceivedStatusPendingAccept,
-	ReceivedStatusRejected,
-	ReceivedStatusActive,
-	ReceivedStatusFailedWorkflow,
-	ReceivedStatusDeleted,
-	ReceivedStatusDisabled,
-	ReceivedStatusWorkflowCompleted,
-}
-
 // Values returns the documented values.
-func (ReceivedStatus) Values() []ReceivedStatus { return slices.Clone(receivedStatuses) }
+func (ReceivedStatus) Values() []ReceivedStatus {
+	return []ReceivedStatus{
+		ReceivedStatusPendingWorkflow, ReceivedStatusPendingAccept, ReceivedStatusRejected, ReceivedStatusActive,
+		ReceivedStatusFailedWorkflow, ReceivedStatusDeleted, ReceivedStatusDisabled, ReceivedStatusWorkflowCompleted,
+	}
+}
 
 // EntitlementUnit is what an entitlement is measured in.
 type EntitlementUnit string
 
-// The units that the API documents. None is for a feature, Count for seats and
-// the like.
+// The units that the API documents. None is the unit of a feature, and Count that
+// of seats.
 const (
 	EntitlementUnitCount           EntitlementUnit = "Count"
 	EntitlementUnitNone            EntitlementUnit = "None"
@@ -131,32 +118,13 @@ const (
 )
 
 var entitlementUnits = []EntitlementUnit{
-	EntitlementUnitCount,
-	EntitlementUnitNone,
-	EntitlementUnitSeconds,
-	EntitlementUnitMicroseconds,
-	EntitlementUnitMilliseconds,
-	EntitlementUnitBytes,
-	EntitlementUnitKilobytes,
-	EntitlementUnitMegabytes,
-	EntitlementUnitGigabytes,
-	EntitlementUnitTerabytes,
-	EntitlementUnitBits,
-	EntitlementUnitKilobits,
-	EntitlementUnitMegabits,
-	EntitlementUnitGigabits,
-	EntitlementUnitTerabits,
+	EntitlementUnitCount, EntitlementUnitNone,
+	EntitlementUnitSeconds, EntitlementUnitMicroseconds, EntitlementUnitMilliseconds,
+	EntitlementUnitBytes, EntitlementUnitKilobytes, EntitlementUnitMegabytes, EntitlementUnitGigabytes, EntitlementUnitTerabytes,
+	EntitlementUnitBits, EntitlementUnitKilobits, EntitlementUnitMegabits, EntitlementUnitGigabits, EntitlementUnitTerabits,
 	EntitlementUnitPercent,
-	EntitlementUnitBytesSecond,
-	EntitlementUnitKilobytesSecond,
-	EntitlementUnitMegabytesSecond,
-	EntitlementUnitGigabytesSecond,
-	EntitlementUnitTerabytesSecond,
-	EntitlementUnitBitsSecond,
-	EntitlementUnitKilobitsSecond,
-	EntitlementUnitMegabitsSecond,
-	EntitlementUnitGigabitsSecond,
-	EntitlementUnitTerabitsSecond,
+	EntitlementUnitBytesSecond, EntitlementUnitKilobytesSecond, EntitlementUnitMegabytesSecond, EntitlementUnitGigabytesSecond, EntitlementUnitTerabytesSecond,
+	EntitlementUnitBitsSecond, EntitlementUnitKilobitsSecond, EntitlementUnitMegabitsSecond, EntitlementUnitGigabitsSecond, EntitlementUnitTerabitsSecond,
 	EntitlementUnitCountSecond,
 }
 
@@ -165,11 +133,11 @@ func (EntitlementUnit) Values() []EntitlementUnit { return slices.Clone(entitlem
 
 // DatetimeRange is a period.
 type DatetimeRange struct {
-	Begin string // a date of the form 2006-01-02T15:04:05Z, at most 50 characters. Required.
-	End   string `json:",omitzero"` // a date of the same form, or empty for no end
+	Begin string // a date such as 2006-01-02T15:04:05Z, at most 50 characters. Required.
+	End   string `json:",omitzero"` // a date as in Begin; empty means no end
 }
 
-// Period is the DatetimeRange from begin to end, which may be zero for no end.
+// Period returns the DatetimeRange from begin to end. A zero end means no end.
 func Period(begin, end time.Time) DatetimeRange {
 	r := DatetimeRange{Begin: begin.UTC().Format(time.RFC3339)}
 	if !end.IsZero() {
@@ -178,11 +146,11 @@ func Period(begin, end time.Time) DatetimeRange {
 	return r
 }
 
-// Begins returns Begin as a time. A date without a zone is meant as UTC.
+// Begins returns Begin as a time. A date without a zone is in UTC.
 func (r DatetimeRange) Begins() (time.Time, error) { return timestamp.Parse(r.Begin) }
 
 // Ends returns End as a time, or the zero time for no end. A date without a
-// zone is meant as UTC.
+// zone is in UTC.
 func (r DatetimeRange) Ends() (time.Time, error) {
 	if r.End == "" {
 		return time.Time{}, nil
@@ -198,92 +166,65 @@ func (r *DatetimeRange) validate() error {
 	return c.Err("DatetimeRange")
 }
 
-// Entitlement is what a license entitles to.
+// Entitlement is a feature or a quantity that a license permits to use.
 type Entitlement struct {
-	AllowCheckIn *bool `json:",omitzero"` // says whether a checkout may be given back early
-
-	// MaxCount is the most of the entitlement; for units other than None.
-	MaxCount *int64 `json:",omitzero"`
-
-	Name    string          // of the entitlement. Required.
-	Overage *bool           `json:",omitzero"` // says whether more than MaxCount may be used
-	Unit    EntitlementUnit // of the entitlement. Required.
-	Value   string          `json:",omitzero"` // for the unit None only
+	AllowCheckIn *bool           `json:",omitzero"` // whether a checkout can be checked in before it expires
+	MaxCount     *int64          `json:",omitzero"` // the most that can be used; for units other than None
+	Name         string          // name of the entitlement. Required.
+	Overage      *bool           `json:",omitzero"` // whether more than MaxCount can be used
+	Unit         EntitlementUnit // unit of the entitlement. Required.
+	Value        string          `json:",omitzero"` // for the unit None only
 }
 
-func (e *Entitlement) validate() error {
+// validateEntitlement checks the members that an [Entitlement] and an
+// [EntitlementData] have in common.
+func validateEntitlement(name string, unit EntitlementUnit) error {
 	var c constraint.Checker
-	c.RequiredString("Name", e.Name)
-	constraint.RequiredEnum(&c, "Unit", e.Unit, entitlementUnits)
+	c.RequiredString("Name", name)
+	constraint.RequiredEnum(&c, "Unit", unit, entitlementUnits)
 	return c.Err("Entitlement")
-}
-
-func entitlements(c *constraint.Checker, list []Entitlement) {
-	for i := range list {
-		c.Nested("Entitlements", list[i].validate(), i)
-	}
 }
 
 // ConsumptionConfiguration is how a license is consumed.
 type ConsumptionConfiguration struct {
-	BorrowConfiguration      *BorrowConfiguration      `json:",omitzero"` // for checkouts for offline use
-	ProvisionalConfiguration *ProvisionalConfiguration `json:",omitzero"` // for seats with a time to live
+	BorrowConfiguration      *BorrowConfiguration      `json:",omitzero"` // of checkouts for offline use
+	ProvisionalConfiguration *ProvisionalConfiguration `json:",omitzero"` // of seats that expire
 	RenewType                RenewType                 `json:",omitzero"`
 }
 
-// ProvisionalConfiguration is about provisional checkouts.
+// ProvisionalConfiguration is how seats are checked out.
 type ProvisionalConfiguration struct {
 	MaxTimeToLiveInMinutes int32 // the life of a seat and of each extension, in minutes. Required.
 }
 
-// BorrowConfiguration is about checkouts for offline use.
+// BorrowConfiguration is how a license is borrowed for offline use.
 type BorrowConfiguration struct {
-	AllowEarlyCheckIn      bool  // says whether a borrowed seat may be given back before its end
+	AllowEarlyCheckIn      bool  // whether a borrowed license can be checked in before it expires
 	MaxTimeToLiveInMinutes int32 // the life of a borrowed license, in minutes. Required.
-}
-
-func (p *ProvisionalConfiguration) validate() error {
-	var c constraint.Checker
-	if p != nil {
-		c.Required("MaxTimeToLiveInMinutes", p.MaxTimeToLiveInMinutes != 0)
-	}
-	return c.Err("ProvisionalConfiguration")
-}
-
-func (b *BorrowConfiguration) validate() error {
-	var c constraint.Checker
-	if b != nil {
-		c.Required("MaxTimeToLiveInMinutes", b.MaxTimeToLiveInMinutes != 0)
-	}
-	return c.Err("BorrowConfiguration")
 }
 
 func (cc *ConsumptionConfiguration) validate() error {
 	var c constraint.Checker
-	if cc != nil {
-		c.Nested("BorrowConfiguration", cc.BorrowConfiguration.validate())
-		c.Nested("ProvisionalConfiguration", cc.ProvisionalConfiguration.validate())
-		constraint.Enum(&c, "RenewType", cc.RenewType, renewTypes)
+	if b := cc.BorrowConfiguration; b != nil {
+		c.Required("BorrowConfiguration.MaxTimeToLiveInMinutes", b.MaxTimeToLiveInMinutes != 0)
 	}
+	if p := cc.ProvisionalConfiguration; p != nil {
+		c.Required("ProvisionalConfiguration.MaxTimeToLiveInMinutes", p.MaxTimeToLiveInMinutes != 0)
+	}
+	constraint.Enum(&c, "RenewType", cc.RenewType, renewTypes)
 	return c.Err("ConsumptionConfiguration")
 }
 
 // Issuer is who issues a license.
 type Issuer struct {
-	Name string // of the issuer. Required.
+	Name string // name of the issuer. Required.
 
 	// SignKey is the AWS KMS key that signs borrowed licenses: an asymmetric
 	// RSA key, by ARN.
 	SignKey string `json:",omitzero"`
 }
 
-func (i *Issuer) validate() error {
-	var c constraint.Checker
-	c.RequiredString("Name", i.Name)
-	return c.Err("Issuer")
-}
-
-// IssuerDetails is who issued a license.
+// IssuerDetails describes who issued a license.
 type IssuerDetails struct {
 	KeyFingerprint string `json:",omitzero"` // for CheckoutLicense
 	Name           string `json:",omitzero"`
@@ -294,7 +235,7 @@ type IssuerDetails struct {
 type License struct {
 	Beneficiary              string                    `json:",omitzero"`
 	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitzero"`
-	CreateTime               string                    `json:",omitzero"` // as the service wrote it; Created is the parsed time
+	CreateTime               string                    `json:",omitzero"` // Created returns it as a time
 	Entitlements             []Entitlement             `json:",omitzero"`
 	HomeRegion               string                    `json:",omitzero"` // where the license is checked out
 	Issuer                   *IssuerDetails            `json:",omitzero"`
@@ -308,7 +249,7 @@ type License struct {
 	Version                  string                    `json:",omitzero"`
 }
 
-// Created returns CreateTime as a time. A date without a zone is meant as UTC.
+// Created returns CreateTime as a time. A date without a zone is in UTC.
 func (l License) Created() (time.Time, error) { return timestamp.Parse(l.CreateTime) }
 
 // GrantedLicense is a license that was granted to the account.
@@ -317,7 +258,7 @@ type GrantedLicense struct {
 	ReceivedMetadata *ReceivedMetadata `json:",omitzero"`
 }
 
-// ReceivedMetadata says on which terms a license was granted.
+// ReceivedMetadata is the grant by which a license was received.
 type ReceivedMetadata struct {
 	AllowedOperations    []AllowedOperation `json:",omitzero"` // 1 to 8
 	ReceivedStatus       ReceivedStatus     `json:",omitzero"`

@@ -13,13 +13,12 @@ import (
 
 // CreateLicenseInput is the input of [Client.CreateLicense].
 type CreateLicenseInput struct {
-	Beneficiary string // who the license is for. Required.
+	Beneficiary string // whom the license is for. Required.
 	ClientToken string // makes the call idempotent: at most 2048 characters, no white space; see [NewClientToken]. Required.
 
-	// ConsumptionConfiguration is how the license is consumed. Required.
-	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitzero"`
+	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitzero"` // how the license is consumed. Required.
 
-	Entitlements    []Entitlement  `json:",omitzero"` // what the license entitles to. Required.
+	Entitlements    []Entitlement  `json:",omitzero"` // what the license permits to use. Required.
 	HomeRegion      string         // the Region in which the license is checked out. Required.
 	Issuer          *Issuer        `json:",omitzero"` // who issues the license. Required.
 	LicenseMetadata []Metadata     `json:",omitzero"` // information about the license
@@ -36,7 +35,7 @@ func (in *CreateLicenseInput) Validate() error {
 	var c constraint.Checker
 	c.RequiredString("Beneficiary", in.Beneficiary)
 	c.RequiredClientToken(in.ClientToken, 2048)
-	terms(&c, in.ConsumptionConfiguration, in.Entitlements, in.Issuer, in.Validity)
+	requiredTerms(&c, in.ConsumptionConfiguration, in.Entitlements, in.Issuer, in.Validity)
 	c.RequiredString("HomeRegion", in.HomeRegion)
 	c.RequiredString("LicenseName", in.LicenseName)
 	c.RequiredString("ProductName", in.ProductName)
@@ -44,16 +43,20 @@ func (in *CreateLicenseInput) Validate() error {
 	return c.Err("CreateLicenseInput")
 }
 
-// terms are the members that a new license and a new version have in common,
-// and that are structures.
-func terms(c *constraint.Checker, consumption *ConsumptionConfiguration, list []Entitlement, issuer *Issuer, validity *DatetimeRange) {
+// requiredTerms checks the structures that a license and a version of one have in
+// common.
+func requiredTerms(c *constraint.Checker, consumption *ConsumptionConfiguration, list []Entitlement, issuer *Issuer, validity *DatetimeRange) {
 	c.Required("ConsumptionConfiguration", consumption != nil)
-	c.Nested("ConsumptionConfiguration", consumption.validate())
+	if consumption != nil {
+		c.Nested("ConsumptionConfiguration", consumption.validate())
+	}
 	c.Required("Entitlements", list != nil)
-	entitlements(c, list)
+	for i, e := range list {
+		c.Nested("Entitlements", validateEntitlement(e.Name, e.Unit), i)
+	}
 	c.Required("Issuer", issuer != nil)
 	if issuer != nil {
-		c.Nested("Issuer", issuer.validate())
+		c.RequiredString("Issuer.Name", issuer.Name)
 	}
 	c.Required("Validity", validity != nil)
 	if validity != nil {
@@ -85,18 +88,17 @@ func (c *Client) CreateLicense(ctx context.Context, in *CreateLicenseInput) (*Cr
 type CreateLicenseVersionInput struct {
 	ClientToken string // makes the call idempotent: at most 2048 characters, no white space; see [NewClientToken]. Required.
 
-	// ConsumptionConfiguration is how the license is consumed. Required.
-	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitzero"`
+	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitzero"` // how the license is consumed. Required.
 
-	Entitlements    []Entitlement  `json:",omitzero"` // what the license entitles to. Required.
+	Entitlements    []Entitlement  `json:",omitzero"` // what the license permits to use. Required.
 	HomeRegion      string         // the Region in which the license is checked out. Required.
 	Issuer          *Issuer        `json:",omitzero"` // who issues the license. Required.
 	LicenseArn      string         // ARN of the license. Required.
 	LicenseMetadata []Metadata     `json:",omitzero"` // information about the license
 	LicenseName     string         // the license's name. Required.
 	ProductName     string         // the product's name. Required.
-	ResetUsage      bool           `json:",omitzero"` // says whether the usage so far is forgotten
-	SourceVersion   string         `json:",omitzero"` // the version that the new one is made from
+	ResetUsage      bool           `json:",omitzero"` // whether the usage starts again at zero
+	SourceVersion   string         `json:",omitzero"` // the version that the new one replaces
 	Status          LicenseStatus  // of the license. Required.
 	Validity        *DatetimeRange `json:",omitzero"` // the period of the license. Required.
 }
@@ -106,7 +108,7 @@ func (in *CreateLicenseVersionInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.RequiredClientToken(in.ClientToken, 2048)
-	terms(&c, in.ConsumptionConfiguration, in.Entitlements, in.Issuer, in.Validity)
+	requiredTerms(&c, in.ConsumptionConfiguration, in.Entitlements, in.Issuer, in.Validity)
 	c.RequiredString("HomeRegion", in.HomeRegion)
 	c.RequiredARN("LicenseArn", in.LicenseArn)
 	c.RequiredString("LicenseName", in.LicenseName)
@@ -126,7 +128,7 @@ type CreateLicenseVersionOutput struct {
 
 var createLicenseVersion = transport.Operation[CreateLicenseVersionInput, CreateLicenseVersionOutput]{Name: "CreateLicenseVersion", Idempotent: true}
 
-// CreateLicenseVersion changes a license by giving it a new version.
+// CreateLicenseVersion changes a license: it creates a new version.
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
 // ConflictException, RateLimitExceededException, RedirectException,
@@ -152,13 +154,13 @@ func (in *DeleteLicenseInput) Validate() error {
 
 // DeleteLicenseOutput is the output of [Client.DeleteLicense].
 type DeleteLicenseOutput struct {
-	DeletionDate string // as the service wrote it; Deleted is the parsed time
+	DeletionDate string // Deleted returns it as a time
 	Status       LicenseDeletionStatus
 
 	awstokens.Result
 }
 
-// Deleted returns DeletionDate as a time. A date without a zone is meant as
+// Deleted returns DeletionDate as a time. A date without a zone is in
 // UTC.
 func (out DeleteLicenseOutput) Deleted() (time.Time, error) { return timestamp.Parse(out.DeletionDate) }
 
@@ -166,10 +168,7 @@ var deleteLicense = transport.Operation[DeleteLicenseInput, DeleteLicenseOutput]
 
 // DeleteLicense deletes a license.
 //
-// Its exceptions are AccessDeniedException, AuthorizationException,
-// ConflictException, InvalidParameterValueException,
-// RateLimitExceededException, RedirectException, ServerInternalException and
-// ValidationException.
+// Its exceptions are those of [Client.CreateLicense], and ConflictException.
 func (c *Client) DeleteLicense(ctx context.Context, in *DeleteLicenseInput) (*DeleteLicenseOutput, error) {
 	return deleteLicense.Call(ctx, c.transport, in)
 }
@@ -177,9 +176,7 @@ func (c *Client) DeleteLicense(ctx context.Context, in *DeleteLicenseInput) (*De
 // GetLicenseInput is the input of [Client.GetLicense].
 type GetLicenseInput struct {
 	LicenseArn string // ARN of the license. Required.
-
-	// Version of the license; empty means the current one.
-	Version string `json:",omitzero"`
+	Version    string `json:",omitzero"` // version of the license; empty means the current one
 }
 
 // Validate checks the documented limits.
@@ -228,10 +225,10 @@ type LicenseUsage struct {
 
 // EntitlementUsage is how much of an entitlement is used.
 type EntitlementUsage struct {
-	ConsumedValue string          // how many are used, in decimal
-	MaxCount      string          `json:",omitzero"` // how many there are, in decimal
-	Name          string          // of the entitlement
-	Unit          EntitlementUnit // of the entitlement
+	ConsumedValue string          // how many units are used, in decimal
+	MaxCount      string          `json:",omitzero"` // how many units there are, in decimal
+	Name          string          // name of the entitlement
+	Unit          EntitlementUnit // unit of the entitlement
 }
 
 // GetLicenseUsageOutput is the output of [Client.GetLicenseUsage].
@@ -243,11 +240,9 @@ type GetLicenseUsageOutput struct {
 
 var getLicenseUsage = transport.Operation[GetLicenseUsageInput, GetLicenseUsageOutput]{Name: "GetLicenseUsage", Idempotent: true}
 
-// GetLicenseUsage says how much of a license is used.
+// GetLicenseUsage returns how much of a license is used.
 //
-// Its exceptions are AccessDeniedException, AuthorizationException,
-// InvalidParameterValueException, RateLimitExceededException,
-// ServerInternalException and ValidationException.
+// Its exceptions are those of [Client.GetLicense].
 func (c *Client) GetLicenseUsage(ctx context.Context, in *GetLicenseUsageInput) (*GetLicenseUsageOutput, error) {
 	return getLicenseUsage.Call(ctx, c.transport, in)
 }
@@ -259,8 +254,8 @@ type ListLicensesInput struct {
 	Filters []Filter `json:",omitzero"`
 
 	LicenseArns []string `json:",omitzero"` // limits the list to these licenses, by ARN
-	MaxResults  int32    `json:",omitzero"` // the most licenses of a page, 1 to 100; zero leaves it to the service
-	NextToken   string   `json:",omitzero"` // continues a list where the last page ended
+	MaxResults  int32    `json:",omitzero"` // the most licenses in a page, 1 to 100; zero means the service's default
+	NextToken   string   `json:",omitzero"` // that of the previous page; empty means the first page
 }
 
 // Validate checks the documented limits.
@@ -275,7 +270,7 @@ func (in *ListLicensesInput) Validate() error {
 // ListLicensesOutput is the output of [Client.ListLicenses].
 type ListLicensesOutput struct {
 	Licenses  []License // one page of the list
-	NextToken string    // of the input for the next page; empty on the last one
+	NextToken string    // for the input of the next page; empty on the last page
 
 	awstokens.Result
 }
@@ -285,9 +280,7 @@ var listLicenses = transport.Operation[ListLicensesInput, ListLicensesOutput]{Na
 // ListLicenses returns a page of the licenses that the account issued.
 // [Client.Licenses] iterates over all pages.
 //
-// Its exceptions are AccessDeniedException, AuthorizationException,
-// InvalidParameterValueException, RateLimitExceededException,
-// ServerInternalException and ValidationException.
+// Its exceptions are those of [Client.GetLicense].
 func (c *Client) ListLicenses(ctx context.Context, in *ListLicensesInput) (*ListLicensesOutput, error) {
 	return listLicenses.Call(ctx, c.transport, in)
 }
@@ -302,8 +295,8 @@ func (c *Client) Licenses(ctx context.Context, in *ListLicensesInput) iter.Seq2[
 // ListLicenseVersionsInput is the input of [Client.ListLicenseVersions].
 type ListLicenseVersionsInput struct {
 	LicenseArn string // ARN of the license. Required.
-	MaxResults int32  `json:",omitzero"` // the most versions of a page, 1 to 100; zero leaves it to the service
-	NextToken  string `json:",omitzero"` // continues a list where the last page ended
+	MaxResults int32  `json:",omitzero"` // the most versions in a page, 1 to 100; zero means the service's default
+	NextToken  string `json:",omitzero"` // that of the previous page; empty means the first page
 }
 
 // Validate checks the documented limits.
@@ -318,7 +311,7 @@ func (in *ListLicenseVersionsInput) Validate() error {
 // ListLicenseVersionsOutput is the output of [Client.ListLicenseVersions].
 type ListLicenseVersionsOutput struct {
 	Licenses  []License // one page of the license's versions
-	NextToken string    // of the input for the next page; empty on the last one
+	NextToken string    // for the input of the next page; empty on the last page
 
 	awstokens.Result
 }
@@ -349,8 +342,8 @@ type ListReceivedLicensesInput struct {
 	Filters []Filter `json:",omitzero"`
 
 	LicenseArns []string `json:",omitzero"` // limits the list to these licenses, by ARN
-	MaxResults  int32    `json:",omitzero"` // the most licenses of a page, 1 to 100; zero leaves it to the service
-	NextToken   string   `json:",omitzero"` // continues a list where the last page ended
+	MaxResults  int32    `json:",omitzero"` // the most licenses in a page, 1 to 100; zero means the service's default
+	NextToken   string   `json:",omitzero"` // that of the previous page; empty means the first page
 }
 
 // Validate checks the documented limits.
@@ -365,7 +358,7 @@ func (in *ListReceivedLicensesInput) Validate() error {
 // ListReceivedLicensesOutput is the output of [Client.ListReceivedLicenses].
 type ListReceivedLicensesOutput struct {
 	Licenses  []GrantedLicense // one page of the list
-	NextToken string           // of the input for the next page; empty on the last one
+	NextToken string           // for the input of the next page; empty on the last page
 
 	awstokens.Result
 }
@@ -373,13 +366,12 @@ type ListReceivedLicensesOutput struct {
 var listReceivedLicenses = transport.Operation[ListReceivedLicensesInput, ListReceivedLicensesOutput]{Name: "ListReceivedLicenses", Idempotent: true}
 
 // ListReceivedLicenses returns a page of the licenses that were granted to the
-// account. [Client.ReceivedLicenses] iterates over all pages. An account that has never set up
-// License Manager gets an error whose message has "Service role not found".
+// account. [Client.ReceivedLicenses] iterates over all pages. For an account in
+// which License Manager was never set up, the message of the error contains
+// "Service role not found".
 //
-// Its exceptions are AccessDeniedException, AuthorizationException,
-// InvalidParameterValueException, RateLimitExceededException,
-// ResourceLimitExceededException, ServerInternalException and
-// ValidationException.
+// Its exceptions are those of [Client.GetLicense], and
+// ResourceLimitExceededException.
 func (c *Client) ListReceivedLicenses(ctx context.Context, in *ListReceivedLicensesInput) (*ListReceivedLicensesOutput, error) {
 	return listReceivedLicenses.Call(ctx, c.transport, in)
 }

@@ -17,7 +17,7 @@ type Tag struct {
 // TagResourceInput is the input of [Client.TagResource].
 type TagResourceInput struct {
 	ResourceArn string // ARN of a license, a grant or another resource of the service. Required.
-	Tags        []Tag  `json:",omitzero"` // to add, or to replace by key. Required.
+	Tags        []Tag  `json:",omitzero"` // the tags to add. Required.
 }
 
 // Validate checks that the required members are there.
@@ -36,7 +36,7 @@ type TagResourceOutput struct {
 
 var tagResource = transport.Operation[TagResourceInput, TagResourceOutput]{Name: "TagResource", Idempotent: true}
 
-// TagResource adds tags to a resource. A tag replaces the one that has its key.
+// TagResource adds tags to a resource. A tag replaces the one with the same key.
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
 // InvalidParameterValueException, RateLimitExceededException,

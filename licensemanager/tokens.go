@@ -3,7 +3,6 @@ package licensemanager
 import (
 	"context"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
@@ -12,7 +11,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
 
-// TokenType is the kind of a token that CreateToken made.
+// TokenType is the kind of a token that CreateToken returns.
 type TokenType string
 
 // The token types that the API documents.
@@ -20,41 +19,38 @@ const (
 	TokenTypeRefreshToken TokenType = "REFRESH_TOKEN"
 )
 
-var tokenTypes = []TokenType{TokenTypeRefreshToken}
-
 // Values returns the documented values.
-func (TokenType) Values() []TokenType { return slices.Clone(tokenTypes) }
+func (TokenType) Values() []TokenType { return []TokenType{TokenTypeRefreshToken} }
 
 // CreateTokenInput is the input of [Client.CreateToken].
 type CreateTokenInput struct {
 	// ClientToken makes the call idempotent: a call with the same value within
-	// 10 minutes returns the token that the first one made. What the service
+	// 10 minutes returns the token that the first one created. What the service
 	// does with the same value and other parameters is not published
 	// (awstokenstest responds with ValidationException): use another value for
 	// another token. At most 60 characters, no white space; a hexadecimal
-	// SHA-256 has 64 and is too long. [NewClientToken] makes one. Required.
+	// SHA-256 has 64 and is too long. See [NewClientToken]. Required.
 	ClientToken string
 
-	// LicenseArn is the license. The token has it as its aud claim. At most
-	// 2048 characters, an ARN in one of the partitions aws, aws-cn,
-	// aws-us-gov, aws-iso-b, aws-iso-c and aws-iso-d. Required.
+	// LicenseArn is the ARN of the license, which becomes the aud claim of the
+	// token, in one of the partitions aws, aws-cn, aws-us-gov, aws-iso-b,
+	// aws-iso-c and aws-iso-d. Required.
 	LicenseArn string
 
-	// ExpirationInDays is the life of the token in days, counted from its
-	// creation. Nil means the service's default of one year.
+	// ExpirationInDays is the life of the token in days. Nil means the service's
+	// default of one year.
 	ExpirationInDays *int32 `json:",omitzero"`
 
-	// RoleArns are the IAM roles that the token embeds. License Manager can
-	// then give out credentials for them. Each obeys the rules of LicenseArn.
+	// RoleArns are the IAM roles that the token embeds: the holder of the token
+	// can get credentials of them. Each has the limits of LicenseArn.
 	RoleArns []string `json:",omitzero"`
 
-	// TokenProperties are data that the token has as its amr claim. At most 3.
+	// TokenProperties become the amr claim of the token. At most 3.
 	TokenProperties []string `json:",omitzero"`
 }
 
-// Validate checks the input against the limits on the API's CreateToken page,
-// which are narrower than those of other operations for ClientToken and the
-// ARNs.
+// Validate checks the limits on the API's CreateToken page. Those of ClientToken
+// and of the ARNs are narrower than for other operations.
 func (in *CreateTokenInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
@@ -69,10 +65,10 @@ func (in *CreateTokenInput) Validate() error {
 
 // CreateTokenOutput is the output of [Client.CreateToken].
 type CreateTokenOutput struct {
-	// Token is the refresh token, a JWT. The service shows it this once.
+	// Token is the refresh token, a JWT. The service returns it only once.
 	Token awstokens.Secret `wire:"required"`
 
-	TokenId   string    // names the token to ListTokens and DeleteToken
+	TokenId   string    // identifies the token in ListTokens and DeleteToken
 	TokenType TokenType // REFRESH_TOKEN
 
 	awstokens.Result
@@ -80,10 +76,9 @@ type CreateTokenOutput struct {
 
 var createToken = transport.Operation[CreateTokenInput, CreateTokenOutput]{Name: "CreateToken", Idempotent: true}
 
-// CreateToken makes a long-lived refresh token for a license: a JWT whose aud
-// claim is the license's ARN and whose amr claim the TokenProperties. Call it
-// in the license's home Region. After a failure, make the call again with the
-// same ClientToken: it mints no second token.
+// CreateToken creates a refresh token for a license. Call it in the license's home
+// Region. After a failure, make the call again with the same ClientToken: the
+// service creates no second token.
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
 // RateLimitExceededException, RedirectException,
@@ -95,12 +90,11 @@ func (c *Client) CreateToken(ctx context.Context, in *CreateTokenInput) (*Create
 
 // GetAccessTokenInput is the input of [Client.GetAccessToken].
 type GetAccessTokenInput struct {
-	// Token is the refresh token of CreateToken. At most 4096 characters, none
-	// of them white space. Required.
+	// Token is the refresh token from CreateToken. At most 4096 characters, no
+	// white space. Required.
 	Token awstokens.Secret
 
-	// TokenProperties are checked against those in the refresh token. At most
-	// 3.
+	// TokenProperties are compared with those in the refresh token. At most 3.
 	TokenProperties []string `json:",omitzero"`
 }
 
@@ -125,8 +119,8 @@ type GetAccessTokenOutput struct {
 var getAccessToken = transport.Operation[GetAccessTokenInput, GetAccessTokenOutput]{Name: "GetAccessToken", Auth: transport.Optional, Idempotent: true}
 
 // GetAccessToken exchanges a refresh token for an access token that is valid
-// for one hour. It is signed if the client has credentials and goes unsigned
-// if it has none: whoever holds a refresh token needs no AWS account.
+// for one hour. It is signed if the client has credentials, but needs none: the
+// holder of a refresh token needs no AWS account.
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
 // RateLimitExceededException, ServerInternalException and ValidationException.
@@ -136,19 +130,16 @@ func (c *Client) GetAccessToken(ctx context.Context, in *GetAccessTokenInput) (*
 
 // Filter limits what a list operation returns.
 type Filter struct {
-	Name   string   `json:",omitzero"` // which names there are is documented with each list operation
+	Name   string   `json:",omitzero"` // each list operation documents its names
 	Values []string `json:",omitzero"` // one of them must match
 }
 
 // ListTokensInput is the input of [Client.ListTokens].
 type ListTokensInput struct {
-	TokenIds []string `json:",omitzero"` // limits the list to these tokens
-
-	// Filters limits the list; the only documented name is LicenseArns.
-	Filters []Filter `json:",omitzero"`
-
-	NextToken  string `json:",omitzero"` // continues a list where the last page ended
-	MaxResults int32  `json:",omitzero"` // the most tokens of a page, 1 to 100; zero leaves it to the service
+	TokenIds   []string `json:",omitzero"` // limits the list to these tokens
+	Filters    []Filter `json:",omitzero"` // limits the list; the only documented name is LicenseArns
+	NextToken  string   `json:",omitzero"` // that of the previous page; empty means the first page
+	MaxResults int32    `json:",omitzero"` // the most tokens in a page, 1 to 100; zero means the service's default
 }
 
 // Validate checks the documented limits.
@@ -161,7 +152,7 @@ func (in *ListTokensInput) Validate() error {
 
 // TokenData describes a refresh token. The token itself is not in it.
 type TokenData struct {
-	ExpirationTime  string   `json:",omitzero"` // as the service wrote it; Expires is the parsed time
+	ExpirationTime  string   `json:",omitzero"` // Expires returns it as a time
 	LicenseArn      string   `json:",omitzero"`
 	RoleArns        []string `json:",omitzero"`
 	Status          string   `json:",omitzero"` // AVAILABLE or DELETED
@@ -170,33 +161,33 @@ type TokenData struct {
 	TokenType       string   `json:",omitzero"` // REFRESH_TOKEN
 }
 
-// Expires returns ExpirationTime as a time. A date without a zone is meant as
+// Expires returns ExpirationTime as a time. A date without a zone is in
 // UTC.
 func (t TokenData) Expires() (time.Time, error) { return timestamp.Parse(t.ExpirationTime) }
 
 // ListTokensOutput is the output of [Client.ListTokens].
 type ListTokensOutput struct {
 	Tokens    []TokenData // one page of the list
-	NextToken string      // of the input for the next page; empty on the last one
+	NextToken string      // for the input of the next page; empty on the last page
 
 	awstokens.Result
 }
 
 var listTokens = transport.Operation[ListTokensInput, ListTokensOutput]{Name: "ListTokens", Idempotent: true}
 
-// ListTokens returns a page of the account's tokens. [Client.Tokens] iterates over all
-// pages.
+// ListTokens returns a page of the account's tokens. [Client.Tokens] iterates over
+// all pages.
 //
-// Its exceptions are AccessDeniedException, AuthorizationException,
-// RateLimitExceededException, ServerInternalException and ValidationException.
+// Its exceptions are those of [Client.GetAccessToken].
 func (c *Client) ListTokens(ctx context.Context, in *ListTokensInput) (*ListTokensOutput, error) {
 	return listTokens.Call(ctx, c.transport, in)
 }
 
-// Tokens iterates over the tokens that [Client.ListTokens] lists, from
-// in.NextToken on, one page at a time. It ends after an error, which comes with a
-// zero TokenData, and when the service returns a NextToken that it has returned
-// before. The input is not changed; nil is an empty one.
+// Tokens iterates over the tokens that [Client.ListTokens] lists, from the page
+// of in.NextToken on. It requests a page when it gets there. It ends after an
+// error, which comes with a zero TokenData, and when the service returns a
+// NextToken for a second time. It does not change the input; nil means an empty
+// one.
 func (c *Client) Tokens(ctx context.Context, in *ListTokensInput) iter.Seq2[TokenData, error] {
 	return transport.Pages(ctx, c.ListTokens, in, func(in *ListTokensInput, out *ListTokensOutput) ([]TokenData, *string, string) {
 		return out.Tokens, &in.NextToken, out.NextToken
@@ -205,7 +196,7 @@ func (c *Client) Tokens(ctx context.Context, in *ListTokensInput) iter.Seq2[Toke
 
 // DeleteTokenInput is the input of [Client.DeleteToken].
 type DeleteTokenInput struct {
-	TokenId string // the token's ID, as CreateToken and ListTokens give it. Required.
+	TokenId string // the ID from CreateToken or ListTokens. Required.
 }
 
 // Validate checks that TokenId is there.
@@ -223,10 +214,10 @@ type DeleteTokenOutput struct {
 
 var deleteToken = transport.Operation[DeleteTokenInput, DeleteTokenOutput]{Name: "DeleteToken", Idempotent: true}
 
-// DeleteToken deletes a token. Call it in the license's home Region. The call's
-// own retry after a lost response finds the token gone: an error that is a
-// ResourceNotFoundException, and for which [awstokens.MayHaveProcessed] is true,
-// means that the token is deleted.
+// DeleteToken deletes a token. Call it in the license's home Region. If a response
+// is lost, the retry does not find the token any more: a
+// ResourceNotFoundException for which [awstokens.MayHaveProcessed] is true means
+// that the token is deleted.
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
 // RateLimitExceededException, RedirectException, ResourceNotFoundException,

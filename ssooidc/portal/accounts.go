@@ -12,9 +12,9 @@ import (
 
 // ListAccountsInput is the input of [Client.ListAccounts].
 type ListAccountsInput struct {
-	NextToken string `query:"next_token,omitzero"` // continues a list where the last page ended
+	NextToken string `query:"next_token,omitzero"` // that of the previous page; empty means the first page
 
-	MaxResults int32 `query:"max_result,omitzero"` // the most accounts of a page, 1 to 100; zero leaves it to the service
+	MaxResults int32 `query:"max_result,omitzero"` // the most accounts in a page, 1 to 100; zero means the service's default
 
 	// AccessToken is the access token of ssooidc.CreateToken. Required.
 	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"`
@@ -39,7 +39,7 @@ type AccountInfo struct {
 // ListAccountsOutput is the output of [Client.ListAccounts].
 type ListAccountsOutput struct {
 	AccountList []AccountInfo `json:"accountList"` // one page of the list
-	NextToken   string        `json:"nextToken"`   // of the input for the next page; empty on the last one
+	NextToken   string        `json:"nextToken"`   // for the input of the next page; empty on the last page
 
 	awstokens.Result
 }
@@ -67,9 +67,9 @@ func (c *Client) Accounts(ctx context.Context, in *ListAccountsInput) iter.Seq2[
 
 // ListAccountRolesInput is the input of [Client.ListAccountRoles].
 type ListAccountRolesInput struct {
-	NextToken string `query:"next_token,omitzero"` // continues a list where the last page ended
+	NextToken string `query:"next_token,omitzero"` // that of the previous page; empty means the first page
 
-	MaxResults int32 `query:"max_result,omitzero"` // the most roles of a page, 1 to 100; zero leaves it to the service
+	MaxResults int32 `query:"max_result,omitzero"` // the most roles in a page, 1 to 100; zero means the service's default
 
 	// AccessToken is the access token of ssooidc.CreateToken. Required.
 	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"`
@@ -97,7 +97,7 @@ type RoleInfo struct {
 // ListAccountRolesOutput is the output of [Client.ListAccountRoles].
 type ListAccountRolesOutput struct {
 	RoleList  []RoleInfo `json:"roleList"`  // one page of the list
-	NextToken string     `json:"nextToken"` // of the input for the next page; empty on the last one
+	NextToken string     `json:"nextToken"` // for the input of the next page; empty on the last page
 
 	awstokens.Result
 }
