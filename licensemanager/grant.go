@@ -55,11 +55,11 @@ var allowedOperations = []AllowedOperation{
 func (AllowedOperation) Values() []AllowedOperation { return slices.Clone(allowedOperations) }
 
 // checkOperations checks the operations that a grant permits.
-func checkOperations(c *constraint.Checker, member string, list []AllowedOperation) {
-	constraint.MinItems(c, member, list, 1)
-	c.MaxItems(member, len(list), 8)
+func checkOperations(c *constraint.Checker, list []AllowedOperation) {
+	constraint.MinItems(c, "AllowedOperations", list, 1)
+	c.MaxItems("AllowedOperations", len(list), 8)
 	for i, operation := range list {
-		constraint.Enum(c, member, operation, allowedOperations, i)
+		constraint.Enum(c, "AllowedOperations", operation, allowedOperations, i)
 	}
 }
 
@@ -95,7 +95,7 @@ func (o *GrantOptions) validate() error {
 	return c.Err("GrantOptions")
 }
 
-// Grant is a grant of a license.
+// Grant describes a grant of a license.
 type Grant struct {
 	GrantArn            string
 	GrantName           string

@@ -20,7 +20,7 @@ type CreateGrantInput struct {
 	// Principals is whom the license is granted to: exactly one ARN. Required.
 	Principals []string `json:",omitzero"`
 
-	Tags []Tag `json:",omitzero"` // of the grant
+	Tags []Tag `json:",omitzero"` // tags of the grant
 }
 
 // Validate checks the documented limits.
@@ -28,7 +28,7 @@ func (in *CreateGrantInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
 	c.Required("AllowedOperations", in.AllowedOperations != nil)
-	checkOperations(&c, "AllowedOperations", in.AllowedOperations)
+	checkOperations(&c, in.AllowedOperations)
 	c.RequiredClientToken(in.ClientToken, 2048)
 	c.RequiredString("GrantName", in.GrantName)
 	c.RequiredString("HomeRegion", in.HomeRegion)
@@ -80,7 +80,7 @@ type CreateGrantVersionInput struct {
 func (in *CreateGrantVersionInput) Validate() error {
 	in = constraint.OrEmpty(in)
 	var c constraint.Checker
-	checkOperations(&c, "AllowedOperations", in.AllowedOperations)
+	checkOperations(&c, in.AllowedOperations)
 	c.RequiredClientToken(in.ClientToken, 2048)
 	c.RequiredARN("GrantArn", in.GrantArn)
 	c.Nested("Options", in.Options.validate())

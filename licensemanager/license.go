@@ -231,7 +231,7 @@ type IssuerDetails struct {
 	SignKey        string `json:",omitzero"`
 }
 
-// License is a license.
+// License describes a license.
 type License struct {
 	Beneficiary              string                    `json:",omitzero"`
 	ConsumptionConfiguration *ConsumptionConfiguration `json:",omitzero"`

@@ -25,7 +25,7 @@ type CreateLicenseInput struct {
 	LicenseName     string         // the license's name. Required.
 	ProductName     string         // the product's name. Required.
 	ProductSKU      string         // identifies the product. Required.
-	Tags            []Tag          `json:",omitzero"` // of the license
+	Tags            []Tag          `json:",omitzero"` // tags of the license
 	Validity        *DatetimeRange `json:",omitzero"` // the period of the license. Required.
 }
 
@@ -99,7 +99,7 @@ type CreateLicenseVersionInput struct {
 	ProductName     string         // the product's name. Required.
 	ResetUsage      bool           `json:",omitzero"` // whether the usage starts again at zero
 	SourceVersion   string         `json:",omitzero"` // the version that the new one replaces
-	Status          LicenseStatus  // of the license. Required.
+	Status          LicenseStatus  // status of the license. Required.
 	Validity        *DatetimeRange `json:",omitzero"` // the period of the license. Required.
 }
 

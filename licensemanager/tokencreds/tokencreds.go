@@ -21,34 +21,34 @@ import (
 
 // Options are the settings of a [Provider]. Zero values mean the defaults.
 type Options struct {
-	// RoleARN is the role to assume, one that the refresh token embeds. The
-	// default is the environment variable AWS_ROLE_ARN; New returns an error if
-	// it is not set either.
+	// RoleARN is the ARN of the role to assume, which the refresh token must
+	// embed. The default is the environment variable AWS_ROLE_ARN. New returns
+	// an error if neither is set.
 	RoleARN string
 
-	// RoleSessionName names the session in the customer's CloudTrail, with 2
-	// to 64 characters of [\w+=,.@-]. The default is the environment variable
-	// AWS_ROLE_SESSION_NAME, else awstokens.
+	// RoleSessionName is the name of the session in the customer's CloudTrail,
+	// 2 to 64 characters of [\w+=,.@-]. The default is the environment variable
+	// AWS_ROLE_SESSION_NAME, or else awstokens.
 	RoleSessionName string
 
-	// TokenProperties are compared by the service with those in the refresh
-	// token. At most 3.
+	// TokenProperties are compared with those in the refresh token, by the
+	// service. At most 3.
 	TokenProperties []string
 
 	// Duration is the life of the credentials, 15 minutes to 12 hours, rounded
-	// up to whole seconds. The role AWSLicenseManagerConsumptionRole permits at
-	// most one hour, which is the default of STS.
+	// up to whole seconds. The default is that of STS, one hour, which is also
+	// the most that the role AWSLicenseManagerConsumptionRole permits.
 	Duration time.Duration
 
 	// Patience is how long AssumeRoleWithWebIdentity is retried after an error
-	// that may pass: STS cannot reach the identity provider
-	// (IDPCommunicationError), or a new role is not known everywhere yet
-	// (AccessDenied). The default is 20 seconds; negative means not at all.
+	// that may be temporary: STS cannot reach the identity provider
+	// (IDPCommunicationError), or does not know a new role yet (AccessDenied).
+	// The default is 20 seconds; negative means no retry.
 	Patience time.Duration
 }
 
-// assumeRole is the input that exchanges an access token.
-func (o *Options) assumeRole(access awstokens.Secret) *sts.AssumeRoleWithWebIdentityInput {
+// input returns the input that exchanges an access token.
+func (o *Options) input(access awstokens.Secret) *sts.AssumeRoleWithWebIdentityInput {
 	return &sts.AssumeRoleWithWebIdentityInput{
 		RoleArn:          o.RoleARN,
 		RoleSessionName:  o.RoleSessionName,
@@ -57,12 +57,12 @@ func (o *Options) assumeRole(access awstokens.Secret) *sts.AssumeRoleWithWebIden
 	}
 }
 
-// validate reports what the calls would refuse before any I/O.
+// validate returns the violations that the calls would report.
 func (o *Options) validate() error {
 	placeholder := awstokens.NewSecret("token")
 	tokens := &licensemanager.GetAccessTokenInput{Token: placeholder, TokenProperties: o.TokenProperties}
 	var list []error
-	for _, err := range []error{o.assumeRole(placeholder).Validate(), tokens.Validate()} {
+	for _, err := range []error{o.input(placeholder).Validate(), tokens.Validate()} {
 		var invalid smithy.InvalidParamsError
 		errors.As(err, &invalid)
 		for _, err := range invalid.Errs() {
@@ -72,7 +72,7 @@ func (o *Options) validate() error {
 	return errors.Join(list...)
 }
 
-// option names the option for a violation of an input.
+// option returns the name of the option that a violation of an input is about.
 func option(err error) string {
 	var violation smithy.InvalidParamError
 	errors.As(err, &violation)
@@ -85,20 +85,17 @@ type Provider struct {
 	source  Source
 	options Options
 	now     func() time.Time
+	tokens  *licensemanager.Client
+	roles   *sts.Client
 	cache   *refresh.Cache[awstokens.Credentials]
-
-	// Methods of clients. The clients themselves lead to the buffers of HTTP
-	// connections, which a debugger's dump of the Provider would show.
-	getAccessToken func(context.Context, *licensemanager.GetAccessTokenInput) (*licensemanager.GetAccessTokenOutput, error)
-	getCredentials func(context.Context, *sts.AssumeRoleWithWebIdentityInput) (*sts.Output, error)
 }
 
-// New returns a Provider. The configuration is used for both services; its
-// Region must be the home Region of the license, and its Credentials are not
-// used. New returns an error for an invalid configuration, without a role, and
-// for options that violate their constraints, each as an
-// [awstokens.ConstraintError], unless the configuration disables validation. It
-// does no I/O.
+// New returns a Provider. The configuration is that of the calls to both services.
+// Its Region must be the home Region of the license. Its Credentials are not used.
+//
+// New returns an error if the configuration is invalid, if there is no role, and
+// if options violate their constraints: each violation is an
+// [*awstokens.ConstraintError]. It does no I/O.
 func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provider, error) {
 	o := Options{RoleARN: os.Getenv("AWS_ROLE_ARN"), RoleSessionName: os.Getenv("AWS_ROLE_SESSION_NAME")}
 	for _, change := range options {
@@ -124,6 +121,9 @@ func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provi
 		o.Patience = 20 * time.Second
 	}
 	o.TokenProperties = slices.Clone(o.TokenProperties)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	cfg.Credentials = nil
 	tokens, err := licensemanager.New(cfg)
 	if err != nil {
@@ -133,15 +133,12 @@ func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provi
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{source: source, options: o, now: cfg.Now, getAccessToken: tokens.GetAccessToken, getCredentials: roles.AssumeRoleWithWebIdentity}
-	if p.now == nil {
-		p.now = time.Now
-	}
+	p := &Provider{source: source, options: o, now: cfg.Now, tokens: tokens, roles: roles}
 	p.cache = refresh.New(refresh.Options{Now: cfg.Now, Timeout: time.Minute + max(0, o.Patience)}, p.renew)
 	return p, nil
 }
 
-// tokenFileVariables are both in use.
+// tokenFileVariables are environment variables that name the file of a token.
 var tokenFileVariables = []string{"AWS_WEB_IDENTITY_REFRESH_TOKEN_FILE", "AWS_LICENSE_ACCESS_FILE"}
 
 // FromEnv is [New] with the [File] that the environment variable
@@ -156,15 +153,15 @@ func FromEnv(cfg awstokens.Config, options ...func(*Options)) (*Provider, error)
 	return nil, fmt.Errorf("license credentials: neither of %s is set", strings.Join(tokenFileVariables, " and "))
 }
 
-// Retrieve returns credentials that are good by the service's clock. Unless the
-// context ends, its error is an [*Error]; errors.Is finds [ErrTokenRefused] in
-// it if the refresh token was refused.
+// Retrieve returns credentials that are valid by the service's clock. Unless the
+// context ends, its error is an [*Error], in which errors.Is finds
+// [ErrTokenRefused] if the refresh token was refused.
 func (p *Provider) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
 	return p.cache.Get(ctx)
 }
 
-// Discard drops the credentials that a service refused as expired, if Retrieve
-// still returns them.
+// Discard drops credentials that a service refused as expired. Clients of this
+// module call it.
 func (p *Provider) Discard(refused awstokens.Credentials) {
 	p.cache.Discard(func(c awstokens.Credentials) bool { return c.AccessKeyID == refused.AccessKeyID })
 }
@@ -182,15 +179,15 @@ func (p *Provider) renew(ctx context.Context) (awstokens.Credentials, time.Durat
 }
 
 const (
-	// rereads is how often a token is read again that cannot be read or is
-	// refused: its file may have been read in the middle of its replacement.
+	// rereads is how often a token that cannot be read or is refused is read
+	// again: its file may have been read while it was being replaced.
 	rereads     = 2
 	rereadPause = 250 * time.Millisecond
 )
 
 // accessToken reads the refresh token and exchanges it.
 func (p *Provider) accessToken(ctx context.Context) (awstokens.Secret, error) {
-	for again := 0; ; again++ {
+	for read := 0; ; read++ {
 		step := StepReadToken
 		token, err := p.source(ctx)
 		if err == nil {
@@ -199,7 +196,7 @@ func (p *Provider) accessToken(ctx context.Context) (awstokens.Secret, error) {
 		if err == nil {
 			step = StepGetAccessToken
 			var out *licensemanager.GetAccessTokenOutput
-			out, err = p.getAccessToken(ctx, &licensemanager.GetAccessTokenInput{
+			out, err = p.tokens.GetAccessToken(ctx, &licensemanager.GetAccessTokenInput{
 				Token:           token,
 				TokenProperties: p.options.TokenProperties,
 			})
@@ -209,7 +206,7 @@ func (p *Provider) accessToken(ctx context.Context) (awstokens.Secret, error) {
 		}
 		failure := &Error{Step: step, Err: err}
 		p.cache.Failed(failure)
-		if again == rereads || !failure.mayBeHalfRead() || transport.Sleep(ctx, rereadPause) != nil {
+		if read == rereads || !failure.mayBeHalfRead() || transport.Sleep(ctx, rereadPause) != nil {
 			return awstokens.Secret{}, failure
 		}
 	}
@@ -219,23 +216,23 @@ func (p *Provider) notAssumed(err error) error {
 	return &Error{Step: StepAssumeRole, Err: err, role: p.options.RoleARN}
 }
 
-// assumeRole exchanges the access token, with patience.
+// assumeRole exchanges the access token. It retries for Options.Patience.
 func (p *Provider) assumeRole(ctx context.Context, access awstokens.Secret) (*sts.Output, error) {
 	started, pause := time.Now(), time.Second
 	for {
-		out, err := p.getCredentials(ctx, p.options.assumeRole(access))
+		out, err := p.roles.AssumeRoleWithWebIdentity(ctx, p.options.input(access))
 		if err != nil {
 			p.cache.Failed(p.notAssumed(err))
 		}
-		if err == nil || !mayNeedTime(err) || time.Since(started)+pause > p.options.Patience || transport.Sleep(ctx, pause) != nil {
+		if err == nil || !isTemporary(err) || time.Since(started)+pause > p.options.Patience || transport.Sleep(ctx, pause) != nil {
 			return out, err
 		}
 		pause = min(2*pause, 5*time.Second)
 	}
 }
 
-// mayNeedTime reports whether an error of STS may pass by itself.
-func mayNeedTime(err error) bool {
+// isTemporary reports whether an error of STS may be temporary.
+func isTemporary(err error) bool {
 	code := codeOf(err)
 	return code == "IDPCommunicationError" || code == "AccessDenied"
 }
