@@ -1,12 +1,11 @@
 // Package tokencreds turns a refresh token of AWS License Manager into AWS
-// credentials, as a licensed product needs them on a machine that has no AWS
-// account.
+// credentials, for a licensed product on a machine without an AWS account.
 //
 // # Overview
 //
 // A seller creates a refresh token with licensemanager.CreateToken and gives it
-// to the customer, usually as a file. The product makes a [Provider] of it, and
-// uses that as the Credentials of its License Manager client:
+// to the customer, usually as a file. A [Provider] gets credentials with it, for
+// the License Manager client of the product:
 //
 //	creds, err := tokencreds.FromEnv(cfg)
 //	...
@@ -19,11 +18,11 @@
 // STS). Neither call is signed. An error of type [*Error] says which step
 // failed.
 //
-// The credentials are cached, and renewed five minutes before they expire, by
-// one caller at a time, while the others get the old ones. If a renewal fails,
-// the next one is a minute later, as long as the old credentials are good. How
-// long they are good is measured by the service's clock, so that the clock of
-// the customer's machine may be wrong.
+// The credentials are cached. Five minutes before they expire they are renewed,
+// once, while callers still get the old ones. If the renewal fails, it is retried
+// after a minute, for as long as the old credentials are valid. Their life is
+// measured by the service's clock: the clock of the customer's machine may be
+// wrong.
 //
 // # Token files
 //
@@ -35,10 +34,10 @@
 //
 // # Revocation
 //
-// A seller revokes a refresh token with licensemanager.DeleteToken. The product
-// notices when its credentials are renewed next, within an hour by default: the
-// error is [ErrTokenRefused], in the errors of every client that uses the
-// Provider. Any other error may be an outage or a mistake in the configuration.
+// A seller revokes a refresh token with licensemanager.DeleteToken. The next
+// renewal of the credentials then fails, within an hour by default: errors.Is
+// finds [ErrTokenRefused] in the errors of every client that uses the Provider.
+// Any other error may be an outage or a mistake in the configuration.
 //
 //	if errors.Is(err, tokencreds.ErrTokenRefused) {
 //		// ask the customer for a new token

@@ -6,37 +6,35 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Step is a step on the way from a refresh token to credentials.
+// Step is a step from a refresh token to credentials.
 type Step string
 
-// The steps, in their order.
+// The steps, in order.
 const (
 	StepReadToken      Step = "read_token"       // read the refresh token
 	StepGetAccessToken Step = "get_access_token" // exchange it for an access token
-	StepAssumeRole     Step = "assume_role"      // exchange that for credentials
+	StepAssumeRole     Step = "assume_role"      // exchange the access token for credentials
 )
 
-// ErrTokenRefused says that License Manager refused the refresh token. errors.Is
-// finds it in an [Error] of StepGetAccessToken whose reason is an
-// AccessDeniedException, AuthorizationException or ResourceNotFoundException: the
-// call is not signed, so that the token is all that can be refused. A token
-// without Options.TokenProperties is refused too. A ValidationException is not
-// meant, because a damaged token or a Region that is not the license's home
-// Region can cause it.
+// ErrTokenRefused says that License Manager refused the refresh token: it was
+// deleted, has expired, does not have Options.TokenProperties, or its license is
+// gone. errors.Is finds it in an [Error] of StepGetAccessToken that wraps an
+// AccessDeniedException, AuthorizationException or ResourceNotFoundException. A
+// ValidationException can have other causes: a damaged token, or a Region that is
+// not the home Region of the license.
 var ErrTokenRefused = errors.New("the refresh token was refused: it was deleted, has expired, or its license is gone")
 
-// Error says which step failed. It wraps the reason, which for the last two
-// steps is the error of a call, as package awstokens describes it. What STS
-// reports is found as a smithy.APIError, with a code such as
-// InvalidIdentityToken.
+// Error says which step failed. Of the last two steps, Err is the error of a call,
+// as package awstokens describes it. An error of STS is a [smithy.APIError] with a
+// code such as InvalidIdentityToken.
 type Error struct {
 	Step Step
 	Err  error
 
-	role string // to be assumed
+	role string // that was to be assumed
 }
 
-// Error says which step failed and why, and what may help.
+// Error returns which step failed, a likely cause, and the reason.
 func (e *Error) Error() string {
 	text := "license credentials: "
 	switch e.Step {
@@ -50,7 +48,7 @@ func (e *Error) Error() string {
 	return text + e.hint() + e.Err.Error()
 }
 
-// hint explains to the person who has to act.
+// hint returns a likely cause, for the person who has to act, or "".
 func (e *Error) hint() string {
 	switch code := codeOf(e.Err); {
 	case e.Is(ErrTokenRefused):
@@ -63,10 +61,10 @@ func (e *Error) hint() string {
 	return ""
 }
 
-// Unwrap returns the reason.
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is finds [ErrTokenRefused].
+// Is reports whether target is [ErrTokenRefused] and the token was refused.
 func (e *Error) Is(target error) bool {
 	if target != ErrTokenRefused || e.Step != StepGetAccessToken {
 		return false
@@ -79,14 +77,14 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// mayBeHalfRead reports whether half a token may have caused the failure. After
-// any other the call itself has retried.
+// mayBeHalfRead reports whether a token that was read in part may have caused the
+// failure. After any other failure the call itself has retried.
 func (e *Error) mayBeHalfRead() bool {
 	var invalid smithy.InvalidParamsError
 	return e.Step == StepReadToken || e.Is(ErrTokenRefused) || codeOf(e.Err) == "ValidationException" || errors.As(e.Err, &invalid)
 }
 
-// codeOf returns the code that a service reports, or "".
+// codeOf returns the code of a service's error, or "".
 func codeOf(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {

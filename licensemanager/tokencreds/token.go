@@ -11,8 +11,9 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/atomicfile"
 )
 
-// Source returns the refresh token, with whatever a file may have around it (see
-// the package documentation). It is called for every renewal, once at a time.
+// Source returns the refresh token, in any of the forms that a token file can have
+// (see the package documentation). It is called for every renewal of the
+// credentials, and never concurrently.
 type Source func(context.Context) (awstokens.Secret, error)
 
 // Token returns a [Source] of a fixed token.
@@ -20,7 +21,7 @@ func Token(token awstokens.Secret) Source {
 	return func(context.Context) (awstokens.Secret, error) { return token, nil }
 }
 
-// maxFile is far more than a token of 4096 characters with anything around it.
+// maxFile is far more than a token of 4096 characters needs in any form.
 const maxFile = 64 << 10
 
 // File returns a [Source] that reads a regular file of at most 64 KiB.
@@ -32,8 +33,7 @@ func File(path string) Source {
 }
 
 // around are characters that a file may have around a token: a byte order mark,
-// those of its end, the quotes of what it was copied from, and the NUL of a C
-// program.
+// white space, quotes, and the NUL of a C program.
 const around = "\ufeff \t\r\n\v\f\"'\x00"
 
 var errNoToken = errors.New("the refresh token contains white space or other characters that no token has: the file is damaged or of another kind")
@@ -64,8 +64,8 @@ func parse(source awstokens.Secret) (awstokens.Secret, error) {
 	return awstokens.NewSecret(text), nil
 }
 
-// below returns the value in a line of a CSV file that is below the header
-// Token, or the only value below any header. Without one it returns both lines.
+// below returns the value of a CSV file that is below the header Token, or the only
+// value below any other header. If there is none it returns both lines.
 func below(header, line string) string {
 	names, values := strings.Split(header, ","), strings.Split(line, ",")
 	for i, name := range names {
