@@ -12,12 +12,9 @@ import (
 
 // ListAccountsInput is the input of [Client.ListAccounts].
 type ListAccountsInput struct {
-	NextToken string `query:"next_token,omitzero"` // that of the previous page; empty means the first page
-
-	MaxResults int32 `query:"max_result,omitzero"` // the most accounts in a page, 1 to 100; zero means the service's default
-
-	// AccessToken is the access token of ssooidc.CreateToken. Required.
-	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"`
+	NextToken   string           `query:"next_token,omitzero"`     // that of the previous page; empty means the first page
+	MaxResults  int32            `query:"max_result,omitzero"`     // the most accounts in a page, 1 to 100; zero means the service's default
+	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"` // access token of the session. Required.
 }
 
 // Validate checks the documented limits.
@@ -31,9 +28,9 @@ func (in *ListAccountsInput) Validate() error {
 
 // AccountInfo describes an account that is assigned to the user.
 type AccountInfo struct {
-	AccountId    string `json:"accountId"`    // what the other operations take
-	AccountName  string `json:"accountName"`  // as people see it
-	EmailAddress string `json:"emailAddress"` // of the account's owner
+	AccountId    string `json:"accountId"`
+	AccountName  string `json:"accountName"`
+	EmailAddress string `json:"emailAddress"` // address of the account's owner
 }
 
 // ListAccountsOutput is the output of [Client.ListAccounts].
@@ -55,10 +52,10 @@ func (c *Client) ListAccounts(ctx context.Context, in *ListAccountsInput) (*List
 	return listAccounts.Call(ctx, c.transport, in)
 }
 
-// Accounts iterates over the accounts that [Client.ListAccounts] lists, from
-// in.NextToken on, a page at a time. It ends after an error, which comes with a
-// zero AccountInfo, and when the service repeats a NextToken. It does not change
-// the input.
+// Accounts iterates over the accounts that [Client.ListAccounts] lists, from the
+// page of in.NextToken on. It requests a page when it gets there. It ends after an
+// error, which comes with a zero AccountInfo, and when the service returns a
+// NextToken for a second time. It does not change the input.
 func (c *Client) Accounts(ctx context.Context, in *ListAccountsInput) iter.Seq2[AccountInfo, error] {
 	return transport.Pages(ctx, c.ListAccounts, in, func(in *ListAccountsInput, out *ListAccountsOutput) ([]AccountInfo, *string, string) {
 		return out.AccountList, &in.NextToken, out.NextToken
@@ -67,15 +64,10 @@ func (c *Client) Accounts(ctx context.Context, in *ListAccountsInput) iter.Seq2[
 
 // ListAccountRolesInput is the input of [Client.ListAccountRoles].
 type ListAccountRolesInput struct {
-	NextToken string `query:"next_token,omitzero"` // that of the previous page; empty means the first page
-
-	MaxResults int32 `query:"max_result,omitzero"` // the most roles in a page, 1 to 100; zero means the service's default
-
-	// AccessToken is the access token of ssooidc.CreateToken. Required.
-	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"`
-
-	// AccountId is the account of the roles. Required.
-	AccountId string `query:"account_id"`
+	NextToken   string           `query:"next_token,omitzero"`     // that of the previous page; empty means the first page
+	MaxResults  int32            `query:"max_result,omitzero"`     // the most roles in a page, 1 to 100; zero means the service's default
+	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"` // access token of the session. Required.
+	AccountId   string           `query:"account_id"`              // account of the roles. Required.
 }
 
 // Validate checks the documented limits.

@@ -13,9 +13,10 @@ type Client struct{ transport *transport.Client }
 
 var protocol = &wire.RESTJSON{Exception: newException}
 
-// setDefaults sets the Retryer of this package. The portal permits 20 requests a
-// second, so that a walk over hundreds of accounts is throttled all the time,
-// which must use up neither the attempts of a call nor the budget of all.
+// setDefaults sets the default Retryer of this package. The portal permits 20
+// requests a second, so that a list of the roles of hundreds of accounts is
+// throttled all the time. This must not use up the attempts of a call or the retry
+// budget.
 func setDefaults(cfg *awstokens.Config) {
 	if cfg.Retryer == nil {
 		cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) {

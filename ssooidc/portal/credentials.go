@@ -12,14 +12,9 @@ import (
 
 // GetRoleCredentialsInput is the input of [Client.GetRoleCredentials].
 type GetRoleCredentialsInput struct {
-	// RoleName is the name of the role, as ListAccountRoles lists it. Required.
-	RoleName string `query:"role_name"`
-
-	// AccountId is the account of the role. Required.
-	AccountId string `query:"account_id"`
-
-	// AccessToken is the access token of ssooidc.CreateToken. Required.
-	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"`
+	RoleName    string           `query:"role_name"`               // name of the role, as ListAccountRoles lists it. Required.
+	AccountId   string           `query:"account_id"`              // account of the role. Required.
+	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"` // access token of the session. Required.
 }
 
 // Validate checks that the required members are present. The API documents no
@@ -33,21 +28,13 @@ func (in *GetRoleCredentialsInput) Validate() error {
 	return c.Err("GetRoleCredentialsInput")
 }
 
-// Credentials are keys of a role in an account. The API calls this structure
-// RoleCredentials, as it does the member that holds it.
+// Credentials are temporary credentials of a role. The API calls this structure
+// RoleCredentials.
 type Credentials struct {
-	// AccessKeyId names the keys.
-	AccessKeyId string `json:"accessKeyId" wire:"required"`
-
-	// SecretAccessKey signs requests.
+	AccessKeyId     string           `json:"accessKeyId" wire:"required"`
 	SecretAccessKey awstokens.Secret `json:"secretAccessKey" wire:"required"`
-
-	// SessionToken goes with each signed request.
-	SessionToken awstokens.Secret `json:"sessionToken" wire:"required"`
-
-	// Expiration is a Unix time in milliseconds. Without one, nobody could tell
-	// when to renew the credentials.
-	Expiration int64 `json:"expiration" wire:"required"`
+	SessionToken    awstokens.Secret `json:"sessionToken" wire:"required"`
+	Expiration      int64            `json:"expiration" wire:"required"` // a Unix time in milliseconds; Expires returns it as a time
 }
 
 // Expires returns Expiration as a time.
@@ -55,7 +42,6 @@ func (c Credentials) Expires() time.Time { return time.UnixMilli(c.Expiration) }
 
 // GetRoleCredentialsOutput is the output of [Client.GetRoleCredentials].
 type GetRoleCredentialsOutput struct {
-	// RoleCredentials are the keys.
 	RoleCredentials Credentials `json:"roleCredentials" wire:"required"`
 
 	awstokens.Result
@@ -64,9 +50,9 @@ type GetRoleCredentialsOutput struct {
 var getRoleCredentials = transport.Operation[GetRoleCredentialsInput, GetRoleCredentialsOutput]{Name: "GetRoleCredentials", Auth: transport.Unsigned, Method: http.MethodGet, Path: "/federation/credentials", Idempotent: true}
 
 // GetRoleCredentials returns temporary credentials of a role that is assigned to
-// the user. [RoleCredentials] caches and renews them. It is not signed. For a
-// role that is not assigned to the user, the error can also have the code
-// ForbiddenException, which the API does not publish.
+// the user. [RoleCredentials] caches and renews them. It is not signed. If the role
+// is not assigned to the user, the error can also have the code ForbiddenException,
+// which the API does not publish.
 //
 // Its exceptions are those of [Client.ListAccounts].
 func (c *Client) GetRoleCredentials(ctx context.Context, in *GetRoleCredentialsInput) (*GetRoleCredentialsOutput, error) {

@@ -35,8 +35,8 @@ type ResourceNotFoundException struct{ Exception }
 func (*ResourceNotFoundException) ErrorCode() string { return "ResourceNotFoundException" }
 func (e *ResourceNotFoundException) Error() string   { return e.text(e.ErrorCode()) }
 
-// TooManyRequestsException: there are more requests than the 20 a second that the
-// portal permits. It is retried. Its HTTP status is 429.
+// TooManyRequestsException: there are more requests than the portal permits. It is
+// retried. Its HTTP status is 429.
 type TooManyRequestsException struct{ Exception }
 
 func (*TooManyRequestsException) ErrorCode() string { return "TooManyRequestsException" }
@@ -60,26 +60,25 @@ var newException = wire.Exceptions(
 	new(UnauthorizedException),
 )
 
-// Step is a step on the way from a session to credentials of a role.
+// Step is a step from a session to credentials of a role.
 type Step string
 
-// The steps, in their order.
+// The steps, in order.
 const (
 	StepGetAccessToken     Step = "get_access_token"     // get the session's access token
 	StepGetRoleCredentials Step = "get_role_credentials" // exchange it for credentials
 )
 
-// Error is the error of a provider that [RoleCredentials] returned. It says
-// which step failed. It wraps the reason, which is the token provider's for the
-// first step and the error of a call, as package awstokens describes it, for the
-// second.
+// Error is the error of a provider that [RoleCredentials] returned. It says which
+// step failed. Of the first step, Err is the error of the token provider, and of the
+// second that of a call, as package awstokens describes it.
 type Error struct {
 	Step                Step
-	AccountID, RoleName string // what was asked for
+	AccountID, RoleName string // of the credentials
 	Err                 error
 }
 
-// Error says which step failed and why, and what may help.
+// Error returns which step failed, a likely cause, and the reason.
 func (e *Error) Error() string {
 	text := "credentials of the role " + e.RoleName + " in the account " + e.AccountID + ": "
 	if e.Step == StepGetAccessToken {
@@ -88,13 +87,13 @@ func (e *Error) Error() string {
 	return text + e.hint() + e.Err.Error()
 }
 
-// hint explains to the person who has to act.
+// hint returns a likely cause, for the person who has to act, or "".
 func (e *Error) hint() string {
 	var api smithy.APIError
 	if errors.As(e.Err, &api) {
 		switch api.ErrorCode() {
 		case "UnauthorizedException":
-			return "the session has ended or is of another Region, log in again: "
+			return "the session has ended or belongs to another Region, log in again: "
 		case "ForbiddenException", "ResourceNotFoundException":
 			return "the account or the role does not exist or is not assigned to the user: "
 		}
@@ -102,5 +101,5 @@ func (e *Error) hint() string {
 	return ""
 }
 
-// Unwrap returns the reason.
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }

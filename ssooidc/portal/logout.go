@@ -10,8 +10,7 @@ import (
 
 // LogoutInput is the input of [Client.Logout].
 type LogoutInput struct {
-	// AccessToken is the access token of ssooidc.CreateToken. Required.
-	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"`
+	AccessToken awstokens.Secret `header:"X-Amz-Sso_bearer_token"` // access token of the session. Required.
 }
 
 // Validate checks that the access token is present. The API documents no limits.
@@ -22,7 +21,7 @@ func (in *LogoutInput) Validate() error {
 	return c.Err("LogoutInput")
 }
 
-// LogoutOutput is the output of [Client.Logout]. It has no members.
+// LogoutOutput is the output of [Client.Logout], which has no members.
 type LogoutOutput struct {
 	awstokens.Result
 }
@@ -32,8 +31,9 @@ var logout = transport.Operation[LogoutInput, LogoutOutput]{Name: "Logout", Auth
 // Logout ends the user's session: its access tokens and its refresh token become
 // invalid. Credentials of roles stay valid until they expire. It is not signed.
 //
-// It is retried after a lost response, so that an UnauthorizedException can mean
-// that the session has ended already.
+// If a response is lost, the retry does not find the session any more: an
+// UnauthorizedException for which [awstokens.MayHaveProcessed] is true means that
+// the session has ended.
 //
 // Its exceptions are [InvalidRequestException], [TooManyRequestsException] and
 // [UnauthorizedException].

@@ -305,6 +305,23 @@ func TestLogout(t *testing.T) {
 	assert.ErrorAs(t, err, &unauthorized)
 }
 
+// TestLogoutAfterALostResponse: the retry finds that the session has ended, and the
+// error says that the first attempt may have ended it.
+func TestLogoutAfterALostResponse(t *testing.T) {
+	server := awstokenstest.NewServer(t)
+	client := newClient(t, server.Config())
+	server.IdentityCenter().Next(1, "Logout").LoseAnswer()
+	_, err := client.Logout(t.Context(), &portal.LogoutInput{AccessToken: server.IdentityCenter().SignIn()})
+	var unauthorized *portal.UnauthorizedException
+	require.ErrorAs(t, err, &unauthorized)
+	assert.True(t, awstokens.MayHaveProcessed(err))
+	assert.Equal(t, 2, server.IdentityCenter().Requests("Logout"))
+
+	_, err = client.Logout(t.Context(), &portal.LogoutInput{AccessToken: awstokens.NewSecret("fake")})
+	require.ErrorAs(t, err, &unauthorized)
+	assert.False(t, awstokens.MayHaveProcessed(err), "the session did not exist")
+}
+
 // TestLogoutResponses: success is an empty body, or any JSON object in case there
 // will be one, but not the page of a proxy.
 func TestLogoutResponses(t *testing.T) {

@@ -9,24 +9,23 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 )
 
-// Profile says which role to get credentials of, and whose. The Profile of
-// package ssooidc/login implements it.
+// Profile is a session, an account and a role. The Profile of package ssooidc/login
+// implements it.
 type Profile interface {
-	// RoleTokens returns a provider of the tokens of the profile's session, which
-	// makes its calls with a configuration, and the account and the role.
+	// RoleTokens returns the account, the role, and a provider of the tokens of
+	// the session, which uses the configuration for its calls.
 	RoleTokens(cfg awstokens.Config) (tokens bearer.TokenProvider, accountID, roleName string, err error)
 }
 
-// ProfileCredentials returns a provider of the credentials of a profile, such as
-// login.LoadProfile reads from the AWS config file. It is [RoleCredentials] with
-// the tokens, the account and the role of the profile; its configuration serves
-// the refreshes of the token as well.
+// ProfileCredentials is [RoleCredentials] with the tokens, the account and the role
+// of a profile, such as login.LoadProfile reads from the AWS config file. The
+// configuration is also that of the calls that refresh the tokens.
 //
-// The profile's Region is where to use the credentials: set the Region of the
-// clients that use them to it.
+// Use the credentials in the Region of the profile: it should be the Region of the
+// clients.
 //
-// It returns an error if the profile has no role. It does no I/O, so it does not
-// say whether the user has logged in: see Login of package ssooidc/login.
+// ProfileCredentials returns an error if the profile has no role. It does no I/O:
+// whether the user has logged in shows when credentials are retrieved.
 func ProfileCredentials(cfg awstokens.Config, profile Profile, options ...func(*Options)) (awstokens.CredentialsProvider, error) {
 	if profile == nil {
 		return nil, errors.New("role credentials: no profile")

@@ -15,31 +15,32 @@ import (
 // Options are the settings of [RoleCredentials]. Zero values mean the defaults.
 type Options struct {
 	// Region is the Region of the session's Identity Center instance. The
-	// default is what the token provider's method Region() string returns. It
-	// is an error if the two differ.
+	// default is the result of the token provider's method Region() string, if
+	// it has one. RoleCredentials returns an error if the two differ.
 	Region string
 }
 
-// RoleCredentials returns a provider of credentials of a role in an account,
-// both as [Client.ListAccountRoles] lists them, for the user of a session. The
-// credentials are cached, and renewed five minutes before they expire, by one
-// caller at a time, while the others get the old ones. If a renewal fails, the
-// next one is a minute later, as long as the old credentials are good. How long
-// they are good is measured by the service's clock.
+// RoleCredentials returns a provider of credentials of a role in an account, both
+// as [Client.ListAccountRoles] lists them, for the user of a session. It is safe
+// for concurrent use.
 //
-// The tokens are those of a login, such as package ssooidc/login stores; any
-// bearer token provider of smithy-go can be used. A provider that caches should
-// have a method Discard(awstokens.Secret), as that of ssooidc/login has: it is
+// The credentials are cached. Five minutes before they expire they are renewed,
+// once, while callers still get the old ones. If the renewal fails, it is retried
+// after a minute, for as long as the old credentials are valid. Their life is
+// measured by the service's clock.
+//
+// The token provider is that of package ssooidc/login, or any other of smithy-go's
+// interface. One that caches should have a method Discard(awstokens.Secret): it is
 // called with a token that the portal refuses, and the next token is tried once.
 //
-// The configuration is that of the calls to the portal, except for Credentials
-// and Region. Credentials are not used. Region says where the credentials are
-// going to be used, while a session is valid only in the Region of its Identity
-// Center instance: see [Options].
+// The configuration is that of the calls to the portal. Its Credentials are not
+// used. Nor is its Region, which is where the credentials are going to be used: a
+// session is valid only in the Region of its Identity Center instance, see
+// [Options].
 //
-// RoleCredentials returns an error for an invalid configuration, and if nothing
-// says what the session's Region is. It does no I/O. Unless the context ends,
-// an error of Retrieve is an [*Error].
+// RoleCredentials returns an error if the configuration is invalid or the Region of
+// the session is unknown. It does no I/O. Unless the context ends, an error of
+// Retrieve is an [*Error].
 func RoleCredentials(cfg awstokens.Config, tokens bearer.TokenProvider, accountID, roleName string, options ...func(*Options)) (awstokens.CredentialsProvider, error) {
 	var o Options
 	for _, change := range options {
@@ -55,19 +56,16 @@ func RoleCredentials(cfg awstokens.Config, tokens bearer.TokenProvider, accountI
 		return nil, fmt.Errorf("role credentials: %w", err)
 	}
 	cfg.Credentials, cfg.Region = nil, region
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	client, err := New(cfg)
 	if err != nil {
 		return nil, err
 	}
-	p := &roleProvider{
-		accountID: accountID, roleName: roleName, now: cfg.Now,
-		token: tokens.RetrieveBearerToken, getRoleCredentials: client.GetRoleCredentials,
-	}
+	p := &roleProvider{accountID: accountID, roleName: roleName, now: cfg.Now, client: client, token: tokens.RetrieveBearerToken}
 	if d, ok := tokens.(interface{ Discard(awstokens.Secret) }); ok {
 		p.discardToken = d.Discard
-	}
-	if p.now == nil {
-		p.now = time.Now
 	}
 	p.cache = refresh.New(refresh.Options{Now: cfg.Now}, p.renew)
 	return p, nil
@@ -77,13 +75,13 @@ func RoleCredentials(cfg awstokens.Config, tokens bearer.TokenProvider, accountI
 type roleProvider struct {
 	accountID, roleName string
 	now                 func() time.Time
+	client              *Client
 	cache               *refresh.Cache[awstokens.Credentials]
 
-	// Methods, because fmt shows the fields of a token provider that is a
-	// struct, and a debugger's dump of a client the buffers of its connections.
-	token              func(context.Context) (bearer.Token, error)
-	discardToken       func(awstokens.Secret) // nil if the provider cannot replace a token
-	getRoleCredentials func(context.Context, *GetRoleCredentialsInput) (*GetRoleCredentialsOutput, error)
+	// Methods of the token provider: fmt would show the fields of a provider
+	// that is a struct.
+	token        func(context.Context) (bearer.Token, error)
+	discardToken func(awstokens.Secret) // nil if the provider cannot replace a token
 }
 
 // Retrieve implements [awstokens.CredentialsProvider].
@@ -96,8 +94,8 @@ func (p *roleProvider) Discard(refused awstokens.Credentials) {
 	p.cache.Discard(func(c awstokens.Credentials) bool { return c.AccessKeyID == refused.AccessKeyID })
 }
 
-// renew gets new credentials. A token that the portal refuses is replaced once,
-// if the provider can do that.
+// renew gets new credentials. It replaces a token that the portal refuses, once, if
+// the token provider can.
 func (p *roleProvider) renew(ctx context.Context) (awstokens.Credentials, time.Duration, error) {
 	out, token, err := p.exchange(ctx)
 	var unauthorized *UnauthorizedException
@@ -127,7 +125,7 @@ func (p *roleProvider) exchange(ctx context.Context) (*GetRoleCredentialsOutput,
 		return nil, awstokens.Secret{}, p.failed(StepGetAccessToken, err)
 	}
 	token := awstokens.NewSecret(t.Value)
-	out, err := p.getRoleCredentials(ctx, &GetRoleCredentialsInput{RoleName: p.roleName, AccountId: p.accountID, AccessToken: token})
+	out, err := p.client.GetRoleCredentials(ctx, &GetRoleCredentialsInput{RoleName: p.roleName, AccountId: p.accountID, AccessToken: token})
 	if err != nil {
 		return nil, token, p.failed(StepGetRoleCredentials, err)
 	}
@@ -138,8 +136,8 @@ func (p *roleProvider) failed(step Step, err error) error {
 	return &Error{Step: step, AccountID: p.accountID, RoleName: p.roleName, Err: err}
 }
 
-// sessionRegion returns the Region of the session, which the caller or the
-// provider of the tokens knows.
+// sessionRegion returns the Region of the session, which the option or the token
+// provider says.
 func sessionRegion(tokens bearer.TokenProvider, option string) (string, error) {
 	var region string
 	if session, ok := tokens.(interface{ Region() string }); ok {
@@ -147,7 +145,7 @@ func sessionRegion(tokens bearer.TokenProvider, option string) (string, error) {
 	}
 	switch {
 	case region == "" && option == "":
-		return "", errors.New("no region of the session: set Options.Region")
+		return "", errors.New("the region of the session is unknown: set Options.Region")
 	case region == "":
 		return option, nil
 	case option != "" && option != region:
