@@ -10,11 +10,11 @@ import (
 )
 
 // Reason is why a request was denied or is invalid. The published values are
-// about the KMS key that the Identity Center instance is encrypted with.
+// about the AWS KMS key with which the Identity Center instance is encrypted.
 type Reason string
 
-// The first is of an AccessDeniedException, the others are of an
-// InvalidRequestException.
+// The published reasons. The first is that of an AccessDeniedException, the others
+// are those of an InvalidRequestException.
 const (
 	ReasonKMSAccessDenied    Reason = "KMS_AccessDeniedException"
 	ReasonKMSDisabled        Reason = "KMS_DisabledException"
@@ -38,12 +38,12 @@ type OAuthException struct {
 	// Description is the service's explanation.
 	Description string `json:"error_description"`
 
-	// Reason is the cause of an AccessDeniedException or an
-	// InvalidRequestException. Empty if the service gave none.
+	// Reason is why the service returned an AccessDeniedException or an
+	// InvalidRequestException, or empty.
 	Reason Reason `json:"reason"`
 
-	// Message is the explanation of an error outside OAuth, such as a denial by
-	// an IAM policy.
+	// Message is the service's explanation of an error outside OAuth, such as a
+	// denial by an IAM policy.
 	Message string `json:"message"`
 }
 
@@ -132,8 +132,7 @@ func (e *InvalidRequestException) Error() string   { return e.text(e.ErrorCode()
 type InvalidRequestRegionException struct {
 	OAuthException
 
-	// Endpoint and Region are where the instance is, or empty if the service
-	// did not say.
+	// Endpoint and Region are those of the instance, or empty.
 	Endpoint string `json:"endpoint"`
 	Region   string `json:"region"`
 }
@@ -208,11 +207,10 @@ var oauthErrors = map[string]string{
 	"unsupported_grant_type":  "UnsupportedGrantTypeException",
 }
 
-// codeByBody returns the exception that the body of an error stands for, if no
-// header names one. A poller that did not understand authorization_pending
-// without its header would give up on a user who is still typing.
+// codeByBody returns the code of the exception that the OAuth error in a body stands
+// for, or "". It is for responses without the header that names the exception.
 func codeByBody(body []byte) string {
-	var members map[string]any // a struct would not tell error from Error
+	var members map[string]any // a struct would take Error for error
 	_ = json.Unmarshal(body, &members)
 	member := func(name string) string {
 		text, _ := members[name].(string)

@@ -14,11 +14,8 @@ const ClientTypePublic = "public"
 
 // RegisterClientInput is the input of [Client.RegisterClient].
 type RegisterClientInput struct {
-	// ClientName is the friendly name of the client. Required.
-	ClientName string `json:"clientName"`
-
-	// ClientType is the type of the client: ClientTypePublic. Required.
-	ClientType string `json:"clientType"`
+	ClientName string `json:"clientName"` // name of the client, for people. Required.
+	ClientType string `json:"clientType"` // ClientTypePublic. Required.
 
 	// Scopes are the scopes that the client may request in a token, such as
 	// sso:account:access.
@@ -27,15 +24,16 @@ type RegisterClientInput struct {
 	// RedirectUris are the URIs that an authorization code may be sent to.
 	RedirectUris []string `json:"redirectUris,omitzero"`
 
-	// GrantTypes are the grants that the client will use. Empty means the
-	// device code and its refresh token.
+	// GrantTypes are the grant types that the client will use. Nil means the
+	// device code and the refresh token.
 	GrantTypes []GrantType `json:"grantTypes,omitzero"`
 
-	// IssuerUrl is the issuer of an Identity Center instance, or its start URL.
+	// IssuerUrl is the issuer URL of the Identity Center instance, or its start
+	// URL.
 	IssuerUrl string `json:"issuerUrl,omitzero"`
 
-	// EntitledApplicationArn is the Identity Center application that the client
-	// may request tokens for.
+	// EntitledApplicationArn is the ARN of an Identity Center application for
+	// which the client may request tokens.
 	EntitledApplicationArn string `json:"entitledApplicationArn,omitzero"`
 }
 
@@ -51,14 +49,11 @@ func (in *RegisterClientInput) Validate() error {
 
 // RegisterClientOutput is the output of [Client.RegisterClient].
 type RegisterClientOutput struct {
-	// ClientId identifies the client in the other operations.
-	ClientId string `json:"clientId" wire:"required"`
-
-	// ClientSecret authenticates the client. It is long and opaque.
-	ClientSecret awstokens.Secret `json:"clientSecret" wire:"required"`
+	ClientId     string           `json:"clientId" wire:"required"`     // identifies the client in the other operations
+	ClientSecret awstokens.Secret `json:"clientSecret" wire:"required"` // authenticates the client
 
 	// ClientIdIssuedAt and ClientSecretExpiresAt are Unix times in seconds. A
-	// registration lives 90 days. See Expires.
+	// registration lives 90 days. Expires returns its end as a time.
 	ClientIdIssuedAt      int64 `json:"clientIdIssuedAt"`
 	ClientSecretExpiresAt int64 `json:"clientSecretExpiresAt"`
 
@@ -71,13 +66,12 @@ type RegisterClientOutput struct {
 
 const (
 	lastSecond  = 253402300799 // of the year 9999, the last that a date can have
-	firstMillis = 1e12         // of the year 2001, before which nobody was registered
+	firstMillis = 1e12         // in the year 2001, before the service existed
 )
 
 // Expires returns ClientSecretExpiresAt as a time. The zero time means that the
-// secret does not expire, which is said by 0 or an absent member (RFC 7591
-// section 3.2.1), and by a time after the year 9999. A time in milliseconds is
-// read as what it is.
+// secret does not expire: the member is 0 or absent (RFC 7591 section 3.2.1), or a
+// time after the year 9999. A value in milliseconds is understood, too.
 func (out RegisterClientOutput) Expires() time.Time {
 	switch at := out.ClientSecretExpiresAt; {
 	case at > 0 && at <= lastSecond:
@@ -88,13 +82,13 @@ func (out RegisterClientOutput) Expires() time.Time {
 	return time.Time{}
 }
 
-// If the response is lost, a registration stays behind that nobody uses and
-// that expires. So the operation counts as idempotent.
+// If a response is lost, a registration is left that nobody uses and that expires.
+// So the operation is idempotent.
 var registerClient = transport.Operation[RegisterClientInput, RegisterClientOutput]{Name: "RegisterClient", Auth: transport.Unsigned, Path: "/client/register", Idempotent: true}
 
-// RegisterClient registers a client with IAM Identity Center. Keep the result
-// until it expires: one registration serves all logins of a machine. The
-// request is not signed.
+// RegisterClient registers a client with IAM Identity Center. Keep the result until
+// it expires: one registration is enough for all logins of a machine. It is not
+// signed.
 //
 // Its exceptions are InternalServerException, InvalidClientMetadataException,
 // InvalidRedirectUriException, InvalidRequestException, InvalidScopeException,

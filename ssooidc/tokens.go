@@ -9,7 +9,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
 
-// GrantType is the kind of grant that a token is requested with.
+// GrantType is the kind of grant by which a token is requested.
 type GrantType string
 
 // The grant types that the API documents. CreateToken takes the first three,
@@ -28,8 +28,7 @@ var (
 	createTokenWithIAMGrants = []GrantType{GrantTypeAuthorizationCode, GrantTypeRefreshToken, GrantTypeJWTBearer, GrantTypeTokenExchange}
 )
 
-// Values returns the documented values. Not every operation takes each of
-// them.
+// Values returns the documented values of all operations.
 func (GrantType) Values() []GrantType {
 	return []GrantType{GrantTypeAuthorizationCode, GrantTypeRefreshToken, GrantTypeDeviceCode, GrantTypeJWTBearer, GrantTypeTokenExchange}
 }
@@ -54,17 +53,14 @@ func (TokenTypeURI) Values() []TokenTypeURI { return slices.Clone(tokenTypeURIs)
 // CreateTokenInput is the input of [Client.CreateToken]. GrantType decides which
 // members it needs; members of another grant are no error.
 type CreateTokenInput struct {
-	// ClientId is the client's ID from RegisterClient. Required.
-	ClientId string `json:"clientId"`
-
-	// ClientSecret is the client's secret from RegisterClient. Required.
-	ClientSecret awstokens.Secret `json:"clientSecret"`
+	ClientId     string           `json:"clientId"`     // the client's ID from RegisterClient. Required.
+	ClientSecret awstokens.Secret `json:"clientSecret"` // the client's secret from RegisterClient. Required.
 
 	// GrantType is GrantTypeAuthorizationCode, GrantTypeRefreshToken or
 	// GrantTypeDeviceCode. Required.
 	GrantType GrantType `json:"grantType"`
 
-	// DeviceCode is the code from StartDeviceAuthorization. Required for
+	// DeviceCode is that of StartDeviceAuthorization. Required for
 	// GrantTypeDeviceCode.
 	DeviceCode awstokens.Secret `json:"deviceCode,omitzero"`
 
@@ -76,7 +72,7 @@ type CreateTokenInput struct {
 	// one use. Required for GrantTypeRefreshToken.
 	RefreshToken awstokens.Secret `json:"refreshToken,omitzero"`
 
-	// Scope lists the scopes to request. Empty means all that the client has
+	// Scope lists the scopes to request. Nil means all that the client has
 	// registered.
 	Scope []string `json:"scope,omitzero"`
 
@@ -117,11 +113,11 @@ type CreateTokenOutput struct {
 	// TokenType is Bearer, or BearerToken in an older version of the API.
 	TokenType string `json:"tokenType"`
 
-	// ExpiresIn is how many seconds the access token is valid, or 0 if the
-	// service did not say.
+	// ExpiresIn is the life of the access token in seconds, or 0 if the service
+	// sent none.
 	ExpiresIn int32 `json:"expiresIn"`
 
-	// RefreshToken gets the next access token. If a refresh returns none, the
+	// RefreshToken is for the next access token. If a refresh returns none, the
 	// one that was sent stays valid.
 	RefreshToken awstokens.Secret `json:"refreshToken"`
 
@@ -131,19 +127,19 @@ type CreateTokenOutput struct {
 	awstokens.Result
 }
 
-// A code is good for one use, and a refresh token may be. A second use can
-// revoke what the first one got. So the operation is not idempotent.
+// A code is good for one use, and a refresh token may be. A second use can revoke
+// the tokens of the first one. So the operation is not idempotent.
 var createToken = transport.Operation[CreateTokenInput, CreateTokenOutput]{Name: "CreateToken", Auth: transport.Unsigned, Path: "/token"}
 
 // CreateToken exchanges a device code, an authorization code or a refresh
 // token for an access token. It is not signed.
 //
-// Codes, and refresh tokens that rotate, are good for one use. For this reason
-// a request is retried only if it was not written, or if the service itself
-// reports, in a typed error, throttling or an InternalServerException. It is
-// not retried after a lost response, nor after an error that a gateway may have
-// sent, such as an untyped 502 or 504: [awstokens.MayHaveProcessed] reports
-// whether the service may have processed it.
+// Codes, and refresh tokens that rotate, are good for one use. So the call is
+// retried only if the request was not written, or if the service itself reports, in
+// a typed error, throttling or an InternalServerException. It is not retried after a
+// lost response, nor after an error that a gateway may have sent, such as an untyped
+// 502 or 504. [awstokens.MayHaveProcessed] reports whether the service may have
+// processed it.
 //
 // Its exceptions are AccessDeniedException, AuthorizationPendingException,
 // ExpiredTokenException, InternalServerException, InvalidClientException,
@@ -176,7 +172,7 @@ type CreateTokenWithIAMInput struct {
 	// for GrantTypeJWTBearer.
 	Assertion awstokens.Secret `json:"assertion,omitzero"`
 
-	// Scope lists the scopes to request. Empty means all that the application
+	// Scope lists the scopes to request. Nil means all that the application
 	// permits.
 	Scope []string `json:"scope,omitzero"`
 
@@ -225,46 +221,36 @@ func (in *CreateTokenWithIAMInput) Validate() error {
 	return c.Err("CreateTokenWithIAMInput")
 }
 
-// AwsAdditionalDetails is what a token response has beyond OAuth.
+// AwsAdditionalDetails is what a response has beyond OAuth.
 type AwsAdditionalDetails struct {
-	// IdentityContext is the context assertion that carries the user's
-	// identity into STS AssumeRole, as ProvidedContexts.
+	// IdentityContext is the context assertion that carries the identity of the
+	// user into STS AssumeRole, in ProvidedContexts.
 	IdentityContext awstokens.Secret `json:"identityContext"`
 }
 
 // CreateTokenWithIAMOutput is the output of [Client.CreateTokenWithIAM].
 type CreateTokenWithIAMOutput struct {
-	// AccessToken is a bearer token.
-	AccessToken awstokens.Secret `json:"accessToken"`
+	AccessToken awstokens.Secret `json:"accessToken"` // a bearer token
+	TokenType   string           `json:"tokenType"`   // Bearer
 
-	// TokenType is Bearer.
-	TokenType string `json:"tokenType"`
-
-	// ExpiresIn is how many seconds the access token is valid, or 0 if the
-	// service did not say.
+	// ExpiresIn is the life of the access token in seconds, or 0 if the service
+	// sent none.
 	ExpiresIn int32 `json:"expiresIn"`
 
-	// RefreshToken gets the next access token. If a refresh returns none, the
+	// RefreshToken is for the next access token. If a refresh returns none, the
 	// one that was sent stays valid.
 	RefreshToken awstokens.Secret `json:"refreshToken"`
 
-	// IdToken is a JWT about the user.
-	IdToken awstokens.Secret `json:"idToken"`
-
-	// IssuedTokenType is TokenTypeAccessToken or TokenTypeRefreshToken.
-	IssuedTokenType TokenTypeURI `json:"issuedTokenType"`
-
-	// Scope lists the scopes of the token.
-	Scope []string `json:"scope"`
-
-	// AwsAdditionalDetails has the identity context, or is nil.
-	AwsAdditionalDetails *AwsAdditionalDetails `json:"awsAdditionalDetails"`
+	IdToken              awstokens.Secret      `json:"idToken"`              // a JWT about the user
+	IssuedTokenType      TokenTypeURI          `json:"issuedTokenType"`      // TokenTypeAccessToken or TokenTypeRefreshToken
+	Scope                []string              `json:"scope"`                // scopes of the token
+	AwsAdditionalDetails *AwsAdditionalDetails `json:"awsAdditionalDetails"` // has the identity context; can be nil
 
 	awstokens.Result
 }
 
-// missing names the issued token if it is absent. If that is a refresh token,
-// an access token may come with it, or not.
+// missing returns the member of the issued token if it is absent. With a refresh
+// token, an access token is optional.
 func (out *CreateTokenWithIAMOutput) missing() string {
 	if out.AccessToken.IsZero() && (out.IssuedTokenType != TokenTypeRefreshToken || out.RefreshToken.IsZero()) {
 		return "accessToken"
@@ -277,10 +263,9 @@ var createTokenWithIAM = transport.Operation[CreateTokenWithIAMInput, CreateToke
 	Name: "CreateTokenWithIAM", Path: "/token?aws_iam=t", Missing: (*CreateTokenWithIAMOutput).missing,
 }
 
-// CreateTokenWithIAM exchanges an authorization code, a refresh token, a JWT
-// or an access token for tokens of an Identity Center application. It is
-// signed, with the service name sso-oauth. It is retried by the rule of
-// [Client.CreateToken].
+// CreateTokenWithIAM exchanges an authorization code, a refresh token, a JWT or an
+// access token for tokens of an Identity Center application. It is signed. It is
+// retried as [Client.CreateToken] is.
 //
 // Its exceptions are those of CreateToken, and InvalidRequestRegionException.
 func (c *Client) CreateTokenWithIAM(ctx context.Context, in *CreateTokenWithIAMInput) (*CreateTokenWithIAMOutput, error) {
