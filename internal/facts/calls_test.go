@@ -23,14 +23,14 @@ import (
 
 const region = "eu-north-1"
 
-// stub answers every request with the same status, header and body, and keeps
+// stub responds to every request with the same status, header and body, and keeps
 // what was sent.
 type stub struct {
-	status int
-	header http.Header
-	answer string
+	status   int
+	header   http.Header
+	response string
 
-	unvalidated bool // an input may break its rules
+	unvalidated bool // set Config.DisableValidation
 
 	request *http.Request
 	body    []byte
@@ -45,11 +45,10 @@ func (s *stub) Do(req *http.Request) (*http.Response, error) {
 	if header == nil {
 		header = http.Header{}
 	}
-	return &http.Response{StatusCode: s.status, Header: header, Body: io.NopCloser(strings.NewReader(s.answer)), Request: req}, nil
+	return &http.Response{StatusCode: s.status, Header: header, Body: io.NopCloser(strings.NewReader(s.response)), Request: req}, nil
 }
 
-// call calls an operation of a new client on the stub. Only what a test passes
-// is there: credentials may be nil.
+// call calls an operation of a new client on the stub. The credentials can be nil.
 func (s *stub) call(t *testing.T, op *operation, credentials awstokens.CredentialsProvider, in any) (any, error) {
 	client, err := op.new(awstokens.Config{
 		Region: region, HTTPClient: s, Credentials: credentials, DisableValidation: s.unvalidated,
@@ -63,9 +62,9 @@ func (s *stub) call(t *testing.T, op *operation, credentials awstokens.Credentia
 
 var someKeys = awstokens.StaticCredentials("AKIDEXAMPLE", "not-a-real-key", "")
 
-// TestCalls makes each call and looks at what goes out and what comes back:
-// with all members, with no more than the required ones, and with lists that
-// have no items, which are sent though some need one.
+// TestCalls compares the request and the output of each operation with the tables:
+// for an input with all members, with the required ones only, and with empty lists,
+// which are sent.
 func TestCalls(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *operation) {
 		facts := op.table.Operations[op.name]
@@ -73,9 +72,9 @@ func TestCalls(t *testing.T) {
 			"all members": op.in.sample("").(map[string]any), "required members": op.in.least(), "empty lists": emptyLists(op.in.sample("")).(map[string]any),
 		} {
 			t.Run(name, func(t *testing.T) {
-				answer := op.out.sample("")
+				response := op.out.sample("")
 				s := &stub{
-					status: 200, answer: string(encode(t, answer)), header: http.Header{"X-Amzn-Requestid": {"request-1"}},
+					status: 200, response: string(encode(t, response)), header: http.Header{"X-Amzn-Requestid": {"request-1"}},
 					unvalidated: name == "empty lists",
 				}
 				in := op.in.new(value)
@@ -97,7 +96,7 @@ func TestCalls(t *testing.T) {
 					assert.Fail(t, "unknown protocol", op.table.Protocol)
 				}
 
-				assert.Equal(t, answer, op.out.read(reflect.ValueOf(out)))
+				assert.Equal(t, response, op.out.read(reflect.ValueOf(out)))
 				result := out.(interface{ Metadata() *awstokens.Result }).Metadata()
 				assert.Equal(t, awstokens.Result{RequestID: "request-1", Attempts: 1}, *result)
 			})
@@ -105,7 +104,7 @@ func TestCalls(t *testing.T) {
 	})
 }
 
-// least is the sample without what is optional.
+// least returns the sample without optional members.
 func (n *node) least() map[string]any {
 	value := map[string]any{}
 	sample := n.sample("").(map[string]any)
@@ -121,7 +120,7 @@ func (n *node) least() map[string]any {
 	return value
 }
 
-// emptyLists is the value without the items of its lists.
+// emptyLists returns the value without the items of its lists.
 func emptyLists(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -149,9 +148,9 @@ func (op *operation) checkQuery(t *testing.T, uri string, sent *url.URL, value m
 	assert.Equal(t, want, sent.Query())
 }
 
-// checkBody compares the headers and the body with the members of the input
-// that travel there, and returns the type of the body. An operation that has no
-// member for it has no body, and no type.
+// checkBody compares the headers and the body with the members of the input that
+// travel there, and returns the Content-Type. An operation without members for a
+// body sends no body and no Content-Type.
 func (op *operation) checkBody(t *testing.T, s *stub, value map[string]any) (contentType string) {
 	body := maps.Clone(value)
 	for member, name := range op.in.Header {
@@ -174,14 +173,14 @@ func (op *operation) checkBody(t *testing.T, s *stub, value map[string]any) (con
 	return contentType
 }
 
-// TestAuth: signed operations need credentials, the others do without, and
-// only an optional signature depends on them.
+// TestAuth: signed operations need credentials, unsigned ones are never signed, and
+// those with optional authentication are signed if there are credentials.
 func TestAuth(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *operation) {
 		in := op.in.new(op.in.sample(""))
 		for name, test := range map[string]struct {
 			credentials    awstokens.CredentialsProvider
-			sent, unsigned []string // the kinds of auth for which it is so
+			sent, unsigned []string // the kinds of auth whose request is sent, and not signed
 		}{
 			"keys":      {someKeys, []string{"signed", "optional", "none"}, []string{"none"}},
 			"no keys":   {nil, []string{"optional", "none"}, []string{"optional", "none"}},
@@ -190,7 +189,7 @@ func TestAuth(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				auth := op.table.Operations[op.name].Auth
 				require.Contains(t, []string{"signed", "optional", "none"}, auth)
-				s := &stub{status: 200, answer: string(encode(t, op.out.sample("")))}
+				s := &stub{status: 200, response: string(encode(t, op.out.sample("")))}
 				_, err := s.call(t, op, test.credentials, in)
 				if !slices.Contains(test.sent, auth) {
 					assert.ErrorIs(t, err, awstokens.ErrNoCredentials)
@@ -213,47 +212,46 @@ func TestEmptyBodies(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *operation) {
 		for _, body := range []string{"", "\n", " \r\n", "{}"} {
 			if body == "{}" && len(op.out.members) > 0 {
-				continue // whether that is enough depends on what is required
+				continue // whether that is an error depends on the required members
 			}
-			s := &stub{status: 200, answer: body}
+			s := &stub{status: 200, response: body}
 			_, err := s.call(t, op, someKeys, op.in.new(op.in.sample("")))
 			assert.Equal(t, len(op.out.members) > 0, err != nil, "%q: %v", body, err)
 		}
 	})
 }
 
-// TestUnknownValues: what AWS adds later, a member or a value of an enum, is
-// no error, and the value is kept.
+// TestUnknownValues: an unknown member or value of an enum in a response is no error,
+// and the value is kept.
 func TestUnknownValues(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *operation) {
-		answer := op.out.sample("").(map[string]any)
-		answer["AddedLater"] = map[string]any{"any": []any{"thing"}}
+		response := op.out.sample("").(map[string]any)
+		response["AddedLater"] = map[string]any{"any": []any{"thing"}}
 		for name, member := range op.out.members {
 			if len(member.Enum) > 0 {
-				answer[name] = "ADDED_LATER"
+				response[name] = "ADDED_LATER"
 			}
 		}
-		s := &stub{status: 200, answer: string(encode(t, answer))}
+		s := &stub{status: 200, response: string(encode(t, response))}
 		out, err := s.call(t, op, someKeys, op.in.new(op.in.sample("")))
 		require.NoError(t, err)
-		delete(answer, "AddedLater")
-		assert.Equal(t, answer, op.out.read(reflect.ValueOf(out)))
+		delete(response, "AddedLater")
+		assert.Equal(t, response, op.out.read(reflect.ValueOf(out)))
 	})
 }
 
-// TestPromises takes one member at a time out of a response: the call returns an
-// error for those that are promised, and for no other. The tags of the type say
-// the same.
+// TestPromises removes one member at a time from a response: the call returns an error
+// if the member is promised, and only then. The tags of the output say the same.
 func TestPromises(t *testing.T) {
 	outputs := map[string]bool{}
 	eachOperation(t, func(t *testing.T, op *operation) {
 		var noted []string
-		op.out.without(func(answer map[string]any) {
-			s := &stub{status: 200, answer: string(encode(t, answer))}
+		op.out.without(func(response map[string]any) {
+			s := &stub{status: 200, response: string(encode(t, response))}
 			_, err := s.call(t, op, someKeys, op.in.new(op.in.sample("")))
-			missing := op.out.lacks(answer)
+			missing := op.out.lacks(response)
 			if len(missing) == 0 {
-				assert.NoError(t, err, "%s", s.answer)
+				assert.NoError(t, err, "%s", s.response)
 				return
 			}
 			var unusable *smithy.DeserializationError
@@ -287,10 +285,10 @@ func taggedRequired(structure reflect.Type, prefix string) (paths []string) {
 	return paths
 }
 
-// TestPromiseOfCreateTokenWithIAM: a response has the token that was issued.
+// TestPromiseOfCreateTokenWithIAM: the response must have the token that was issued.
 func TestPromiseOfCreateTokenWithIAM(t *testing.T) {
 	op := bind(t, services(t)[1], "CreateTokenWithIAM")
-	for answer, ok := range map[string]bool{
+	for response, ok := range map[string]bool{
 		`{"accessToken":"a"}`: true,
 		`{"accessToken":"a","issuedTokenType":"urn:ietf:params:oauth:token-type:refresh_token"}`:  true,
 		`{"refreshToken":"r","issuedTokenType":"urn:ietf:params:oauth:token-type:refresh_token"}`: true,
@@ -300,13 +298,13 @@ func TestPromiseOfCreateTokenWithIAM(t *testing.T) {
 		`{"accessToken":"","refreshToken":"r","issuedTokenType":"urn:ietf:params:oauth:token-type:access_token"}`:    false,
 		`{"accessToken":null,"refreshToken":"r","issuedTokenType":"urn:ietf:params:oauth:token-type:refresh_token"}`: true,
 	} {
-		_, err := (&stub{status: 200, answer: answer}).call(t, op, someKeys, op.in.new(op.in.sample("")))
-		assert.Equal(t, ok, err == nil, "%s: %v", answer, err)
+		_, err := (&stub{status: 200, response: response}).call(t, op, someKeys, op.in.new(op.in.sample("")))
+		assert.Equal(t, ok, err == nil, "%s: %v", response, err)
 	}
 }
 
-// without passes the sample to yield without one of its members, at every depth
-// that is not in a list.
+// without yields the sample without one of its members, for each member that is not
+// in a list, at every depth.
 func (n *node) without(yield func(map[string]any)) {
 	for _, name := range sorted(n.members) {
 		lesser := n.sample("").(map[string]any)
@@ -335,41 +333,42 @@ func TestIteratorsKeepTheirInput(t *testing.T) {
 				if _, ok := op.out.members[token]; !ok {
 					token = "nextToken"
 				}
-				answer := encode(t, with(op.out.sample("").(map[string]any), token, "always the same"))
-				client, err := s.new(awstokens.Config{Region: region, HTTPClient: &stub{status: 200, answer: string(answer)}, Credentials: someKeys})
+				response := encode(t, with(op.out.sample("").(map[string]any), token, "always the same"))
+				client, err := s.new(awstokens.Config{Region: region, HTTPClient: &stub{status: 200, response: string(response)}, Credentials: someKeys})
 				require.NoError(t, err)
 				results := reflect.ValueOf(client).Method(i).Call([]reflect.Value{reflect.ValueOf(t.Context()), reflect.ValueOf(in)})
 				items := 0
 				for _, failed := range results[0].Seq2() {
 					require.True(t, failed.IsNil(), "%v", failed)
 					items++
-					require.Less(t, items, 10, "it never ends")
+					require.Less(t, items, 10, "it does not end")
 				}
-				assert.Equal(t, 2, items, "the page of the input's NextToken and the one that repeats its own")
+				assert.Equal(t, 2, items, "the page of the input's NextToken, and one more until the token repeats")
 				assert.Equal(t, same, in)
 			})
 		}
 	}
 }
 
-// Members that every exception of a service has in Go, beyond the table.
+// commonFields are the members that every exception of a service has in Go, in
+// addition to those in the table.
 var commonFields = map[string][]string{
 	"licensemanager": {"Message"},
 	"ssooidc":        {"error", "error_description", "reason", "message"},
 	"ssooidc/portal": {"message"},
 }
 
-// exceptionFields are the members whose name in Go is not the API's: a method
-// has that name, or it is not Go.
+// exceptionFields are the Go names of members whose name in the API is that of a
+// method, or is not a Go name.
 var exceptionFields = map[string]string{
 	"ErrorCode":         "ErrorCode_",
 	"error":             "OAuthError",
 	"error_description": "Description",
 }
 
-// TestExceptions answers with every exception of the service, named in every
-// way in which a service may name it, and expects the Go type of that name
-// with all its members.
+// TestExceptions responds with every exception of a service, named in every way in
+// which a service can name it, and expects the Go type of that name with all its
+// members.
 func TestExceptions(t *testing.T) {
 	for _, s := range services(t) {
 		op := anyOperation(t, s)
@@ -387,18 +386,18 @@ func TestExceptions(t *testing.T) {
 				"plain": code, "namespace": "com.amazonaws.example#" + code, "URL": code + ":http://internal.amazon.com/coral/com.amazonaws.example/",
 				"both": "com.amazonaws.example#" + code + ":http://internal.amazon.com/",
 			} {
-				ways["header, "+form] = &stub{header: http.Header{"X-Amzn-Errortype": {name}}, answer: string(encode(t, members))}
-				ways["__type, "+form] = &stub{answer: string(encode(t, with(members, "__type", name)))}
-				ways["code, "+form] = &stub{answer: string(encode(t, with(members, "code", name)))}
+				ways["header, "+form] = &stub{header: http.Header{"X-Amzn-Errortype": {name}}, response: string(encode(t, members))}
+				ways["__type, "+form] = &stub{response: string(encode(t, with(members, "__type", name)))}
+				ways["code, "+form] = &stub{response: string(encode(t, with(members, "code", name)))}
 			}
-			ways["header before body"] = &stub{header: http.Header{"X-Amzn-Errortype": {code}}, answer: string(encode(t, with(members, "__type", "OtherException")))}
+			ways["header before body"] = &stub{header: http.Header{"X-Amzn-Errortype": {code}}, response: string(encode(t, with(members, "__type", "OtherException")))}
 			if facts.OAuth != "" {
-				ways["OAuth error"] = &stub{answer: string(encode(t, members))}
+				ways["OAuth error"] = &stub{response: string(encode(t, members))}
 			}
 			if text, ok := members["Message"]; ok {
 				small := with(members, "message", text)
 				delete(small, "Message")
-				ways["small message"] = &stub{header: http.Header{"X-Amzn-Errortype": {code}}, answer: string(encode(t, small))}
+				ways["small message"] = &stub{header: http.Header{"X-Amzn-Errortype": {code}}, response: string(encode(t, small))}
 			}
 			for way, stub := range ways {
 				t.Run(s.dir+"/"+code+"/"+way, func(t *testing.T) {
@@ -468,32 +467,32 @@ func checkException(t *testing.T, s *service, err error, code string, status int
 	assert.Contains(t, api.Error(), code)
 }
 
-// TestOAuthRegion: either of its two members tells an error in the Region from
-// any other invalid_request, and a header-less error needs no description.
+// TestOAuthRegion: a member region or endpoint distinguishes an
+// InvalidRequestRegionException from an InvalidRequestException. A response without
+// the header needs no description.
 func TestOAuthRegion(t *testing.T) {
-	for answer, want := range map[string]smithy.APIError{
+	for response, want := range map[string]smithy.APIError{
 		`{"error":"invalid_request"}`:                                   &ssooidc.InvalidRequestException{},
 		`{"error":"invalid_request","region":"eu-west-1"}`:              &ssooidc.InvalidRequestRegionException{},
 		`{"error":"invalid_request","endpoint":"https://example.test"}`: &ssooidc.InvalidRequestRegionException{},
 		`{"error":"authorization_pending"}`:                             &ssooidc.AuthorizationPendingException{},
 	} {
 		op := bind(t, services(t)[1], "CreateToken")
-		_, err := (&stub{status: 400, answer: answer}).call(t, op, nil, op.in.new(op.in.sample("")))
+		_, err := (&stub{status: 400, response: response}).call(t, op, nil, op.in.new(op.in.sample("")))
 		var api smithy.APIError
 		require.ErrorAs(t, err, &api)
-		require.NoError(t, json.Unmarshal([]byte(answer), want))
+		require.NoError(t, json.Unmarshal([]byte(response), want))
 		assert.Equal(t, want, api)
 	}
 }
 
-// TestUnknownException: a code that nobody has published is an API error all
-// the same.
+// TestUnknownException: a code that is not published is a smithy.GenericAPIError.
 func TestUnknownException(t *testing.T) {
 	for _, s := range services(t) {
 		op := anyOperation(t, s)
 		in := op.in.new(op.in.sample(""))
 		for status, fault := range map[int]smithy.ErrorFault{400: smithy.FaultClient, 503: smithy.FaultServer} {
-			_, err := (&stub{status: status, answer: `{"__type":"a.b#AddedLaterException","Message":"why"}`}).call(t, op, someKeys, in)
+			_, err := (&stub{status: status, response: `{"__type":"a.b#AddedLaterException","Message":"why"}`}).call(t, op, someKeys, in)
 			var api *smithy.GenericAPIError
 			require.ErrorAs(t, err, &api)
 			assert.Equal(t, smithy.GenericAPIError{Code: "AddedLaterException", Message: "why", Fault: fault}, *api)

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/wire"
 )
 
-// TestValidateAllocatesNothing: a valid input costs no allocation.
+// TestValidateAllocatesNothing: Validate of a valid input allocates nothing.
 func TestValidateAllocatesNothing(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *operation) {
 		v := op.in.validator(op.in.sample(""))
@@ -17,8 +17,7 @@ func TestValidateAllocatesNothing(t *testing.T) {
 	})
 }
 
-// TestEncodingAllocatesOnce: the body of a request is one allocation, whatever
-// is in it.
+// TestEncodingAllocatesOnce: encoding any input allocates as often as an empty one.
 func TestEncodingAllocatesOnce(t *testing.T) {
 	format := new(wire.AWSJSON)
 	allocs := func(in any) float64 {

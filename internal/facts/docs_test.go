@@ -24,8 +24,8 @@ import (
 
 var update = flag.Bool("update", false, "write the tables of docs")
 
-// TestDocs holds the tables of docs to the tables in testdata, which the other
-// tests hold to the code. With -update it writes them.
+// TestDocs compares the tables in docs with those in testdata, which the other tests
+// compare with the code. With -update it writes the tables in docs.
 func TestDocs(t *testing.T) {
 	for file, tables := range map[string]map[string]func(*testing.T) string{
 		"constraints.md": {"constraints": constraintTable},
@@ -91,8 +91,8 @@ var grantSources = map[string]string{
 	"urn:ietf:params:oauth:grant-type:token-exchange": "RFC 8693, 2.1",
 }
 
-// eachConstraint visits the members below n that have a rule, with their name
-// in Go, their path in the table and the rule in words.
+// eachConstraint visits the members of n, at every depth, that have a constraint, with
+// their name in Go, their path in the table and the constraint in words.
 func (n *node) eachConstraint(member, path string, visit func(member, path, rule string)) {
 	join := func(prefix, name string) string { return strings.TrimPrefix(prefix+"."+name, ".") }
 	switch n.Type {
@@ -120,7 +120,7 @@ func (n *node) eachConstraint(member, path string, visit func(member, path, rule
 	}
 }
 
-// limitWords are the limits of a shape in words.
+// limitWords returns the limits of a shape in words.
 func (n *node) limitWords() (rules []string) {
 	unit := map[string]string{"string": " characters", "list": " items"}[n.Type]
 	low, high := orZero(n.Min), n.Max
@@ -154,8 +154,8 @@ func (n *node) limitWords() (rules []string) {
 	return rules
 }
 
-// operationTable says of each operation how it is signed, and whether a lost
-// response is retried: that is tried.
+// operationTable has a row for each operation. It makes each call without a response
+// to see whether it is retried.
 func operationTable(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("| Package | Operation | Signed | Idempotent |\n|---|---|---|---|\n")
@@ -181,7 +181,7 @@ func operationTable(t *testing.T) string {
 	return b.String()
 }
 
-// losing reads requests and never responds.
+// losing is an HTTP client that loses every response.
 type losing struct{ sent int }
 
 func (l *losing) Do(req *http.Request) (*http.Response, error) {
@@ -201,7 +201,7 @@ func (op *operation) sentAfterLostResponses(t *testing.T) int {
 	return l.sent
 }
 
-// patient retries all that it is asked about, without a wait.
+// patient retries everything, without a wait.
 type patient struct{}
 
 func (patient) IsErrorRetryable(error) bool                  { return true }
@@ -227,7 +227,7 @@ func exceptionTable(t *testing.T) string {
 					members = append(members, "`"+cmp.Or(exceptionFields[member], goName(member))+"`")
 				}
 			}
-			_, err := (&stub{status: facts.Status, header: http.Header{"X-Amzn-Errortype": {name}}, answer: "{}"}).call(t, op, someKeys, op.in.new(op.in.sample("")))
+			_, err := (&stub{status: facts.Status, header: http.Header{"X-Amzn-Errortype": {name}}, response: "{}"}).call(t, op, someKeys, op.in.new(op.in.sample("")))
 			var says interface{ RetryableError() bool }
 			require.True(t, errors.As(err, &says))
 			retried := map[bool]string{true: "yes", false: "no"}[says.RetryableError()]

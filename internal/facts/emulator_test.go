@@ -15,8 +15,9 @@ import (
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 )
 
-// TestEmulator holds what the emulator responds to the tables: every operation
-// succeeds, with all members that the model requires, and no rule broken.
+// TestEmulator compares the responses of the emulator with the tables: every operation
+// succeeds, and its response has all members that the model requires and violates no
+// constraint.
 func TestEmulator(t *testing.T) {
 	e := emulated{t, awstokenstest.NewServer(t), map[string]*operation{}, map[string]bool{}}
 	for _, s := range services(t) {
@@ -29,7 +30,7 @@ func TestEmulator(t *testing.T) {
 	e.tokens()
 	e.seats()
 	e.grants(e.license())
-	assert.Equal(t, sorted(e.operations), sorted(e.called), "each operation has to be called here")
+	assert.Equal(t, sorted(e.operations), sorted(e.called), "every operation must be called here")
 }
 
 type emulated struct {
@@ -134,7 +135,7 @@ func (e emulated) seats() {
 	})
 }
 
-// license takes a license through its life until before its deletion, and
+// license creates a license, calls the operations on it except its deletion, and
 // returns its ARN.
 func (e emulated) license() (arn any) {
 	terms := object{
@@ -161,7 +162,7 @@ func (e emulated) license() (arn any) {
 	return arn
 }
 
-// grants gives the license to another account, takes it back, and deletes it.
+// grants grants the license to another account, and deletes the grant and the license.
 func (e emulated) grants(license any) {
 	const account = "444455556666"
 	grantee := e.server.ConfigOf(account)

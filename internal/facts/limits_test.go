@@ -19,14 +19,14 @@ import (
 
 type validator interface{ Validate() error }
 
-// TestLimits validates inputs with every limit kept, met exactly and broken by
-// one, and compares what Validate says with what the tables say.
+// TestLimits validates inputs at and around every limit, and compares the violations
+// that Validate reports with those that the tables say.
 func TestLimits(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *operation) {
 		n := op.in
-		require.NoError(t, n.validator(n.sample("")).Validate(), "the sample obeys all rules")
+		require.NoError(t, n.validator(n.sample("")).Validate(), "the sample violates no constraint")
 
-		broken := map[awstokens.Rule]bool{}
+		violated := map[awstokens.Rule]bool{}
 		n.mutants("", func(value any) {
 			want := n.violations(value, n.goType.Name())
 			in, same := n.validator(value), n.validator(value)
@@ -35,19 +35,19 @@ func TestLimits(t *testing.T) {
 
 			require.ElementsMatch(t, want, reported(t, err), "%s %.300v", n.goType, value)
 			for _, v := range want {
-				broken[v.Rule] = true
+				violated[v.Rule] = true
 			}
 		})
 		for _, rule := range n.rules() {
-			assert.True(t, broken[rule], "%s of %s is never broken: the test proves nothing", rule, n.goType)
+			assert.True(t, violated[rule], "%s of %s is never violated: the test proves nothing", rule, n.goType)
 		}
 	})
 }
 
-// validator returns an input with the value.
+// validator returns an input with a value.
 func (n *node) validator(value any) validator { return n.new(value).(validator) }
 
-// rules are the kinds of rules below a node.
+// rules returns the kinds of constraints of a node and its members.
 func (n *node) rules() []awstokens.Rule {
 	found := map[awstokens.Rule]bool{}
 	n.walk(func(n *node) {
@@ -71,7 +71,7 @@ func (n *node) rules() []awstokens.Rule {
 	return slices.Collect(maps.Keys(found))
 }
 
-// reported takes an error of Validate apart.
+// reported returns the violations in an error of Validate.
 func reported(t *testing.T, err error) (found []violation) {
 	if err == nil {
 		return nil
@@ -86,9 +86,9 @@ func reported(t *testing.T, err error) (found []violation) {
 		case *awstokens.ConstraintError:
 			v := violation{e.Field(), e.Rule, e.Limit, e.Actual, e.Pattern}
 			switch e.Rule {
-			case awstokens.RuleEnum: // in no order
+			case awstokens.RuleEnum: // the order does not matter
 				v.Pattern = strings.Join(slices.Sorted(strings.SplitSeq(e.Pattern, "|")), "|")
-			case awstokens.RulePattern: // at which character is a matter of internal/constraint
+			case awstokens.RulePattern: // the position is tested in internal/constraint
 				v.Actual = 0
 			}
 			found = append(found, v)
@@ -100,8 +100,8 @@ func reported(t *testing.T, err error) (found []violation) {
 	return found
 }
 
-// TestEverythingMissing: a nil input is an empty one, and all that it lacks is
-// reported at once.
+// TestEverythingMissing: Validate of a nil or an empty input reports all required
+// members at once.
 func TestEverythingMissing(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *operation) {
 		var want []violation
@@ -114,9 +114,8 @@ func TestEverythingMissing(t *testing.T) {
 	})
 }
 
-// TestGrants checks which members the grants of OIDC need beside the required
-// ones, that what belongs to another grant is no error, and that another
-// operation's grant is one.
+// TestGrants checks which members each grant type of OIDC requires, that members of
+// another grant are no error, and that a grant type of another operation is one.
 func TestGrants(t *testing.T) {
 	for _, s := range services(t) {
 		known := map[string]bool{"password": true, "urn:example:added-later": true}
@@ -141,7 +140,7 @@ func TestGrants(t *testing.T) {
 						value[m] = all[m]
 					}
 					value["grantType"] = grant
-					assert.Empty(t, validate(value), "no more than this is needed")
+					assert.Empty(t, validate(value), "the required members only")
 					for _, m := range grants[grant] {
 						without := maps.Clone(value)
 						delete(without, m)
@@ -155,11 +154,11 @@ func TestGrants(t *testing.T) {
 	}
 }
 
-// TestKnownLimits says in plain Go what the tables say in JSON, for the limits
-// that callers meet first. It holds TestLimits to account.
+// TestKnownLimits checks the limits that callers meet first against values in Go, not
+// against the tables.
 func TestKnownLimits(t *testing.T) {
 	const arn = "arn:aws:license-manager::123456789012:license:l-0123456789abcdef0123456789abcdef"
-	text := func(r string, n int) string { return strings.Repeat(r, n) }
+	repeat := strings.Repeat
 	secret := awstokens.NewSecret
 	type create = licensemanager.CreateTokenInput
 	type access = licensemanager.GetAccessTokenInput
@@ -168,18 +167,18 @@ func TestKnownLimits(t *testing.T) {
 		in   validator
 		want []violation
 	}{
-		"60 characters":             {in: &create{ClientToken: text("a", 60), LicenseArn: arn}},
-		"61 characters":             {&create{ClientToken: text("a", 61), LicenseArn: arn}, []violation{{"CreateTokenInput.ClientToken", awstokens.RuleMaxLength, 60, 61, ""}}},
-		"60 characters of 4 bytes":  {in: &create{ClientToken: text("🔑", 60), LicenseArn: arn}},
-		"61 characters of 4 bytes":  {&create{ClientToken: text("🔑", 61), LicenseArn: arn}, []violation{{"CreateTokenInput.ClientToken", awstokens.RuleMaxLength, 60, 61, ""}}},
+		"60 characters":             {in: &create{ClientToken: repeat("a", 60), LicenseArn: arn}},
+		"61 characters":             {&create{ClientToken: repeat("a", 61), LicenseArn: arn}, []violation{{"CreateTokenInput.ClientToken", awstokens.RuleMaxLength, 60, 61, ""}}},
+		"60 characters of 4 bytes":  {in: &create{ClientToken: repeat("🔑", 60), LicenseArn: arn}},
+		"61 characters of 4 bytes":  {&create{ClientToken: repeat("🔑", 61), LicenseArn: arn}, []violation{{"CreateTokenInput.ClientToken", awstokens.RuleMaxLength, 60, 61, ""}}},
 		"a space":                   {&create{ClientToken: "a b", LicenseArn: arn}, []violation{{"CreateTokenInput.ClientToken", awstokens.RulePattern, 0, 0, `\S+`}}},
-		"a partition off the list":  {&create{ClientToken: "a", LicenseArn: "arn:aws-iso:s:::r"}, []violation{{"CreateTokenInput.LicenseArn", awstokens.RulePattern, 0, 0, strictARN}}},
+		"an unlisted partition":     {&create{ClientToken: "a", LicenseArn: "arn:aws-iso:s:::r"}, []violation{{"CreateTokenInput.LicenseArn", awstokens.RulePattern, 0, 0, strictARN}}},
 		"the second role":           {&create{ClientToken: "a", LicenseArn: arn, RoleArns: []string{arn, "r"}}, []violation{{"CreateTokenInput.RoleArns[1]", awstokens.RulePattern, 0, 0, strictARN}}},
 		"an empty role":             {&create{ClientToken: "a", LicenseArn: arn, RoleArns: []string{""}}, []violation{{"CreateTokenInput.RoleArns[0]", awstokens.RulePattern, 0, 0, strictARN}}},
 		"3 properties":              {in: &create{ClientToken: "a", LicenseArn: arn, TokenProperties: []string{"a", "b", "c"}}},
 		"4 properties":              {&create{ClientToken: "a", LicenseArn: arn, TokenProperties: []string{"a", "b", "c", "d"}}, []violation{{"CreateTokenInput.TokenProperties", awstokens.RuleMaxItems, 3, 4, ""}}},
-		"a token of 4096":           {in: &access{Token: secret(text("é", 4096))}},
-		"a token of 4097":           {&access{Token: secret(text("é", 4097))}, []violation{{"GetAccessTokenInput.Token", awstokens.RuleMaxLength, 4096, 4097, ""}}},
+		"a token of 4096":           {in: &access{Token: secret(repeat("é", 4096))}},
+		"a token of 4097":           {&access{Token: secret(repeat("é", 4097))}, []violation{{"GetAccessTokenInput.Token", awstokens.RuleMaxLength, 4096, 4097, ""}}},
 		"100 results":               {in: &list{MaxResults: 100}},
 		"101 results":               {&list{MaxResults: 101}, []violation{{"ListTokensInput.MaxResults", awstokens.RuleMaxValue, 100, 101, ""}}},
 		"no results is unset":       {in: &list{MaxResults: 0}},
@@ -187,21 +186,21 @@ func TestKnownLimits(t *testing.T) {
 		"nothing to delete":         {&licensemanager.DeleteTokenInput{}, []violation{{"DeleteTokenInput.TokenId", ruleRequired, 0, 0, ""}}},
 		"a device code is missing":  {&ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: secret("s"), GrantType: ssooidc.GrantTypeDeviceCode}, []violation{{"CreateTokenInput.DeviceCode", ruleRequired, 0, 0, ""}}},
 		"a code needs no challenge": {in: &ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: secret("s"), GrantType: ssooidc.GrantTypeAuthorizationCode, Code: secret("a"), RedirectUri: "http://127.0.0.1:1/"}},
-		"a grant of others":         {&ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: secret("s"), GrantType: "password"}, []violation{{"CreateTokenInput.GrantType", awstokens.RuleEnum, 0, 0, "authorization_code|refresh_token|urn:ietf:params:oauth:grant-type:device_code"}}},
+		"an unknown grant":          {&ssooidc.CreateTokenInput{ClientId: "c", ClientSecret: secret("s"), GrantType: "password"}, []violation{{"CreateTokenInput.GrantType", awstokens.RuleEnum, 0, 0, "authorization_code|refresh_token|urn:ietf:params:oauth:grant-type:device_code"}}},
 		"a list without items":      {&licensemanager.CreateGrantVersionInput{ClientToken: "a", GrantArn: arn, AllowedOperations: []licensemanager.AllowedOperation{}}, []violation{{"CreateGrantVersionInput.AllowedOperations", awstokens.RuleMinItems, 1, 0, ""}}},
 	} {
 		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, reported(t, test.in.Validate())) })
 	}
 }
 
-// TestErrorsHoldNoValue: what breaks a rule may be a secret, or the wrong
-// thing pasted, so no error repeats it.
+// TestErrorsHoldNoValue: the error of a violation does not contain the value, which
+// may be secret.
 func TestErrorsHoldNoValue(t *testing.T) {
 	const secret = "not-a-real secret"
 	eachOperation(t, func(t *testing.T, op *operation) {
 		op.in.mutants("", func(value any) {
 			in := op.in.validator(value)
-			fillTexts(reflect.ValueOf(in), secret)
+			fillStrings(reflect.ValueOf(in), secret)
 			if err := in.Validate(); err != nil {
 				var each smithy.InvalidParamError
 				require.True(t, errors.As(err, &each))
@@ -211,30 +210,30 @@ func TestErrorsHoldNoValue(t *testing.T) {
 	})
 }
 
-// fillTexts writes the text into each string and secret that is not empty.
-func fillTexts(v reflect.Value, text string) {
+// fillStrings sets each string and secret that is not empty to s.
+func fillStrings(v reflect.Value, s string) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			fillTexts(v.Elem(), text)
+			fillStrings(v.Elem(), s)
 		}
 	case reflect.Struct:
 		if secret, ok := v.Interface().(awstokens.Secret); ok {
 			if !secret.IsZero() {
-				v.Set(reflect.ValueOf(awstokens.NewSecret(text)))
+				v.Set(reflect.ValueOf(awstokens.NewSecret(s)))
 			}
 			return
 		}
 		for i := range v.NumField() {
-			fillTexts(v.Field(i), text)
+			fillStrings(v.Field(i), s)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			fillTexts(v.Index(i), text)
+			fillStrings(v.Index(i), s)
 		}
 	case reflect.String:
 		if v.String() != "" {
-			v.SetString(text)
+			v.SetString(s)
 		}
 	}
 }

@@ -1,7 +1,6 @@
-// Package facts proves that the types, the validation and the errors of the
-// clients agree with what AWS publishes. The published facts are the tables in
-// testdata; its README tells how they are laid out and how an operation is
-// added.
+// Package facts tests that the types, the validation and the errors of the clients
+// agree with what AWS publishes: the tables in testdata. Its README describes the
+// tables, and how to add an operation.
 package facts
 
 import (
@@ -26,37 +25,35 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
-// Where the Go code differs from the tables on purpose, this is where it is
-// said:
+// The Go code differs from the tables in the following:
 //
 //   - Secrets that the models do not mark: unmarkedSecrets.
 //   - Minimums that real values do not reach: unenforcedMin.
 //   - Names of structures in Go: typeNames.
 //   - Names of exception members in Go: exceptionFields, and the members that
 //     every exception has: commonFields.
-//   - \S+ is a rule for the whole value, and white space is six characters:
+//   - \S+ applies to the whole value, and white space is six characters:
 //     patterns.
-//   - The zero value of a member that is no pointer means "not there". So an
-//     integer with a minimum of 1 takes a 0, which is never sent.
-//   - An OIDC grant needs members that the model calls optional, and the type
-//     of the grant is an enum: "grants" in the table.
-//   - A call returns an error if its response lacks a member that it is for,
-//     though the model calls it optional: promised. What the model requires
-//     deeper in a response is not enforced, since one odd item must not cost a
-//     page.
+//   - The zero value of a member that is not a pointer means that it is absent. So
+//     an integer with a minimum of 1 can be 0, which is never sent.
+//   - An OIDC grant requires members that are optional in the model, and the grant
+//     type is an enum: "grants" in the table.
+//   - A call returns an error if its response lacks the member that it is made for,
+//     even if it is optional in the model: promised. Members that the model
+//     requires deeper in a response are not required, because one incomplete item
+//     must not cost a whole page.
 
-// unmarkedSecrets are shapes, and members written Structure.member or, wherever
-// they are, .member, that hold secrets although the models do not mark them as
-// sensitive.
+// unmarkedSecrets are secrets that the models do not mark as sensitive: shapes,
+// members written Structure.member, and members of any structure written .member.
 var unmarkedSecrets = map[string]string{
-	"TokenString":     "refresh and access tokens of License Manager",
-	"SignedToken":     "a borrowed license, good without a service",
-	"DeviceCode":      "whoever has it can collect the token",
+	"TokenString":     "a refresh or access token of License Manager",
+	"SignedToken":     "a borrowed license, which is valid offline",
+	"DeviceCode":      "whoever has it can get the token",
 	"AuthCode":        "whoever has it can exchange it",
 	"UserCode":        "whoever sees it can approve the device",
-	"IdentityContext": "it carries the user's identity",
-	"StartDeviceAuthorizationResponse.verificationUriComplete": "has the user code in it",
-	".LicenseConsumptionToken":                                 "whoever has it can keep the seat or give it back",
+	"IdentityContext": "it carries the identity of the user",
+	"StartDeviceAuthorizationResponse.verificationUriComplete": "it has the user code in it",
+	".LicenseConsumptionToken":                                 "whoever has it can extend the seat or check it in",
 }
 
 // unenforcedMin are shapes whose published minimum is not enforced.
@@ -66,13 +63,12 @@ var unenforcedMin = map[string]string{
 
 // typeNames are the structures whose name in Go is not the API's.
 var typeNames = map[string]string{
-	"RoleCredentials": "Credentials",  // that name is the function's that keeps them
-	"Options":         "GrantOptions", // options are settings of a client everywhere else
+	"RoleCredentials": "Credentials",  // that name is a function's
+	"Options":         "GrantOptions", // Options are settings everywhere else
 }
 
-// promised are the members without which a response is an error, as paths. No
-// other member is required of a response. The tag wire:"required" says so in
-// the type.
+// promised are the paths of the members without which a response is an error. Their
+// fields have the tag wire:"required".
 var promised = map[string][]string{
 	"licensemanager.CreateTokenOutput":           {"Token"},
 	"licensemanager.GetAccessTokenOutput":        {"AccessToken"},
@@ -90,7 +86,7 @@ var promised = map[string][]string{
 	},
 }
 
-// promisedInCode are the outputs whose promise is a condition, which no tag can
+// promisedInCode are the outputs whose promise is a condition, which a tag cannot
 // express.
 var promisedInCode = map[string]string{
 	"ssooidc.CreateTokenWithIAMOutput": "a refresh token alone is enough if it is what was requested",
@@ -119,7 +115,7 @@ type shape struct {
 	Min, Max              *int64
 	Enum, Required        []string
 	Members               map[string]string
-	Query, Header         map[string]string // where a member travels if not in the body
+	Query, Header         map[string]string // members that do not travel in the body
 	Sensitive             bool
 }
 
@@ -150,7 +146,7 @@ func services(t testing.TB) []*service {
 		f, err := os.Open("testdata/" + s.file)
 		require.NoError(t, err)
 		decoder := json.NewDecoder(f)
-		decoder.DisallowUnknownFields() // a misspelt key would be a rule that nobody tests
+		decoder.DisallowUnknownFields() // a misspelled key would be a constraint without a test
 		require.NoError(t, decoder.Decode(&s.table), s.file)
 		require.NoError(t, f.Close())
 	}
@@ -164,7 +160,7 @@ type operation struct {
 	in, out *node
 }
 
-// anyOperation returns one of a service's, for what is the same for all.
+// anyOperation returns an operation of a service, for tests of what is the same in all.
 func anyOperation(t testing.TB, s *service) *operation {
 	return bind(t, s, sorted(s.table.Operations)[0])
 }
@@ -178,8 +174,8 @@ func eachOperation(t *testing.T, test func(t *testing.T, op *operation)) {
 	}
 }
 
-// A node is a shape in its place: under one operation, with the limits that
-// hold there and the Go type that stands for it.
+// A node is a shape in the input or output of an operation, with the limits there and
+// its Go type.
 type node struct {
 	shape
 	shapeName string
@@ -188,11 +184,11 @@ type node struct {
 	members   map[string]*node // of a structure, by the API's name
 	item      *node            // of a list
 
-	grants map[string][]string // of an input with a grant type: what each requires
+	grants map[string][]string // members that each grant type of an input requires
 }
 
-// bind finds the Go types of an operation and fails the test where they do not
-// fit the table.
+// bind returns an operation with its Go types. It fails the test if they do not fit the
+// table.
 func bind(t testing.TB, s *service, name string) *operation {
 	method, ok := s.client.MethodByName(name)
 	require.True(t, ok, "%s has no method %s", s.client, name)
@@ -209,15 +205,14 @@ func bind(t testing.TB, s *service, name string) *operation {
 		op.in.grants, op.in.members["grantType"].Enum = grants, sorted(grants)
 	}
 	b.limits = nil
-	op.out = &node{shape: shape{Type: "structure"}, goType: outType} // of an answer without a body
+	op.out = &node{shape: shape{Type: "structure"}, goType: outType} // of a response without a body
 	if facts.Output != "" {
 		op.out = b.bind(facts.Output, "", outType)
 	}
 	return op
 }
 
-// operationTypes takes the types out of the method of an operation, with its
-// receiver.
+// operationTypes returns the input and output of the method of an operation.
 func operationTypes(m reflect.Type) (in, out reflect.Type, ok bool) {
 	if m.NumIn() != 3 || m.NumOut() != 2 || m.In(1) != reflect.TypeFor[context.Context]() || m.Out(1) != reflect.TypeFor[error]() ||
 		m.In(2).Kind() != reflect.Pointer || m.Out(0).Kind() != reflect.Pointer {
@@ -253,14 +248,14 @@ func (b *binder) bind(shapeName, path string, goType reflect.Type) *node {
 		"string": reflect.String, "integer": reflect.Int32, "long": reflect.Int64,
 		"boolean": reflect.Bool, "list": reflect.Slice, "structure": reflect.Struct,
 	}
-	require.Contains(b.t, kinds, s.Type, "shape %s has a type that this test does not know yet", shapeName)
+	require.Contains(b.t, kinds, s.Type, "shape %s has an unknown type", shapeName)
 	if kind := n.goType.Kind(); n.goType != secretType || s.Type != "string" {
 		require.Equal(b.t, kinds[s.Type], kind, "%s is a %s", path, goType)
 	}
 	switch s.Type {
 	case "string":
 		if s.Pattern != "" {
-			require.Contains(b.t, patterns, s.Pattern, "%s: the pattern has no samples in this test yet", shapeName)
+			require.Contains(b.t, patterns, s.Pattern, "%s: the pattern has no samples in this test", shapeName)
 		}
 		if len(s.Enum) > 0 {
 			require.NotEqual(b.t, reflect.TypeFor[string](), n.goType, "%s is an enum and has no type of its own", path)
@@ -274,18 +269,18 @@ func (b *binder) bind(shapeName, path string, goType reflect.Type) *node {
 }
 
 func (b *binder) bindMembers(n *node, path string) {
-	if path != "" { // inputs and outputs are called after their operation
+	if path != "" { // inputs and outputs have the name of their operation
 		require.Equal(b.t, cmp.Or(typeNames[n.shapeName], n.shapeName), n.goType.Name())
 		path += "."
 	}
 	n.members = map[string]*node{}
-	for _, field := range reflect.VisibleFields(n.goType) { // those of an embedded structure, too
+	for _, field := range reflect.VisibleFields(n.goType) { // including those of an embedded structure
 		if field.Anonymous || field.Tag.Get("json") == "-" { // Result and its fields
 			continue
 		}
 		where := n.goType.String() + "." + field.Name
 		name := b.memberOf(n, field)
-		require.Equal(b.t, goName(name), field.Name, "%s is not the API's name", where)
+		require.Equal(b.t, goName(name), field.Name, "%s does not have the name in the API", where)
 		n.members[name] = b.bind(n.Members[name], path+name, field.Type)
 
 		is := n.members[name].goType
@@ -294,7 +289,7 @@ func (b *binder) bindMembers(n *node, path string) {
 		}
 		leaf := b.table.Shapes[n.Members[name]]
 		secret := leaf.Sensitive || unmarkedSecrets[n.Members[name]]+unmarkedSecrets[n.shapeName+"."+name]+unmarkedSecrets["."+name] != ""
-		require.Equal(b.t, secret, is == secretType, "%s: is it a Secret?", where)
+		require.Equal(b.t, secret, is == secretType, "%s: should it be a Secret?", where)
 	}
 	for name := range n.Members {
 		require.Contains(b.t, n.members, name, "%s lacks a member", n.goType)
@@ -308,8 +303,8 @@ func (b *binder) bindMembers(n *node, path string) {
 
 var secretType = reflect.TypeFor[awstokens.Secret]()
 
-// memberOf returns the member that a field stands for. The field's tag says
-// where the member travels: in the query, in a header, or in the body.
+// memberOf returns the member of a field, whose tag says where the member travels: in
+// the query, in a header, or in the body.
 func (b *binder) memberOf(n *node, field reflect.StructField) string {
 	where := n.goType.String() + "." + field.Name
 	for location, names := range map[string]map[string]string{"query": n.Query, "header": n.Header} {
@@ -331,7 +326,7 @@ func (b *binder) memberOf(n *node, field reflect.StructField) string {
 	return name
 }
 
-// wireName is the name that a field has in JSON.
+// wireName returns the name that a field has in JSON.
 func wireName(field reflect.StructField) string {
 	if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
 		return name
@@ -339,10 +334,10 @@ func wireName(field reflect.StructField) string {
 	return field.Name
 }
 
-// goName is the name that a member has in Go: the API's, exported.
+// goName returns the name that a member has in Go.
 func goName(wire string) string { return strings.ToUpper(wire[:1]) + wire[1:] }
 
-// sample is a value, as of JSON, that obeys all rules. It has every member.
+// sample returns a JSON value that has every member and violates no constraint.
 func (n *node) sample(name string) any {
 	switch n.Type {
 	case "structure":
@@ -363,14 +358,13 @@ func (n *node) sample(name string) any {
 		return n.Enum[0]
 	case n.Pattern != "":
 		return patterns[n.Pattern].good[0]
-	case n.goType == secretType: // or an error text like it would be redacted
+	case n.goType == secretType: // unlike other strings, which would be redacted in errors
 		return "fake:" + name
 	}
 	return "sample-of-" + name
 }
 
-// A violation is a broken rule, as this test expects it and as the library
-// reports it.
+// A violation is a violated constraint.
 type violation struct {
 	Field         string
 	Rule          awstokens.Rule
@@ -380,9 +374,8 @@ type violation struct {
 
 const ruleRequired awstokens.Rule = "required"
 
-// violations is what the tables say of a value: each rule that it breaks. It
-// is an independent second opinion, written for clarity: it counts all runes
-// and matches with regular expressions.
+// violations returns the constraints of the tables that a value violates. It is
+// independent of the library: it counts all runes and uses regular expressions.
 func (n *node) violations(value any, field string) (found []violation) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -414,14 +407,14 @@ func (n *node) violations(value any, field string) (found []violation) {
 	return found
 }
 
-// requires reports whether a structure with this value needs a member.
+// requires reports whether a structure with this value requires a member.
 func (n *node) requires(member string, value map[string]any) bool {
 	grant, _ := value["grantType"].(string)
 	return slices.Contains(n.Required, member) || slices.Contains(n.grants[grant], member)
 }
 
-// matches remembers what it found: the same few texts come again and again,
-// and the race detector makes regular expressions slow.
+// matches reports whether a pattern matches a string. It caches the result, because
+// the race detector makes regular expressions slow.
 func matches(pattern, s string) bool {
 	key := [2]string{pattern, s}
 	is, known := matched[key]
@@ -444,8 +437,8 @@ func (n *node) limits(field string, actual int64, low, high awstokens.Rule) []vi
 	return nil
 }
 
-// absent says whether a member with this value is not there, as far as Go can
-// tell. A list without items is there, and an item of a list always is.
+// absent reports whether a member with this value is absent in Go. An empty list is
+// present, and so is every item of a list.
 func (n *node) absent(value any) bool {
 	switch v := value.(type) {
 	case nil:
@@ -458,12 +451,11 @@ func (n *node) absent(value any) bool {
 	return false
 }
 
-// promises returns the members that an output must have: those that the model
-// requires, and the promised ones.
+// promises returns the members that an output must have.
 func (n *node) promises() []string { return union(n.Required, promised[n.goType.String()]) }
 
-// lacks returns the promised members that are not in a response. Of a structure
-// that is not there, it returns no members.
+// lacks returns the promised members that a response lacks, without members of a
+// structure that is absent itself.
 func (n *node) lacks(value any) (paths []string) {
 	for _, path := range n.promises() {
 		member, v := n, value
@@ -479,12 +471,11 @@ func (n *node) lacks(value any) (paths []string) {
 	return paths
 }
 
-// canBeAbsent says whether Go tells unset from every value that can be meant: a
-// required boolean is always there.
+// canBeAbsent reports whether Go distinguishes an absent member: a required boolean is
+// always present.
 func (n *node) canBeAbsent() bool { return n.Type != "boolean" || n.pointer }
 
-// mutants passes many values to yield: n's sample with one thing changed at a
-// time, at and around every limit.
+// mutants yields the sample of n with one change at a time, at and around every limit.
 func (n *node) mutants(name string, yield func(value any)) {
 	switch n.Type {
 	case "structure":
@@ -518,12 +509,12 @@ func (n *node) mutants(name string, yield func(value any)) {
 			yield(float64(limit))
 		}
 	case "string":
-		n.texts(func(s string) { yield(s) })
+		n.eachString(func(s string) { yield(s) })
 	}
 }
 
-// texts passes texts around every limit of a string.
-func (n *node) texts(yield func(string)) {
+// eachString yields strings at and around every limit of a string.
+func (n *node) eachString(yield func(string)) {
 	yield("")
 	pattern := patterns[n.Pattern]
 	for _, limit := range n.bounds() {
@@ -546,7 +537,7 @@ func (n *node) texts(yield func(string)) {
 	}
 }
 
-// bounds are the numbers at which a limit is kept and one past it.
+// bounds returns each limit and the number beyond it.
 func (n *node) bounds() []int64 {
 	var all []int64
 	if n.Min != nil && *n.Min > 0 {
@@ -558,11 +549,11 @@ func (n *node) bounds() []int64 {
 	return all
 }
 
-// patternSamples is how this test understands a documented pattern.
+// patternSamples is a documented pattern with strings that match and that do not.
 type patternSamples struct {
 	regexp    *regexp.Regexp
-	good, bad []string           // the first good one is used in samples
-	ofLength  func(n int) string // a match of so many characters; nil if only the plain texts will do
+	good, bad []string           // samples have the first good one
+	ofLength  func(n int) string // returns a match of n characters; can be nil
 }
 
 const (
@@ -573,8 +564,9 @@ const (
 )
 
 var patterns = map[string]patternSamples{
-	// White space is an engine's business. It is the six characters of most of
-	// them, and no other: to refuse what the service takes would do harm.
+	// White space differs between regular expression engines. It is the six
+	// characters of most of them, and no other: what the service accepts must not
+	// be an error.
 	`\S+`: {
 		regexp: regexp.MustCompile(`^[^ \t\n\v\f\r]+$`),
 		good:   []string{"no-space", "🔑", "\u00a0", "a\u0085b", "a\u2003b", "a\u2028b", "\u3000", "a\u200bb"},
@@ -590,7 +582,7 @@ var patterns = map[string]patternSamples{
 		good: append(arns("aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-e", "aws-iso-f", "aws-eusc", "awsX", "aws-"),
 			longestARN),
 		bad: append(badARNs, arns("", "aw", "azure", "aws1", "aws_cn", "aws é")...),
-		// Only the partition can be as long as one likes.
+		// Only the partition has no maximum length.
 		ofLength: func(n int) string { return "arn:aws" + strings.Repeat("x", n-len("arn:aws:s:::r")) + ":s:::r" },
 	},
 	strictARN: {
@@ -607,7 +599,7 @@ var patterns = map[string]patternSamples{
 			return "2030-01-02T03:04:05." + strings.Repeat("9", n-len("2030-01-02T03:04:05.Z")) + "Z"
 		},
 	},
-	// No anchor, so it says that there is a character.
+	// Without anchors, it matches any string that is not empty.
 	`[\s\S]+`: {regexp: regexp.MustCompile(`[\s\S]+`), good: []string{"any text", " \n"}},
 	`^lct-[a-zA-Z0-9]*`: {
 		regexp: regexp.MustCompile(`^lct-[a-zA-Z0-9]*`),
@@ -621,8 +613,8 @@ var patterns = map[string]patternSamples{
 	},
 }
 
-// compile compiles a documented pattern. Go refuses repetitions of more than
-// 1000, so those are split.
+// compile compiles a documented pattern. Go does not permit repetitions of more than
+// 1000, so that they are split.
 func compile(pattern string) *regexp.Regexp {
 	long := regexp.MustCompile(`(\[[^\]]*\])\{0,1023\}`)
 	return regexp.MustCompile(long.ReplaceAllString(pattern, `(?:$1{0,23}|$1{24}$1{0,999})`))

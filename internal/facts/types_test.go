@@ -21,21 +21,21 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// TestTypes holds every operation's method, and every member that its input
-// and output reach, against the tables; bind does the work.
+// TestTypes compares the method of every operation, and all members of its input and
+// output, with the tables. See bind.
 func TestTypes(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *operation) {
 		result, ok := op.out.goType.FieldByName("Result")
-		assert.True(t, ok && result.Anonymous && result.Type == reflect.TypeFor[awstokens.Result](), "the output embeds no Result")
+		assert.True(t, ok && result.Anonymous && result.Type == reflect.TypeFor[awstokens.Result](), "the output does not embed Result")
 		_, ok = reflect.New(op.in.goType).Interface().(interface{ Validate() error })
-		assert.True(t, ok, "the input has no Validate")
+		assert.True(t, ok, "the input has no method Validate")
 		_, ok = reflect.New(op.out.goType).Interface().(interface{ Validate() error })
-		assert.False(t, ok, "the output has a Validate")
+		assert.False(t, ok, "the output has a method Validate")
 	})
 }
 
-// TestTablesAreWhole finds operations that no table has, and entries of a
-// table that nothing uses.
+// TestTablesAreWhole finds operations that are missing in the tables, and entries of
+// the tables that nothing uses.
 func TestTablesAreWhole(t *testing.T) {
 	for _, s := range services(t) {
 		for i := range s.client.NumMethod() {
@@ -76,8 +76,7 @@ func TestTablesAreWhole(t *testing.T) {
 	}
 }
 
-// TestPatternSamples holds the samples against the patterns, so that a test
-// cannot pass for want of a text that matches or one that does not.
+// TestPatternSamples compares the samples with the patterns.
 func TestPatternSamples(t *testing.T) {
 	for pattern, p := range patterns {
 		for _, s := range p.good {
@@ -93,10 +92,9 @@ func TestPatternSamples(t *testing.T) {
 	}
 }
 
-// TestSource checks what reflection cannot see: that an enum has a constant
-// for each documented value and no other, that a method's documentation names
-// exactly the published exceptions, and that no type of an exception is left
-// over.
+// TestSource checks what reflection does not see: that an enum has a constant for
+// each documented value and no other, that the documentation of a method names
+// exactly the published exceptions, and that every exception type is published.
 func TestSource(t *testing.T) {
 	for _, s := range services(t) {
 		src := parse(t, s.dir)
@@ -109,7 +107,7 @@ func TestSource(t *testing.T) {
 			for _, root := range []*node{op.in, op.out} {
 				root.walk(func(n *node) {
 					if len(n.Enum) > 0 {
-						enums[n.goType] = union(enums[n.goType], n.Enum) // each grant type is one of some operation
+						enums[n.goType] = union(enums[n.goType], n.Enum) // grant types differ between operations
 					}
 				})
 			}
@@ -128,17 +126,17 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// exceptionEnums are the types of members of exceptions that are enums. One type
-// stands for all enums of a name.
+// exceptionEnums are the Go types of the members of exceptions that are enums, by
+// the name of the member.
 var exceptionEnums = map[string]reflect.Type{"reason": reflect.TypeFor[ssooidc.Reason]()}
 
-// union returns a with what it lacks of b.
+// union returns the sorted union of a and b.
 func union(a, b []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }
 
-// values returns what the method Values of an enum returns. A caller may change
-// it.
+// values returns the result of the method Values of an enum, and checks that a caller
+// can change it.
 func values(t *testing.T, enum reflect.Type) (all []string) {
 	method, ok := enum.MethodByName("Values")
 	require.True(t, ok, "%s has no Values", enum)
@@ -154,7 +152,7 @@ func values(t *testing.T, enum reflect.Type) (all []string) {
 	return all
 }
 
-// walk visits n and what it holds.
+// walk visits n, its members and its items, at every depth.
 func (n *node) walk(visit func(*node)) {
 	visit(n)
 	for _, name := range sorted(n.members) {
@@ -165,11 +163,11 @@ func (n *node) walk(visit func(*node)) {
 	}
 }
 
-// source is what the text of a package says.
+// source is what is read from the source of a package.
 type source struct {
-	constants  map[string][]string // values of text constants, by type
-	docs       map[string]string   // of the Client's methods
-	exceptions []string            // the types of that name
+	constants  map[string][]string // values of string constants, by type
+	docs       map[string]string   // doc comments of the Client's methods
+	exceptions []string            // the types whose name ends in Exception
 }
 
 func parse(t *testing.T, dir string) source {
@@ -211,7 +209,7 @@ func isClient(receiver *ast.FieldList) bool {
 func (src *source) add(t *testing.T, spec ast.Spec) {
 	switch spec := spec.(type) {
 	case *ast.TypeSpec:
-		// Exception and OAuthException are what the others embed.
+		// The others embed Exception or OAuthException.
 		if name := spec.Name.Name; strings.HasSuffix(name, "Exception") && name != "Exception" && name != "OAuthException" {
 			src.exceptions = append(src.exceptions, name)
 		}
@@ -246,8 +244,8 @@ func (src *source) errorsOf(operation string) []string {
 	return slices.Compact(names)
 }
 
-// TestJSON reads inputs and outputs from JSON: what goes over the wire, and
-// what the AWS CLI's JSON holds, has exactly these names.
+// TestJSON decodes inputs and outputs from JSON with the names of the API, as the AWS
+// CLI has it.
 func TestJSON(t *testing.T) {
 	eachOperation(t, func(t *testing.T, op *operation) {
 		for _, n := range []*node{op.in, op.out} {
@@ -260,15 +258,14 @@ func TestJSON(t *testing.T) {
 	})
 }
 
-// new returns a pointer to a new Go value of a structure, with a value as of
-// JSON.
+// new returns a pointer to a new struct with a JSON value.
 func (n *node) new(value any) any {
 	v := reflect.New(n.goType)
 	n.write(v.Elem(), value)
 	return v.Interface()
 }
 
-// write sets a Go value, which has no pointer, to a value as of JSON.
+// write sets a Go value that is not a pointer to a JSON value.
 func (n *node) write(v reflect.Value, value any) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -298,8 +295,7 @@ func (n *node) write(v reflect.Value, value any) {
 	}
 }
 
-// read is the inverse of write, without what is absent. It also takes a
-// pointer.
+// read is the inverse of write, without absent members. It also takes a pointer.
 func (n *node) read(v reflect.Value) any {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
