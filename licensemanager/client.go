@@ -13,10 +13,9 @@ type Client struct{ transport *transport.Client }
 
 var protocol = &wire.AWSJSON{TargetPrefix: "AWSLicenseManager", Exception: newException}
 
-// New returns a client. It returns an error if the configuration has neither a
-// Region nor a custom endpoint, if ServiceEndpoints has an unknown key, if FIPS
-// or dual-stack is set beside a custom endpoint, or if the endpoint is not a URL
-// or not secure ([awstokens.ErrInsecureEndpoint]).
+// New returns a client. Region is the home Region of the licenses. New does no I/O.
+// It returns an error if the configuration is invalid by the rules of
+// [awstokens.Config], such as [awstokens.ErrInsecureEndpoint].
 func New(cfg awstokens.Config) (*Client, error) {
 	t, err := transport.New(cfg, endpoint.LicenseManager, protocol)
 	if err != nil {
@@ -25,8 +24,8 @@ func New(cfg awstokens.Config) (*Client, error) {
 	return &Client{t}, nil
 }
 
-// With returns a client with a changed configuration and leaves c as it is. The
-// two share what was not changed, such as the retry budget and the connections.
+// With returns a client with a changed configuration, and does not change c. The two
+// share what is the same, such as the retry budget and the connections.
 func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
 	t, err := c.transport.With(change)
 	if err != nil {
@@ -35,6 +34,7 @@ func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
 	return &Client{t}, nil
 }
 
-// NewClientToken returns a random UUID to use as a ClientToken. Keep it, to make a
-// failed call again: of the calls with one ClientToken the service processes one.
+// NewClientToken returns a random UUID for use as a ClientToken. Keep it, so that a
+// failed call can be made again: the service processes one of the calls that have
+// the same ClientToken.
 func NewClientToken() string { return transport.NewUUID() }

@@ -13,12 +13,10 @@ type Client struct{ transport *transport.Client }
 
 var protocol = &wire.RESTJSON{Exception: newException, CodeByBody: codeByBody}
 
-// New returns a client. Region is that of the Identity Center instance. It
-// returns an error if the configuration has neither a Region nor a custom
-// endpoint, if ServiceEndpoints has an unknown key, if FIPS or dual-stack is set
-// beside a custom endpoint, or if the endpoint is not a URL or not secure
-// ([awstokens.ErrInsecureEndpoint]). Credentials are needed for
-// CreateTokenWithIAM only.
+// New returns a client. Region is that of the Identity Center instance. Credentials
+// are needed for CreateTokenWithIAM only. New does no I/O. It returns an error if the
+// configuration is invalid by the rules of [awstokens.Config], such as
+// [awstokens.ErrInsecureEndpoint].
 func New(cfg awstokens.Config) (*Client, error) {
 	t, err := transport.New(cfg, endpoint.OIDC, protocol)
 	if err != nil {
@@ -27,8 +25,8 @@ func New(cfg awstokens.Config) (*Client, error) {
 	return &Client{t}, nil
 }
 
-// With returns a client with a changed configuration and leaves c as it is. The
-// two share what was not changed, such as the retry budget and the connections.
+// With returns a client with a changed configuration, and does not change c. The two
+// share what is the same, such as the retry budget and the connections.
 func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
 	t, err := c.transport.With(change)
 	if err != nil {

@@ -25,13 +25,12 @@ func setDefaults(cfg *awstokens.Config) {
 	}
 }
 
-// New returns a client. Region is that of the Identity Center instance. It
-// returns an error if the configuration has neither a Region nor a custom
-// endpoint, if ServiceEndpoints has an unknown key, if FIPS or dual-stack is set
-// beside a custom endpoint, or if the endpoint is not a URL or not secure
-// ([awstokens.ErrInsecureEndpoint]). Credentials are not used: an access token
-// authorizes each call. If Retryer is nil, calls are retried as by
-// [awstokens.NewStandardRetryer], but with 10 attempts and a RetryBudget of 5000.
+// New returns a client. Region is that of the Identity Center instance. Credentials
+// are not used: an access token authorizes each call. If Retryer is nil, calls are
+// retried as by [awstokens.NewStandardRetryer], but with 10 attempts and a
+// RetryBudget of 5000. New does no I/O. It returns an error if the configuration is
+// invalid by the rules of [awstokens.Config], such as
+// [awstokens.ErrInsecureEndpoint].
 func New(cfg awstokens.Config) (*Client, error) {
 	setDefaults(&cfg)
 	t, err := transport.New(cfg, endpoint.Portal, protocol)
@@ -41,8 +40,8 @@ func New(cfg awstokens.Config) (*Client, error) {
 	return &Client{t}, nil
 }
 
-// With returns a client with a changed configuration and leaves c as it is. The
-// two share what was not changed, such as the retry budget and the connections.
+// With returns a client with a changed configuration, and does not change c. The two
+// share what is the same, such as the retry budget and the connections.
 func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
 	t, err := c.transport.With(func(cfg *awstokens.Config) {
 		if change != nil {
