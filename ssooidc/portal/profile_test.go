@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -31,34 +32,35 @@ func TestProfileCredentials(t *testing.T) {
 			"[profile new]\nsso_session = corp\nsso_account_id = "+account+"\nsso_role_name = ReadOnlyAccess\nregion = us-east-1\n"+
 			"[profile old]\nsso_start_url = https://example.awsapps.com/start\nsso_region = us-east-1\nsso_account_id = "+account+"\nsso_role_name = ReadOnlyAccess\nregion = us-east-1\n"+
 			"[profile roleless]\nsso_session = corp\n"), 0o600))
-	server := awstokenstest.NewServer(t)
-	server.IdentityCenter().AutoApprove(true)
+	synctest.Test(t, func(t *testing.T) {
+		server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
+		server.IdentityCenter().AutoApprove(true)
+		for _, name := range []string{"new", "old"} {
+			profile, err := login.LoadProfile(name)
+			require.NoError(t, err)
+			cfg := visitor(server.Config())
+			cfg.Region = profile.Region
+			cfg.Credentials, err = portal.ProfileCredentials(cfg, profile)
+			require.NoError(t, err)
+			client, err := licensemanager.New(cfg)
+			require.NoError(t, err)
 
-	for _, name := range []string{"new", "old"} {
-		profile, err := login.LoadProfile(name)
-		require.NoError(t, err)
-		cfg := visitor(server.Config())
-		cfg.Region = profile.Region
-		cfg.Credentials, err = portal.ProfileCredentials(cfg, profile)
-		require.NoError(t, err)
-		client, err := licensemanager.New(cfg)
-		require.NoError(t, err)
+			_, err = client.ListTokens(t.Context(), nil)
+			assert.ErrorIs(t, err, login.ErrLoginRequired)
+			_, err = login.Login(t.Context(), profile.Session, func(o *login.Options) {
+				o.Config, o.Flow, o.Prompt = server.Config(), login.FlowDevice, noPrompt{}
+			})
+			require.NoError(t, err)
+			_, err = client.ListTokens(t.Context(), nil)
+			require.NoError(t, err)
+			keys, err := cfg.Credentials.Retrieve(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, account, keys.AccountID)
 
-		_, err = client.ListTokens(t.Context(), nil)
-		assert.ErrorIs(t, err, login.ErrLoginRequired)
-		_, err = login.Login(t.Context(), profile.Session, func(o *login.Options) {
-			o.Config, o.Flow, o.Prompt = server.Config(), login.FlowDevice, noPrompt{}
-		})
-		require.NoError(t, err)
-		_, err = client.ListTokens(t.Context(), nil)
-		require.NoError(t, err)
-		keys, err := cfg.Credentials.Retrieve(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, account, keys.AccountID)
-
-		_, err = portal.ProfileCredentials(cfg, profile, inRegion("us-west-2"))
-		assert.ErrorContains(t, err, "the region of the session is us-east-1")
-	}
+			_, err = portal.ProfileCredentials(cfg, profile, inRegion("us-west-2"))
+			assert.ErrorContains(t, err, "the region of the session is us-east-1")
+		}
+	})
 
 	roleless, err := login.LoadProfile("roleless")
 	require.NoError(t, err)
