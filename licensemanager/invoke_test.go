@@ -19,8 +19,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// responses is an HTTP client that returns one response after the other, and
-// keeps the requests. An empty response is a lost one.
+// responses is an HTTP client that returns responses in order, and keeps the requests.
+// When there are no more, the response is lost.
 type responses struct {
 	bodies []string
 	status int // 200 if zero
@@ -107,7 +107,7 @@ func TestInvokeInputsAndOutputs(t *testing.T) {
 	require.ErrorAs(t, err, &unusable)
 }
 
-// What cannot be a call is refused before anything is sent.
+// TestInvokeRefuses: an invalid call returns an error before anything is sent.
 func TestInvokeRefuses(t *testing.T) {
 	for name, call := range map[string]struct {
 		operation string
@@ -123,7 +123,7 @@ func TestInvokeRefuses(t *testing.T) {
 		"invalid UTF-8":        {operation: "GetServiceSettings", in: map[string]string{"s": "\xff"}},
 		"a map as the output":  {operation: "GetServiceSettings", out: map[string]any{}},
 		"a nil output":         {operation: "GetServiceSettings", out: (*struct{})(nil)},
-		"a broken rule":        {operation: "GetLicense", in: &licensemanager.GetLicenseInput{}},
+		"a violation":          {operation: "GetLicense", in: &licensemanager.GetLicenseInput{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &responses{bodies: []string{"{}"}}
@@ -184,7 +184,7 @@ func TestInvokeErrors(t *testing.T) {
 	assert.True(t, errors.Is(err, context.Canceled))
 }
 
-// An operation with a method gives the same either way.
+// TestInvokeOfATypedOperation: Invoke returns the same as the method of the operation.
 func TestInvokeOfATypedOperation(t *testing.T) {
 	server := awstokenstest.NewServer(t)
 	client, err := licensemanager.New(server.Config())

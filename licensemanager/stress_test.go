@@ -20,8 +20,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// Everything goes wrong at once for 200 callers of one client: no call may end
-// in anything but a success or a typed error, and none may mint twice.
+// TestManyCallersAndManyFaults: 200 callers of one client meet many faults at once.
+// Every call returns a success or a typed error, and creates at most one token.
 func TestManyCallersAndManyFaults(t *testing.T) {
 	before := runtime.NumGoroutine()
 	server, err := awstokenstest.Start()
@@ -54,7 +54,7 @@ func TestManyCallersAndManyFaults(t *testing.T) {
 				if err != nil {
 					assertTyped(t, err)
 					failed.Add(1)
-					// Even then the token may be there, but not twice.
+					// The service may have created the token, but once.
 					assert.LessOrEqual(t, server.LicenseManager().Minted(clientToken), 1)
 					continue
 				}
@@ -71,7 +71,7 @@ func TestManyCallersAndManyFaults(t *testing.T) {
 	t.Logf("%d succeeded after %d retries, %d failed", succeeded.Load(), retried.Load(), failed.Load())
 	assert.Equal(t, int64(1000), succeeded.Load()+failed.Load())
 	assert.Greater(t, succeeded.Load(), int64(800))
-	assert.Greater(t, retried.Load(), int64(300), "the faults were met")
+	assert.Greater(t, retried.Load(), int64(300), "calls met the faults")
 
 	httpClient.CloseIdleConnections()
 	server.Close()

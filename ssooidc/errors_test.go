@@ -20,16 +20,15 @@ type responses func() *http.Response
 
 func (r responses) Do(*http.Request) (*http.Response, error) { return r(), nil }
 
-// oauthCodes are those of RFC 6749, RFC 7591 and RFC 8628 that the service has
-// an exception for, but for server_error.
+// oauthCodes are the codes of RFC 6749, RFC 7591 and RFC 8628 for which the service has
+// an exception, without server_error.
 var oauthCodes = []string{
 	"access_denied", "authorization_pending", "expired_token", "invalid_client", "invalid_client_metadata", "invalid_grant", "invalid_redirect_uri",
 	"invalid_request", "invalid_scope", "slow_down", "unauthorized_client", "unsupported_grant_type",
 }
 
-// FuzzErrorBody: whatever the body of an error is, it becomes an exception with
-// a code, that of OAuth if there is no other, on one line, and shows no secret
-// of the request.
+// FuzzErrorBody: for any body, the error has a code, which is that of OAuth if there is
+// no other. Its text is one line, and contains no secret of the request.
 func FuzzErrorBody(f *testing.F) {
 	const secret = "fake-client-secret"
 	for _, body := range []string{

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// A device asks for a token until its user has approved it, then renews it.
+// A device polls for a token until the user has approved, then refreshes it.
 func Example() {
 	server, err := awstokenstest.Start() // against AWS: awstokens.ConfigFromEnv
 	if err != nil {
@@ -52,7 +52,7 @@ func Example() {
 	token, err := client.CreateToken(ctx, in)
 	for pending := (*ssooidc.AuthorizationPendingException)(nil); errors.As(err, &pending); token, err = client.CreateToken(ctx, in) {
 		fmt.Println("pending:", pending.OAuthError)
-		if err := server.IdentityCenter().ApproveDevice(device.UserCode.Reveal()); err != nil { // the user, elsewhere
+		if err := server.IdentityCenter().ApproveDevice(device.UserCode.Reveal()); err != nil { // the user does this
 			fmt.Println(err)
 			return
 		}

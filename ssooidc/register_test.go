@@ -10,7 +10,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-func TestWhenARegistrationExpires(t *testing.T) {
+func TestRegistrationExpires(t *testing.T) {
 	for at, want := range map[int64]time.Time{
 		1772503445:      time.Date(2026, 3, 3, 2, 4, 5, 0, time.UTC),
 		1772503445678:   time.Date(2026, 3, 3, 2, 4, 5, 678e6, time.UTC), // milliseconds

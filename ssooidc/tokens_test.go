@@ -16,10 +16,10 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// secret is in every member that a grant needs.
+// secret is the value of every secret member.
 var secret = awstokens.NewSecret("not-a-real-secret")
 
-// createToken is an input that lacks no member, whatever the grant.
+// createToken returns an input with the members of all grant types.
 func createToken(grant ssooidc.GrantType) *ssooidc.CreateTokenInput {
 	return &ssooidc.CreateTokenInput{
 		ClientId: "c-1", ClientSecret: secret, GrantType: grant,
@@ -27,7 +27,7 @@ func createToken(grant ssooidc.GrantType) *ssooidc.CreateTokenInput {
 	}
 }
 
-// createTokenWithIAM is the same for the other operation.
+// createTokenWithIAM returns an input with the members of all grant types.
 func createTokenWithIAM(grant ssooidc.GrantType) *ssooidc.CreateTokenWithIAMInput {
 	return &ssooidc.CreateTokenWithIAMInput{
 		ClientId: "arn:aws:sso::111122223333:application/ssoins-0123456789abcdef/apl-0123456789abcdef", GrantType: grant,
@@ -89,7 +89,7 @@ func TestTokenTypes(t *testing.T) {
 		}
 		assert.Equal(t, want, violated(t, in), tokenType)
 
-		in = createTokenWithIAM(ssooidc.GrantTypeRefreshToken) // which does not need it
+		in = createTokenWithIAM(ssooidc.GrantTypeRefreshToken) // does not require SubjectTokenType
 		in.SubjectTokenType = tokenType
 		want = ""
 		if tokenType != "" && tokenType != ssooidc.TokenTypeAccessToken {
@@ -99,9 +99,9 @@ func TestTokenTypes(t *testing.T) {
 	}
 }
 
-// TestWhatIsRetried: what is good for one use is sent again only if the service
-// itself reports that another attempt is worth it, or if it was not written.
-func TestWhatIsRetried(t *testing.T) {
+// TestRetriesOfSingleUse: a code or token that is good for one use is sent again only
+// if the service itself reports an error that permits it.
+func TestRetriesOfSingleUse(t *testing.T) {
 	type center = awstokenstest.IdentityCenter
 	for name, test := range map[string]struct {
 		fault              func(center)
@@ -135,7 +135,7 @@ func TestWhatIsRetried(t *testing.T) {
 				} {
 					test.fault(server.IdentityCenter())
 					err = call()
-					require.Error(t, err, "the client and the application are unknown, or the fault is the error")
+					require.Error(t, err, "the client and the application are unknown")
 					attempts := 1
 					if test.retried {
 						attempts++
@@ -148,7 +148,8 @@ func TestWhatIsRetried(t *testing.T) {
 	}
 }
 
-// TestUnwrittenRequestIsRetried: no connection, so nothing was spent.
+// TestUnwrittenRequestIsRetried: without a connection, the service has processed
+// nothing.
 func TestUnwrittenRequestIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		attempts := 0

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
-// A product has a refresh token and no AWS account.
+// A product with a refresh token, but without an AWS account, calls License Manager.
 func Example() {
 	server, err := awstokenstest.Start() // against AWS: Config{Region: the license's home Region}
 	if err != nil {

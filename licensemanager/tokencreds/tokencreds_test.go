@@ -21,10 +21,10 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
-// inProcess makes a server that can be used in a bubble of synctest.
+// inProcess makes a server work in a bubble of synctest.
 func inProcess(o *awstokenstest.Options) { o.InProcess = true }
 
-// mint makes a refresh token that embeds the server's role.
+// mint creates a refresh token that embeds the server's role.
 func mint(t *testing.T, server *awstokenstest.Server) (token awstokens.Secret, id string) {
 	t.Helper()
 	client, err := licensemanager.New(server.Config())
@@ -65,7 +65,7 @@ func TestCredentialsSign(t *testing.T) {
 		_, err = client.ListTokens(context.Background(), nil)
 		require.NoError(t, err)
 	}
-	assert.Equal(t, 1, server.LicenseManager().Requests("GetAccessToken"), "credentials are kept")
+	assert.Equal(t, 1, server.LicenseManager().Requests("GetAccessToken"), "credentials are cached")
 
 	server.Advance(50 * time.Minute)
 	_, err = client.ListTokens(context.Background(), nil)
@@ -78,8 +78,7 @@ func TestCredentialsSign(t *testing.T) {
 	assert.Equal(t, 2, server.LicenseManager().Requests("GetAccessToken"))
 }
 
-// TestTokenFile: what a file may have around a token, or in front of it, is
-// accepted.
+// TestTokenFile: the file can have a header, quotes and white space around the token.
 func TestTokenFile(t *testing.T) {
 	server := awstokenstest.NewServer(t)
 	token, _ := mint(t, server)
@@ -111,8 +110,8 @@ func TestTokenFile(t *testing.T) {
 	}
 }
 
-// TestUnusableTokenFile: what is wrong with a file is named, its content is not
-// shown, nothing is sent, and nobody is told that the token was revoked.
+// TestUnusableTokenFile: the error says what is wrong with the file, without its
+// content, and is not ErrTokenRefused. Nothing is sent.
 func TestUnusableTokenFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := awstokenstest.NewServer(t, inProcess)
@@ -152,7 +151,7 @@ func TestUnusableTokenFile(t *testing.T) {
 	})
 }
 
-// TestTokenFileIsAFile: a directory or a device in its place is reported.
+// TestTokenFileIsAFile: a directory or a device is an error.
 func TestTokenFileIsAFile(t *testing.T) {
 	for _, path := range []string{t.TempDir(), os.DevNull} {
 		_, err := tokencreds.File(path)(t.Context())
@@ -190,7 +189,7 @@ func TestFromEnv(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// Options that no call can work with are reported before there is one.
+// TestOptionsAreValidated: New returns an error for options that violate a constraint.
 func TestOptionsAreValidated(t *testing.T) {
 	server := awstokenstest.NewServer(t)
 	for name, test := range map[string]struct {
@@ -230,9 +229,9 @@ func TestOptionsAreValidated(t *testing.T) {
 	}
 }
 
-// The file is replaced, and its old token deleted, again and again, in place
-// as a shell does it, while many callers ask: none may see an error, and
-// renewals happen one at a time.
+// TestRotatedFile: the token file is written again and the old token deleted, many
+// times, while there are many callers. None gets an error, and there is one renewal
+// at a time.
 func TestRotatedFile(t *testing.T) {
 	server := awstokenstest.NewServer(t)
 	token, id := mint(t, server)
@@ -338,7 +337,8 @@ func TestErrorsNameTheirStep(t *testing.T) {
 	})
 }
 
-// A revoked token is told from a damaged one, a wrong Region, and an outage.
+// TestTokenRefused: ErrTokenRefused distinguishes a refused token from a damaged one,
+// a wrong Region, and an outage.
 func TestTokenRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := awstokenstest.NewServer(t, inProcess)
@@ -400,8 +400,8 @@ func TestTokenRefused(t *testing.T) {
 	})
 }
 
-// What fails at the service is retried by the call to it and by nothing around
-// that; a token that may be half of one is read again.
+// TestRequestsOfAFailure: a failed call is not retried beyond its own attempts, but a
+// token that may have been read in part is read again.
 func TestRequestsOfAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := awstokenstest.NewServer(t, inProcess)
@@ -448,8 +448,8 @@ func TestRequestsOfAFailure(t *testing.T) {
 	})
 }
 
-// STS cannot reach the identity provider for a while, or IAM has not heard of
-// the role yet.
+// TestPatience: AssumeRoleWithWebIdentity is retried while STS cannot reach the
+// identity provider or does not know the role.
 func TestPatience(t *testing.T) {
 	for _, code := range []string{"IDPCommunicationError", "AccessDenied"} {
 		t.Run(code, func(t *testing.T) {

@@ -18,10 +18,10 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
-// The portal's published limit.
+// perSecond is the portal's published limit.
 const perSecond = 20
 
-// limited responds as the portal beyond its limit: it permits 20 requests at
+// limited is an HTTP client with the limit of the portal: it permits 20 requests at
 // once, and then one every 50 ms.
 type limited struct {
 	awstokens.HTTPClient
@@ -56,9 +56,9 @@ func (l *limited) permits() bool {
 	return true
 }
 
-// TestWalkAgainstTheRateLimit lists the roles of 665 accounts: nothing may be
-// lost, and it may take twice the time that the limit permits.
-func TestWalkAgainstTheRateLimit(t *testing.T) {
+// TestListAgainstTheRateLimit lists the roles of 665 accounts: no call fails, and it
+// takes at most twice the time that the limit permits.
+func TestListAgainstTheRateLimit(t *testing.T) {
 	const accounts, pages = 665, 7
 	permitted := (accounts + pages - perSecond) * time.Second / perSecond
 	for name, test := range map[string]struct {
@@ -85,17 +85,17 @@ func TestWalkAgainstTheRateLimit(t *testing.T) {
 				require.NoError(t, err)
 
 				start := time.Now()
-				assert.Equal(t, accounts, walk(t, client, server.IdentityCenter().SignIn(), test.workers), name)
+				assert.Equal(t, accounts, countRoles(t, client, server.IdentityCenter().SignIn(), test.workers), name)
 				took := time.Since(start)
 				assert.Less(t, took, 2*permitted, name)
-				assert.GreaterOrEqual(t, took, permitted-time.Second, "%s: the limit was not met", name)
+				assert.GreaterOrEqual(t, took, permitted-time.Second, "%s: the limit had no effect", name)
 			})
 		}
 	}
 }
 
-// walk returns how many roles the accounts of a user have.
-func walk(t *testing.T, client *portal.Client, token awstokens.Secret, workers int) (roles int) {
+// countRoles returns how many roles a user has in all accounts.
+func countRoles(t *testing.T, client *portal.Client, token awstokens.Secret, workers int) (roles int) {
 	ids := make(chan string)
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -122,8 +122,8 @@ func walk(t *testing.T, client *portal.Client, token awstokens.Secret, workers i
 	return roles
 }
 
-// TestDefaultRetryer: ten attempts where the configuration says nothing, and
-// those of its Retryer where it has one.
+// TestDefaultRetryer: a call makes ten attempts, unless the configuration has a
+// Retryer.
 func TestDefaultRetryer(t *testing.T) {
 	attempts := func(client *portal.Client, err error) (n int) {
 		require.NoError(t, err)

@@ -107,8 +107,8 @@ func TestSkeletons(t *testing.T) {
 	}
 }
 
-// TestUnsendableStrings: they are refused before anything is sent, and are not
-// quoted.
+// TestUnsendableStrings: a string that cannot be sent is an error, which does not
+// contain it.
 func TestUnsendableStrings(t *testing.T) {
 	stub := &response{status: 200, body: someKeys}
 	client := newClient(t, awstokens.Config{Region: "eu-central-1", HTTPClient: stub})
@@ -191,7 +191,8 @@ func TestGetRoleCredentials(t *testing.T) {
 	assert.ErrorContains(t, err, "ExpiredTokenException", "the credentials expire")
 }
 
-// TestIncompleteCredentials: keys without one of their parts are no response.
+// TestIncompleteCredentials: a response without one member of the credentials is an
+// error.
 func TestIncompleteCredentials(t *testing.T) {
 	stub := &response{status: 200}
 	client := newClient(t, awstokens.Config{Region: "eu-central-1", HTTPClient: stub})
@@ -260,7 +261,7 @@ func TestErrors(t *testing.T) {
 	assert.ErrorAs(t, get(token, account, "ReadOnlyAccess"), &expired)
 	server.Close()
 	require.ErrorAs(t, get(token, account, "ReadOnlyAccess"), &send)
-	assert.False(t, send.Written, "nobody had it")
+	assert.False(t, send.Written, "the service is closed")
 }
 
 func TestLogout(t *testing.T) {
@@ -322,8 +323,8 @@ func TestLogoutAfterALostResponse(t *testing.T) {
 	assert.False(t, awstokens.MayHaveProcessed(err), "the session did not exist")
 }
 
-// TestLogoutResponses: success is an empty body, or any JSON object in case there
-// will be one, but not the page of a proxy.
+// TestLogoutResponses: an empty body or any JSON object is a success, the page of a
+// proxy is not.
 func TestLogoutResponses(t *testing.T) {
 	for body, ok := range map[string]bool{"": true, `{}`: true, `{"addedLater":1}`: true, "<html>Sign in to the network</html>": false, "{": false} {
 		client := newClient(t, awstokens.Config{Region: "eu-central-1", HTTPClient: &response{status: 200, body: body}})

@@ -21,7 +21,7 @@ type noPrompt struct{}
 
 func (noPrompt) Show(context.Context, login.Request, func(string) error) error { return nil }
 
-// Both kinds of profiles, from the config file to a signed call.
+// TestProfileCredentials signs calls with both kinds of profiles of a config file.
 func TestProfileCredentials(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)

@@ -20,10 +20,10 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
-// session is a login that knows its Region and never ends: each token is new.
+// session is a token provider with a Region. Each token is new.
 type session struct {
 	server *awstokenstest.Server
-	tokens atomic.Int32 // how many it gave
+	tokens atomic.Int32 // how many it returned
 }
 
 func (s *session) Region() string { return "us-east-1" }
@@ -33,8 +33,7 @@ func (s *session) RetrieveBearerToken(context.Context) (bearer.Token, error) {
 	return bearer.Token{Value: s.server.IdentityCenter().SignIn().Reveal()}, nil
 }
 
-// visitor is the configuration of a program without credentials, for another
-// Region than the session's.
+// visitor returns the configuration of a program without credentials.
 func visitor(cfg awstokens.Config) awstokens.Config {
 	cfg.Credentials = nil
 	return impatient(cfg)
@@ -51,7 +50,7 @@ func inRegion(region string) func(*portal.Options) {
 	return func(o *portal.Options) { o.Region = region }
 }
 
-// TestOneLoginSignsCalls lives through two days of a program.
+// TestOneLoginSignsCalls makes calls for two days.
 func TestOneLoginSignsCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
@@ -60,7 +59,7 @@ func TestOneLoginSignsCalls(t *testing.T) {
 		cfg.Credentials = readOnly(t, login.server, login)
 		client, err := licensemanager.New(cfg)
 		require.NoError(t, err)
-		assert.Zero(t, server.IdentityCenter().Requests("")+server.LicenseManager().Requests(""), "nothing is asked for before it is needed")
+		assert.Zero(t, server.IdentityCenter().Requests("")+server.LicenseManager().Requests(""), "nothing is sent before it is needed")
 
 		for range 48 * 4 {
 			_, err = client.ListTokens(t.Context(), nil)
@@ -73,8 +72,8 @@ func TestOneLoginSignsCalls(t *testing.T) {
 	})
 }
 
-// TestRenewsEarly: near their end the credentials are renewed while they are
-// still served, and a renewal that fails costs nothing.
+// TestRenewsEarly: credentials are renewed before they expire, while callers still get
+// them, also after a renewal that failed.
 func TestRenewsEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
@@ -180,9 +179,9 @@ func TestErrorsNameTheirStep(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
-// TestRegionIsTheSessions: credentials are got in the session's Region and
-// used in another, with one configuration.
-func TestRegionIsTheSessions(t *testing.T) {
+// TestRegionOfTheSession: the portal is called in the Region of the session, not in
+// that of the configuration.
+func TestRegionOfTheSession(t *testing.T) {
 	get := func(tokens bearer.TokenProvider, options ...func(*portal.Options)) (string, error) {
 		stub := &response{status: 200, body: someKeys}
 		cfg := awstokens.Config{Region: "eu-north-1", HTTPClient: stub}
@@ -213,7 +212,7 @@ func TestRegionIsTheSessions(t *testing.T) {
 	assert.ErrorContains(t, err, "not a host label")
 }
 
-func TestRoleCredentialsNeeds(t *testing.T) {
+func TestRoleCredentialsRequires(t *testing.T) {
 	for _, missing := range []int{0, 1, 2} {
 		tokens, account, role := static(awstokens.NewSecret("fake")), account, "ReadOnlyAccess"
 		switch missing {
