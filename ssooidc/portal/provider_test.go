@@ -179,6 +179,37 @@ func TestErrorsNameTheirStep(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
+// caching is a token provider that returns its first token until it is discarded.
+type caching struct {
+	tokens    []awstokens.Secret
+	discarded []awstokens.Secret
+}
+
+func (c *caching) RetrieveBearerToken(context.Context) (bearer.Token, error) {
+	return bearer.Token{Value: c.tokens[0].Reveal()}, nil
+}
+
+func (c *caching) Discard(refused awstokens.Secret) {
+	c.discarded, c.tokens = append(c.discarded, refused), c.tokens[1:]
+}
+
+// TestRefusedTokenIsDiscarded: a token that the portal refuses is discarded, and the
+// next one is tried once.
+func TestRefusedTokenIsDiscarded(t *testing.T) {
+	server := awstokenstest.NewServer(t)
+	refused, good := awstokens.NewSecret("not-a-real-token"), server.IdentityCenter().SignIn()
+	tokens := &caching{tokens: []awstokens.Secret{refused, good}}
+	_, err := readOnly(t, server, tokens, inRegion("us-east-1")).Retrieve(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []awstokens.Secret{refused}, tokens.discarded)
+
+	tokens = &caching{tokens: []awstokens.Secret{refused, refused, good}}
+	_, err = readOnly(t, server, tokens, inRegion("us-east-1")).Retrieve(t.Context())
+	var unauthorized *portal.UnauthorizedException
+	require.ErrorAs(t, err, &unauthorized)
+	assert.Len(t, tokens.discarded, 1)
+}
+
 // TestRegionOfTheSession: the portal is called in the Region of the session, not in
 // that of the configuration.
 func TestRegionOfTheSession(t *testing.T) {
