@@ -1,6 +1,8 @@
 package licensemanager
 
 import (
+	"strings"
+
 	"github.com/aws/smithy-go"
 
 	"github.com/seed-25f54b62/awstokens/internal/wire"
@@ -18,7 +20,9 @@ func (e *Exception) ErrorMessage() string { return e.Message }
 // ErrorFault returns [smithy.FaultClient].
 func (e *Exception) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
 
-func (e *Exception) text(code string) string { return code + ": " + e.Message }
+func (e *Exception) text(code string) string {
+	return strings.TrimSuffix(code+": "+e.Message, ": ") // without a message, the code alone
+}
 
 // AccessDeniedException: access to the resource is denied.
 type AccessDeniedException struct{ Exception }

@@ -33,8 +33,8 @@ type CreateTokenInput struct {
 	ClientToken string
 
 	// LicenseArn is the ARN of the license, which becomes the aud claim of the
-	// token, in one of the partitions aws, aws-cn, aws-us-gov, aws-iso-b,
-	// aws-iso-c and aws-iso-d. Required.
+	// token. At most 2048 characters, in one of the partitions aws, aws-cn,
+	// aws-us-gov, aws-iso-b, aws-iso-c and aws-iso-d. Required.
 	LicenseArn string
 
 	// ExpirationInDays is the life of the token in days. Nil means the service's

@@ -3,6 +3,7 @@ package ssooidc
 import (
 	"cmp"
 	"encoding/json"
+	"strings"
 
 	"github.com/aws/smithy-go"
 
@@ -56,7 +57,7 @@ func (e *OAuthException) ErrorMessage() string {
 func (e *OAuthException) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
 
 func (e *OAuthException) text(code string) string {
-	text := code + ": " + e.ErrorMessage()
+	text := strings.TrimSuffix(code+": "+e.ErrorMessage(), ": ") // without an explanation, the code alone
 	if e.Reason != "" {
 		text += " (" + string(e.Reason) + ")"
 	}

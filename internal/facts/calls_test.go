@@ -410,6 +410,21 @@ func TestExceptions(t *testing.T) {
 	}
 }
 
+// TestExceptionsWithoutMessage: the text of an exception without members ends with its
+// code.
+func TestExceptionsWithoutMessage(t *testing.T) {
+	for _, s := range services(t) {
+		op := anyOperation(t, s)
+		for code, facts := range s.table.Exceptions {
+			_, err := (&stub{status: facts.Status, response: `{"__type":"` + code + `"}`}).call(t, op, someKeys, op.in.new(op.in.sample("")))
+			var api smithy.APIError
+			require.ErrorAs(t, err, &api)
+			assert.Equal(t, code, api.Error())
+			assert.True(t, strings.HasSuffix(err.Error(), ", "+code), "%q", err)
+		}
+	}
+}
+
 func with(m map[string]any, name string, value any) map[string]any {
 	changed := map[string]any{name: value}
 	for k, v := range m {

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/aws/smithy-go"
 
@@ -20,7 +21,9 @@ func (e *Exception) ErrorMessage() string { return e.Message }
 // ErrorFault returns [smithy.FaultClient].
 func (e *Exception) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
 
-func (e *Exception) text(code string) string { return code + ": " + e.Message }
+func (e *Exception) text(code string) string {
+	return strings.TrimSuffix(code+": "+e.Message, ": ") // without a message, the code alone
+}
 
 // InvalidRequestException: a parameter is missing or invalid.
 type InvalidRequestException struct{ Exception }
