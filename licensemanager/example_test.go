@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"strings"
 
@@ -20,16 +21,14 @@ import (
 func Example() {
 	server, err := awstokenstest.Start() // against AWS: awstokens.ConfigFromEnv
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	defer server.Close()
 	ctx := context.Background()
 
 	seller, err := licensemanager.New(server.Config())
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	refresh, err := seller.CreateToken(ctx, &licensemanager.CreateTokenInput{
 		ClientToken: licensemanager.NewClientToken(),
@@ -37,20 +36,17 @@ func Example() {
 		RoleArns:    []string{server.LicenseManager().RoleARN()},
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	fmt.Println(refresh.TokenType, refresh.Token)
 
 	customer, err := seller.With(func(c *awstokens.Config) { c.Credentials = nil })
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	access, err := customer.GetAccessToken(ctx, &licensemanager.GetAccessTokenInput{Token: refresh.Token})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	fmt.Println("access token", access.AccessToken, "has", strings.Count(access.AccessToken.Reveal(), "."), "dots")
 	// Output:
@@ -90,15 +86,13 @@ func ExampleCreateTokenInput_Validate() {
 func ExampleClient_Tokens() {
 	server, err := awstokenstest.Start()
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	defer server.Close()
 	ctx := context.Background()
 	client, err := licensemanager.New(server.Config())
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	for _, customer := range []string{"first", "second", "third"} {
 		if _, err := client.CreateToken(ctx, &licensemanager.CreateTokenInput{
@@ -106,15 +100,13 @@ func ExampleClient_Tokens() {
 			LicenseArn:      server.LicenseManager().LicenseARN(),
 			TokenProperties: []string{"customer=" + customer},
 		}); err != nil {
-			fmt.Println(err)
-			return
+			log.Fatal(err)
 		}
 	}
 
 	for token, err := range client.Tokens(ctx, &licensemanager.ListTokensInput{MaxResults: 2}) {
 		if err != nil {
-			fmt.Println(err)
-			return
+			log.Fatal(err)
 		}
 		fmt.Println(token.Status, token.TokenProperties)
 	}
@@ -148,8 +140,7 @@ func ExampleClient_Invoke() {
 		}),
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 
 	var in struct { // the members that are needed
@@ -166,8 +157,7 @@ func ExampleClient_Invoke() {
 			NextToken string
 		}
 		if _, err := client.Invoke(context.Background(), "ListLicenseConfigurations", in, &page); err != nil {
-			fmt.Println(err)
-			return
+			log.Fatal(err)
 		}
 		for _, configuration := range page.LicenseConfigurations {
 			fmt.Println(configuration.Name, configuration.LicenseCount)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
@@ -13,66 +14,54 @@ import (
 func Example() {
 	server, err := awstokenstest.Start() // against AWS: awstokens.ConfigFromEnv
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	defer server.Close()
 	ctx := context.Background()
 	client, err := ssooidc.New(server.Config())
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 
 	registered, err := client.RegisterClient(ctx, &ssooidc.RegisterClientInput{
-		ClientName: "example",
-		ClientType: ssooidc.ClientTypePublic,
-		Scopes:     []string{"sso:account:access"},
+		ClientName: "example", ClientType: ssooidc.ClientTypePublic, Scopes: []string{"sso:account:access"},
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	device, err := client.StartDeviceAuthorization(ctx, &ssooidc.StartDeviceAuthorizationInput{
-		ClientId:     registered.ClientId,
-		ClientSecret: registered.ClientSecret,
-		StartUrl:     "https://example.awsapps.com/start",
+		ClientId: registered.ClientId, ClientSecret: registered.ClientSecret,
+		StartUrl: "https://example.awsapps.com/start",
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 
 	in := &ssooidc.CreateTokenInput{
-		ClientId:     registered.ClientId,
-		ClientSecret: registered.ClientSecret,
-		GrantType:    ssooidc.GrantTypeDeviceCode,
-		DeviceCode:   device.DeviceCode,
+		ClientId: registered.ClientId, ClientSecret: registered.ClientSecret,
+		GrantType:  ssooidc.GrantTypeDeviceCode,
+		DeviceCode: device.DeviceCode,
 	}
 	token, err := client.CreateToken(ctx, in)
 	for pending := (*ssooidc.AuthorizationPendingException)(nil); errors.As(err, &pending); token, err = client.CreateToken(ctx, in) {
 		fmt.Println("pending:", pending.OAuthError)
 		if err := server.IdentityCenter().ApproveDevice(device.UserCode.Reveal()); err != nil { // the user does this
-			fmt.Println(err)
-			return
+			log.Fatal(err)
 		}
 		server.Advance(device.PollInterval()) // a program sleeps
 	}
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	fmt.Println("token:", token.AccessToken, "for", token.ExpiresIn, "seconds")
 
 	renewed, err := client.CreateToken(ctx, &ssooidc.CreateTokenInput{
-		ClientId:     registered.ClientId,
-		ClientSecret: registered.ClientSecret,
+		ClientId: registered.ClientId, ClientSecret: registered.ClientSecret,
 		GrantType:    ssooidc.GrantTypeRefreshToken,
 		RefreshToken: token.RefreshToken,
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	fmt.Println("another:", !renewed.AccessToken.Equal(token.AccessToken))
 	// Output:

@@ -3,6 +3,7 @@ package tokencreds_test
 import (
 	"context"
 	"fmt"
+	"log"
 
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
@@ -13,15 +14,13 @@ import (
 func Example() {
 	server, err := awstokenstest.Start() // against AWS: Config{Region: the license's home Region}
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	defer server.Close()
 	ctx := context.Background()
 	seller, err := licensemanager.New(server.Config())
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	minted, err := seller.CreateToken(ctx, &licensemanager.CreateTokenInput{
 		ClientToken: licensemanager.NewClientToken(),
@@ -29,8 +28,7 @@ func Example() {
 		RoleArns:    []string{server.LicenseManager().RoleARN()},
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 
 	// In a product: tokencreds.FromEnv(cfg).
@@ -39,19 +37,16 @@ func Example() {
 		o.RoleARN = server.LicenseManager().RoleARN()
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	cfg.Credentials = creds
 	client, err := licensemanager.New(cfg)
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	out, err := client.GetLicense(ctx, &licensemanager.GetLicenseInput{LicenseArn: server.LicenseManager().LicenseARN()})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	fmt.Println(out.License.Status)
 	// Output: AVAILABLE
