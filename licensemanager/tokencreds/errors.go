@@ -24,12 +24,16 @@ const (
 // not the home Region of the license.
 var ErrTokenRefused = errors.New("the refresh token was refused: it was deleted, has expired, or its license is gone")
 
-// Error says which step failed. Of the last two steps, Err is the error of a call,
-// as package awstokens describes it. An error of STS is a [smithy.APIError] with a
-// code such as InvalidIdentityToken.
+// Error is the error of a [Provider].
 type Error struct {
+	// Step is the step that failed.
 	Step Step
-	Err  error
+
+	// Err is the reason. For StepReadToken it is the error of the [Source], or
+	// says what is wrong with the token. For the other steps it is the error of a
+	// call, as package awstokens describes it. An error of STS is a
+	// [smithy.APIError] with a code such as InvalidIdentityToken.
+	Err error
 
 	role string // that was to be assumed
 }

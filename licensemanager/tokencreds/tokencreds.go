@@ -93,9 +93,9 @@ type Provider struct {
 // New returns a Provider. The configuration is that of the calls to both services.
 // Its Region must be the home Region of the license. Its Credentials are not used.
 //
-// New returns an error if the configuration is invalid, if there is no role, and
-// if options violate their constraints: each violation is an
-// [*awstokens.ConstraintError]. It does no I/O.
+// New returns an error if the configuration is invalid, if there is no role, and,
+// unless Config.DisableValidation is set, if options violate their constraints: each
+// violation is an [*awstokens.ConstraintError]. New does no I/O.
 func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provider, error) {
 	o := Options{RoleARN: os.Getenv("AWS_ROLE_ARN"), RoleSessionName: os.Getenv("AWS_ROLE_SESSION_NAME")}
 	for _, change := range options {

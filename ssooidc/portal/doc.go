@@ -37,9 +37,9 @@
 // # Rate limit
 //
 // The portal permits 20 requests a second, for all of its operations together, and
-// a list of the roles of all accounts takes a request an account. If the
-// configuration has no Retryer, a call therefore makes up to 10 attempts, where the
-// other clients of this module make 3, and the retry budget is ten times larger.
+// to list all roles takes a request for each account. If the configuration has no
+// Retryer, a call therefore makes up to 10 attempts, where the other clients of this
+// module make 3, and the retry budget is ten times larger.
 // The roles of hundreds of accounts are then listed in at most twice the time that
 // the limit permits, from one goroutine or from ten, and no call fails. Another
 // Retryer should be as patient:

@@ -72,13 +72,18 @@ const (
 	StepGetRoleCredentials Step = "get_role_credentials" // exchange it for credentials
 )
 
-// Error is the error of a provider that [RoleCredentials] returned. It says which
-// step failed. Of the first step, Err is the error of the token provider, and of the
-// second that of a call, as package awstokens describes it.
+// Error is the error of a provider that [RoleCredentials] returned.
 type Error struct {
-	Step                Step
-	AccountID, RoleName string // of the credentials
-	Err                 error
+	// Step is the step that failed.
+	Step Step
+
+	// AccountID and RoleName are those of the credentials.
+	AccountID, RoleName string
+
+	// Err is the reason. For StepGetAccessToken it is the error of the token
+	// provider, and for StepGetRoleCredentials that of a call, as package
+	// awstokens describes it.
+	Err error
 }
 
 // Error returns which step failed, a likely cause, and the reason.
