@@ -95,7 +95,7 @@ func (c *client) try(ctx context.Context, a *attempt) error {
 	return err
 }
 
-// next waits for the next attempt. It returns an error if there is none to
+// next waits before a retry, after throttling as well. It returns an error if there is none to
 // come: the failure itself, or the context's end.
 func (c *client) next(ctx context.Context, a *attempt, failure error) (func(error) error, error) {
 	retryer := c.cfg.Retryer
