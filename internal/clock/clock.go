@@ -1,4 +1,4 @@
-// Package clock is the real awstokens.Clock.
+// Package clock is the real awstokens.Clock, and the clock of a service.
 package clock
 
 import (

@@ -92,7 +92,7 @@ func (e *CacheError) Error() string {
 func (e *CacheError) Unwrap() error { return e.Err }
 
 // sum is the MAC or the checksum of the data of a cache file.
-func (l *looker) sum(data []byte) string {
+func (l *loader) sum(data []byte) string {
 	h, kind := sha256.New(), checksum
 	if key := l.options.Key; !key.IsZero() {
 		h, kind = hmac.New(sha256.New, []byte(key.Reveal())), mac
@@ -102,7 +102,7 @@ func (l *looker) sum(data []byte) string {
 }
 
 // readCache returns nil if there is no file.
-func (l *looker) readCache() (*cached, error) {
+func (l *loader) readCache() (*cached, error) {
 	path := l.options.CacheFile
 	refuse := func(problem CacheProblem, err error) (*cached, error) {
 		return nil, &CacheError{Path: path, Problem: problem, Err: err}
@@ -145,7 +145,7 @@ func (l *looker) readCache() (*cached, error) {
 }
 
 // writeCache replaces the file.
-func (l *looker) writeCache(c cached) error {
+func (l *loader) writeCache(c cached) error {
 	c.ProductSKU, c.KeyFingerprint, c.LicenseARN = l.productSKU, l.options.KeyFingerprint, l.options.LicenseARN
 	c.Saved = l.options.Clock.Now().UTC()
 	data, err := json.Marshal(c)

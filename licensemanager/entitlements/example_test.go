@@ -60,7 +60,7 @@ func ExampleWatch() {
 	manager := server.LicenseManager()
 	w, err := entitlements.Watch(context.Background(), client, manager.ProductSKU(), func(o *entitlements.Options) {
 		o.KeyFingerprint = manager.KeyFingerprint()
-		o.Every = time.Millisecond // for the example
+		o.Interval = time.Millisecond // for the example
 	})
 	if err != nil {
 		fmt.Println(err)

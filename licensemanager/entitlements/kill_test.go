@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	w, err := entitlements.Watch(context.Background(), client, server.LicenseManager().ProductSKU(), of(server), func(o *entitlements.Options) {
-		o.Every, o.CacheFile = time.Millisecond, os.Getenv(fileVariable)
+		o.Interval, o.CacheFile = time.Millisecond, os.Getenv(fileVariable)
 	})
 	if err != nil || w.Err() != nil {
 		panic("the program cannot watch")

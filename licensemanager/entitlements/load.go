@@ -1,6 +1,7 @@
 package entitlements
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,20 +14,21 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
-// API is what this package needs of License Manager. *licensemanager.Client
-// implements it. Only one of the two is called, by [Options].LicenseARN.
+// API is what this package needs of License Manager. [*licensemanager.Client]
+// implements it. Only one of the methods is called: GetLicense if
+// [Options].LicenseARN is set, otherwise ListReceivedLicenses.
 type API interface {
 	ListReceivedLicenses(context.Context, *licensemanager.ListReceivedLicensesInput) (*licensemanager.ListReceivedLicensesOutput, error)
 	GetLicense(context.Context, *licensemanager.GetLicenseInput) (*licensemanager.GetLicenseOutput, error)
 }
 
 // Options are the settings of [Load] and [Watch]. Zero values mean the
-// defaults. Those from Every on are of Watch only; Load returns an error if one
-// is set.
+// defaults. Interval and what follows it are options of Watch alone; Load
+// returns an error if one is set.
 type Options struct {
-	// KeyFingerprint is that of the licenses' issuer: a license of another
-	// issuer does not count, whoever may issue one for the product. The default
-	// is [licensemanager.MarketplaceKeyFingerprint].
+	// KeyFingerprint is that of the licenses' issuer. Licenses of other issuers
+	// do not count, because anybody may issue a license for any product. The
+	// default is [licensemanager.MarketplaceKeyFingerprint].
 	KeyFingerprint string
 
 	// LicenseARN, if set, is the only license that counts. It is read by
@@ -34,56 +36,55 @@ type Options struct {
 	// role does not permit ListReceivedLicenses.
 	LicenseARN string
 
-	// Clock is the time; the default is that of the system.
+	// Clock is the time; the default is the system's clock.
 	Clock awstokens.Clock
 
-	// Every is the longest time between two looks at the service. Each look is
-	// up to a tenth earlier, at random. The default is 15 minutes, which AWS
-	// asks for.
-	Every time.Duration
+	// Interval is the longest time between two refreshes. Each is up to a tenth
+	// earlier, at random. The default is 15 minutes, which AWS asks for.
+	Interval time.Duration
 
-	// Soon is how long before its end a license is reported; the default is 7
-	// days, negative for no reports.
-	Soon time.Duration
+	// ExpiringSoon is how long before its end a license is in
+	// Change.ExpiringSoon. The default is 7 days; negative means never.
+	ExpiringSoon time.Duration
 
-	// Grace is how long a license counts after its end while the service cannot
-	// be reached, which may have renewed it. The default is none. As soon as the
-	// service says that the license has ended, it has.
+	// Grace is how long a license counts after its end while the service, which
+	// may have renewed it, cannot be reached. The default is 0. A license that
+	// the service reports as ended has ended.
 	Grace time.Duration
 
-	// CacheFile keeps the last known set, for a start without the service. It is
-	// replaced as a whole, and only its owner may read it. Its directory is
-	// created if need be. Processes may share it.
+	// CacheFile, if set, is the path of a file that keeps the last known
+	// licenses, for a start without the service. The file is replaced as a
+	// whole, and only its owner may read it. Its directory is created if
+	// needed. Processes may share it.
 	CacheFile string
 
-	// Key, if set, makes the cache file carry a MAC (HMAC-SHA-256) instead of a
+	// Key, if set, gives the cache file a MAC (HMAC-SHA-256) instead of a
 	// checksum, so that nobody without the key can change it unnoticed. Use at
 	// least 16 random bytes.
 	Key awstokens.Secret
 
-	// OnChange is told what has changed, one call at a time, the first perhaps
-	// before Watch returns. The next look waits for it to return.
+	// OnChange is called with each change, one at a time, the first perhaps
+	// before Watch returns. The next refresh waits for it. It must not call
+	// Close.
 	OnChange func(Change)
 }
 
-// looker looks at the service.
-type looker struct {
+// loader gets licenses from the service and from the cache file.
+type loader struct {
 	api        API
 	productSKU string
 	options    Options
 }
 
-func newLooker(api API, productSKU string, options []func(*Options)) (*looker, error) {
-	l := &looker{api: api, productSKU: productSKU}
-	for _, change := range options {
-		if change != nil {
-			change(&l.options)
+func newLoader(api API, productSKU string, options []func(*Options)) (*loader, error) {
+	l := &loader{api: api, productSKU: productSKU}
+	for _, option := range options {
+		if option != nil {
+			option(&l.options)
 		}
 	}
 	o := &l.options
-	if o.KeyFingerprint == "" {
-		o.KeyFingerprint = licensemanager.MarketplaceKeyFingerprint
-	}
+	o.KeyFingerprint = cmp.Or(o.KeyFingerprint, licensemanager.MarketplaceKeyFingerprint)
 	if o.Clock == nil {
 		o.Clock = clock.New()
 	}
@@ -93,29 +94,30 @@ func newLooker(api API, productSKU string, options []func(*Options)) (*looker, e
 		return nil, errors.New("entitlements: the API is nil")
 	case productSKU == "":
 		return nil, errors.New("entitlements: the product SKU is empty")
-	case o.Every < 0 || o.Grace < 0:
-		return nil, errors.New("entitlements: Every and Grace must not be negative")
+	case o.Interval < 0 || o.Grace < 0:
+		return nil, errors.New("entitlements: Interval and Grace must not be negative")
 	case !o.Key.IsZero() && o.CacheFile == "":
-		return nil, errors.New("entitlements: Key is for a CacheFile, which is not set")
+		return nil, errors.New("entitlements: Key is set without CacheFile")
 	}
 	return l, nil
 }
 
-// Load returns what the customer is entitled to now. Programs that run on use
-// [Watch].
+// Load returns what the customer is entitled to now. Programs that keep running
+// use [Watch].
 //
 // It returns an [*EmptyError] if there is no usable license. Other errors are
 // those of [licensemanager.Client.ListReceivedLicenses] or, with LicenseARN,
-// [licensemanager.Client.GetLicense].
+// [licensemanager.Client.GetLicense]. If the clock of the service differs from
+// the local one by more than a day, Load calls twice to find out which is wrong.
 func Load(ctx context.Context, api API, productSKU string, options ...func(*Options)) (*Set, error) {
-	l, err := newLooker(api, productSKU, options)
+	l, err := newLoader(api, productSKU, options)
 	if err != nil {
 		return nil, err
 	}
-	if o := l.options; o.Every != 0 || o.Soon != 0 || o.Grace != 0 || o.CacheFile != "" || o.OnChange != nil {
-		return nil, errors.New("entitlements: Every, Soon, Grace, CacheFile and OnChange are options of Watch")
+	if o := l.options; o.Interval != 0 || o.ExpiringSoon != 0 || o.Grace != 0 || o.CacheFile != "" || o.OnChange != nil {
+		return nil, errors.New("entitlements: Interval, ExpiringSoon, Grace, CacheFile and OnChange are options of Watch")
 	}
-	found, date, err := l.look(ctx)
+	found, date, err := l.load(ctx, new(clock.Service))
 	if err != nil {
 		return nil, err
 	}
@@ -126,11 +128,33 @@ func Load(ctx context.Context, api API, productSKU string, options ...func(*Opti
 	return set, nil
 }
 
-// look returns the licenses that there are for the product, and the service's
-// time.
-func (l *looker) look(ctx context.Context) ([]licensemanager.GrantedLicense, time.Time, error) {
+// maxOdd is how far a Date may be from what is expected.
+const maxOdd = 24 * time.Hour
+
+// load returns the licenses of the product and the service's time. A wrong Date
+// would end every license: one that is not believed is replaced by the time that
+// is known or, if none is, confirmed by a second fetch.
+func (l *loader) load(ctx context.Context, service *clock.Service) (found []licensemanager.GrantedLicense, date time.Time, err error) {
+	c := l.options.Clock
+	for range 2 {
+		found, date, err = l.fetch(ctx)
+		if err != nil || service.Hear(c, date, maxOdd) {
+			return found, date, err
+		}
+		if service.Heard() {
+			break
+		}
+	}
+	if service.Now(c).IsZero() {
+		service.Guess(c, date)
+	}
+	return found, service.Now(c), nil
+}
+
+// fetch returns the licenses of the product and the Date of the response.
+func (l *loader) fetch(ctx context.Context) ([]licensemanager.GrantedLicense, time.Time, error) {
 	if l.options.LicenseARN != "" {
-		return l.lookAtOne(ctx)
+		return l.fetchOne(ctx)
 	}
 	var date time.Time
 	list := func(ctx context.Context, in *licensemanager.ListReceivedLicensesInput) (*licensemanager.ListReceivedLicensesOutput, error) {
@@ -157,8 +181,8 @@ func (l *looker) look(ctx context.Context) ([]licensemanager.GrantedLicense, tim
 	return found, l.orNow(date), nil
 }
 
-// explain adds what to do to a refusal that the consumption role gets. A refused
-// refresh token is an AccessDeniedException, too.
+// explain adds a hint for the consumption role, which may not list licenses. A
+// refused refresh token is an AccessDeniedException too.
 func explain(err error) error {
 	var denied *licensemanager.AccessDeniedException
 	var noCredentials *tokencreds.Error
@@ -168,9 +192,9 @@ func explain(err error) error {
 	return fmt.Errorf("entitlements: %w", err)
 }
 
-// lookAtOne is look with LicenseARN. A license that the account does not know
-// any more was taken away: that is a result.
-func (l *looker) lookAtOne(ctx context.Context) ([]licensemanager.GrantedLicense, time.Time, error) {
+// fetchOne is fetch with LicenseARN. That the license does not exist for the
+// account, perhaps not any more, is a result, not an error.
+func (l *loader) fetchOne(ctx context.Context) ([]licensemanager.GrantedLicense, time.Time, error) {
 	out, err := l.api.GetLicense(ctx, &licensemanager.GetLicenseInput{LicenseArn: l.options.LicenseARN})
 	var unknown *licensemanager.InvalidParameterValueException
 	var gone *licensemanager.ResourceNotFoundException
@@ -185,14 +209,12 @@ func (l *looker) lookAtOne(ctx context.Context) ([]licensemanager.GrantedLicense
 		return nil, time.Time{}, errors.New("entitlements: the response of GetLicense has no license")
 	}
 	license := licensemanager.GrantedLicense{License: *out.License}
-	if license.LicenseArn == "" {
-		license.LicenseArn = l.options.LicenseARN
-	}
+	license.LicenseArn = cmp.Or(license.LicenseArn, l.options.LicenseARN)
 	return []licensemanager.GrantedLicense{license}, l.orNow(out.Date), nil
 }
 
-// orNow is the local clock for a service, or an API, that gives no date.
-func (l *looker) orNow(date time.Time) time.Time {
+// orNow is the local clock if the response has no Date.
+func (l *loader) orNow(date time.Time) time.Time {
 	if date.IsZero() {
 		return l.options.Clock.Now().UTC()
 	}

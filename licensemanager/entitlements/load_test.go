@@ -1,6 +1,7 @@
 package entitlements_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -31,13 +32,52 @@ func TestLoadReadsAllPages(t *testing.T) {
 	for range 5 {
 		api.licenses = append(api.licenses, license(with(count("Users", 2))))
 	}
-	set, err := entitlements.Load(t.Context(), api, sku)
+	set, err := entitlements.Load(t.Context(), api, sku, atDate)
 	require.NoError(t, err)
 	assert.Equal(t, limit{10, true}, limitOf(set, "Users"))
 	require.Len(t, api.listed, 6)
 	assert.Equal(t, []licensemanager.Filter{
 		{Name: "ProductSKU", Values: []string{sku}}, {Name: "Fingerprint", Values: []string{licensemanager.MarketplaceKeyFingerprint}},
 	}, api.listed[5].Filters)
+}
+
+// atDate sets the local clock to date.
+func atDate(o *entitlements.Options) { o.Clock = setBy(time.Until(date)) }
+
+// dated is a service whose responses have these Dates; the last one stays.
+type dated struct {
+	service
+	dates []time.Time
+	calls int
+}
+
+func (d *dated) GetLicense(ctx context.Context, in *licensemanager.GetLicenseInput) (*licensemanager.GetLicenseOutput, error) {
+	d.date = d.dates[min(d.calls, len(d.dates)-1)]
+	d.calls++
+	return d.service.GetLicense(ctx, in)
+}
+
+// A single Date that is far from the local clock is not believed.
+func TestLoadConfirmsAnOddDate(t *testing.T) {
+	odd := date.AddDate(10, 0, 0)
+	for name, test := range map[string]struct {
+		dates []time.Time
+		calls int
+		has   bool
+	}{
+		"no Date":                    {[]time.Time{{}}, 1, true},
+		"the clocks agree":           {[]time.Time{date.Add(23 * time.Hour)}, 1, true},
+		"one Date is odd":            {[]time.Time{odd, date}, 2, true},
+		"the local clock is wrong":   {[]time.Time{odd}, 2, false},
+		"two Dates, no two agree":    {[]time.Time{odd, date.AddDate(-10, 0, 0)}, 2, false},
+		"the other way round":        {[]time.Time{date.AddDate(-10, 0, 0), date}, 2, true},
+		"the service's clock is set": {[]time.Time{odd, odd.Add(time.Hour)}, 2, false},
+	} {
+		api := &dated{service: service{licenses: []licensemanager.GrantedLicense{license(with(feature("Premium")))}}, dates: test.dates}
+		set, err := entitlements.Load(t.Context(), api, sku, atDate, func(o *entitlements.Options) { o.LicenseARN = arn })
+		assert.Equal(t, test.has, err == nil && set.Has("Premium"), name)
+		assert.Equal(t, test.calls, api.calls, name)
+	}
 }
 
 // The role of a customer without an AWS account may only get its license.
@@ -153,7 +193,7 @@ func TestBadArguments(t *testing.T) {
 		"no API":     {nil, sku, nil},
 		"no client":  {noClient, sku, nil},
 		"no product": {&service{}, "", nil},
-		"Every":      {&service{}, sku, func(o *entitlements.Options) { o.Every = -1 }},
+		"Interval":   {&service{}, sku, func(o *entitlements.Options) { o.Interval = -1 }},
 		"Grace":      {&service{}, sku, func(o *entitlements.Options) { o.Grace = -1 }},
 		"Key":        {&service{}, sku, func(o *entitlements.Options) { o.Key = awstokens.NewSecret("not-a-real-key") }},
 	} {
@@ -163,11 +203,11 @@ func TestBadArguments(t *testing.T) {
 		assert.Error(t, err, name)
 	}
 	for name, option := range map[string]func(*entitlements.Options){
-		"Every":     func(o *entitlements.Options) { o.Every = time.Hour },
-		"Soon":      func(o *entitlements.Options) { o.Soon = time.Hour },
-		"Grace":     func(o *entitlements.Options) { o.Grace = time.Hour },
-		"CacheFile": func(o *entitlements.Options) { o.CacheFile = "file" },
-		"OnChange":  func(o *entitlements.Options) { o.OnChange = func(entitlements.Change) {} },
+		"Interval":     func(o *entitlements.Options) { o.Interval = time.Hour },
+		"ExpiringSoon": func(o *entitlements.Options) { o.ExpiringSoon = time.Hour },
+		"Grace":        func(o *entitlements.Options) { o.Grace = time.Hour },
+		"CacheFile":    func(o *entitlements.Options) { o.CacheFile = "file" },
+		"OnChange":     func(o *entitlements.Options) { o.OnChange = func(entitlements.Change) {} },
 	} {
 		_, err := entitlements.Load(t.Context(), &service{licenses: []licensemanager.GrantedLicense{license()}, date: date}, sku, option)
 		assert.ErrorContains(t, err, "of Watch", name)

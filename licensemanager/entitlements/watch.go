@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-25f54b62/awstokens/internal/atomicfile"
+	"github.com/seed-25f54b62/awstokens/internal/clock"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
@@ -49,7 +50,7 @@ type Change struct {
 // Watcher keeps a [Set] up to date. It is safe for concurrent use, and costs
 // one goroutine, which ends when the context of Watch ends or Close is called.
 type Watcher struct {
-	looker      *looker
+	loader      *loader
 	every, soon time.Duration
 	useCache    bool // the cache file is good, or there is none
 	restored    bool // there was a cache file
@@ -66,8 +67,6 @@ type Watcher struct {
 	cacheErr error     // why the cache file cannot be used
 
 	// Of the goroutine alone.
-	odd      time.Time // the last Date that was not believed, by Clock.Elapsed at oddAt
-	oddAt    time.Duration
 	reported *Set
 	warned   map[string]time.Time // the end for which a license was reported, by ARN
 }
@@ -75,9 +74,8 @@ type Watcher struct {
 // known is what the service said last.
 type known struct {
 	licenses []licensemanager.GrantedLicense
-	date     time.Time     // the service's, of that look
-	seen     time.Time     // the service's, at the time at
-	at       time.Duration // by Clock.Elapsed
+	date     time.Time     // when, by its clock
+	service  clock.Service // its clock now
 }
 
 // Watch looks at once, and then every 15 minutes, until ctx ends or Close is
@@ -93,12 +91,12 @@ type known struct {
 // With LicenseARN, Watch returns an [*EmptyError] if that license is of another
 // product or issuer.
 func Watch(ctx context.Context, api API, productSKU string, options ...func(*Options)) (*Watcher, error) {
-	l, err := newLooker(api, productSKU, options)
+	l, err := newLoader(api, productSKU, options)
 	if err != nil {
 		return nil, err
 	}
 	w := &Watcher{
-		looker: l, every: l.options.Every, soon: l.options.Soon,
+		loader: l, every: l.options.Interval, soon: l.options.ExpiringSoon,
 		done: make(chan struct{}), changed: make(chan struct{}, 1), warned: map[string]time.Time{},
 	}
 	if w.every == 0 {
@@ -111,12 +109,12 @@ func Watch(ctx context.Context, api API, productSKU string, options ...func(*Opt
 	if w.restore(); w.set != nil {
 		timeout = startTimeout
 	}
-	start := w.looker.options.Clock.Elapsed()
+	start := w.loader.options.Clock.Elapsed()
 	err = w.refresh(ctx, timeout)
 	switch {
 	case err != nil && (w.set == nil || ctx.Err() != nil):
 		return nil, join(err, w.cacheErr)
-	case w.looker.options.LicenseARN != "" && slices.ContainsFunc(w.set.unusable, isMistake):
+	case w.loader.options.LicenseARN != "" && slices.ContainsFunc(w.set.unusable, isMistake):
 		return nil, w.set.empty()
 	}
 	if w.reported == nil {
@@ -134,20 +132,22 @@ func isMistake(u Unusable) bool {
 
 // restore starts from the cache file, if there is one.
 func (w *Watcher) restore() {
-	if w.looker.options.CacheFile == "" {
+	if w.loader.options.CacheFile == "" {
 		return
 	}
-	atomicfile.Clean(w.looker.options.CacheFile, leftover)
+	atomicfile.Clean(w.loader.options.CacheFile, leftover)
 	var c *cached
-	c, w.cacheErr = w.looker.readCache()
+	c, w.cacheErr = w.loader.readCache()
 	w.useCache = w.cacheErr == nil
 	if c == nil {
 		return
 	}
 	w.restored = true
 	// The local clock says how long ago that was, unless it was set back.
-	passed := max(0, w.looker.options.Clock.Now().Sub(c.Saved))
-	w.learn(known{c.Licenses, c.Date, c.Seen.Add(passed), w.looker.options.Clock.Elapsed()}, nil)
+	passed := max(0, w.loader.options.Clock.Now().Sub(c.Saved))
+	k := known{licenses: c.Licenses, date: c.Date}
+	k.service.Guess(w.loader.options.Clock, c.Seen.Add(passed))
+	w.learn(k, nil)
 	w.reported = w.set
 }
 
@@ -168,7 +168,7 @@ func (w *Watcher) run(ctx context.Context, start time.Duration, err error) {
 		if w.sleepUntil(ctx, start+wait-rand.N(wait/10+1)) != nil {
 			return
 		}
-		start = w.looker.options.Clock.Elapsed()
+		start = w.loader.options.Clock.Elapsed()
 		if err = w.refresh(ctx, lookTimeout); ctx.Err() != nil {
 			return
 		}
@@ -177,68 +177,40 @@ func (w *Watcher) run(ctx context.Context, start time.Duration, err error) {
 
 func (w *Watcher) sleepUntil(ctx context.Context, due time.Duration) error {
 	for {
-		left := due - w.looker.options.Clock.Elapsed()
+		left := due - w.loader.options.Clock.Elapsed()
 		if left <= 0 {
 			return ctx.Err()
 		}
-		if err := w.looker.options.Clock.Sleep(ctx, min(left, slice)); err != nil {
+		if err := w.loader.options.Clock.Sleep(ctx, min(left, slice)); err != nil {
 			return err
 		}
 	}
 }
 
-// refresh looks, and keeps what it sees.
+// refresh asks the service, and keeps what it learns.
 func (w *Watcher) refresh(ctx context.Context, timeout time.Duration) error {
-	call, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	found, date, err := w.looker.look(call)
-	believed := err == nil && w.hear(&date)
-	k := w.known // which nobody else writes
-	if err == nil && !believed && k.date.IsZero() {
-		// Nothing is known yet that tells which of the two clocks is wrong.
-		if found, date, err = w.looker.look(call); err == nil {
-			w.hear(&date)
-		}
-	}
+	k := w.known // nobody else writes it
+	found, date, err := w.loader.load(ctx, &k.service)
 	switch {
 	case err == nil:
-		k = known{found, date, date, w.looker.options.Clock.Elapsed()}
+		k.licenses, k.date = found, date
 	case k.date.IsZero():
 		return err
 	}
 	w.learn(k, err)
-	// An empty set creates no file: its issuer may be the wrong one, and the file
+	// An empty set creates no file: the issuer may be a mistake, and the file
 	// would be refused when that is corrected. A cancellation is written.
 	if w.useCache && (w.restored || w.wasEntitled()) {
-		// Also after a failure: how far the service's clock was seen to go on
-		// tells at the next start that the local one was set back.
-		saveErr := w.looker.writeCache(cached{Date: k.date, Seen: w.now(), Licenses: k.licenses})
+		// Also after a failure: the time that the service was known to have shows
+		// the next start whether the local clock was set back.
+		saveErr := w.loader.writeCache(cached{Date: k.date, Seen: w.now(), Licenses: k.licenses})
 		w.mu.Lock()
 		w.cacheErr = saveErr
 		w.mu.Unlock()
 	}
 	return err
-}
-
-// maxOdd is how far a Date may be off what is expected.
-const maxOdd = 24 * time.Hour
-
-// hear says whether the Date of a look is believed. One that is far from what is
-// expected, by the service's clock so far and by the local one, is replaced by
-// what is expected until a second one agrees: it would end every license.
-func (w *Watcher) hear(date *time.Time) bool {
-	near := func(t time.Time) bool { return date.Sub(t).Abs() <= maxOdd }
-	o, elapsed := w.looker.options, w.looker.options.Clock.Elapsed()
-	known := !w.known.date.IsZero()
-	if near(o.Clock.Now()) || known && near(w.now()) || !w.odd.IsZero() && near(w.odd.Add(elapsed-w.oddAt)) {
-		w.odd = time.Time{}
-		return true
-	}
-	w.odd, w.oddAt = *date, elapsed
-	if known {
-		*date = w.now()
-	}
-	return false
 }
 
 func (w *Watcher) learn(k known, err error) {
@@ -251,18 +223,18 @@ func (w *Watcher) learn(k known, err error) {
 // now is the service's clock, as far as it is known. The caller holds mu, or is
 // the goroutine, which alone writes what is known.
 func (w *Watcher) now() time.Time {
-	return w.known.seen.Add(w.looker.options.Clock.Elapsed() - w.known.at)
+	return w.known.service.Now(w.loader.options.Clock)
 }
 
 // evaluate makes the set of this moment. The caller holds mu.
 func (w *Watcher) evaluate() {
 	k, now := w.known, w.now()
-	w.set = evaluate(&w.looker.options, w.looker.productSKU, k.licenses, k.date, now)
+	w.set = evaluate(&w.loader.options, w.loader.productSKU, k.licenses, k.date, now)
 	w.entitled = w.entitled || len(w.set.licenses) > 0
 	w.next = time.Time{}
 	for i := range k.licenses {
 		begin, end := period(&k.licenses[i])
-		for _, due := range []time.Time{begin, end, end.Add(w.looker.options.Grace)} {
+		for _, due := range []time.Time{begin, end, end.Add(w.loader.options.Grace)} {
 			if due.After(now) && (w.next.IsZero() || due.Before(w.next)) {
 				w.next = due
 			}
@@ -282,8 +254,8 @@ func (w *Watcher) report() {
 	case w.changed <- struct{}{}:
 	default: // one that nobody has taken yet stands for this one too
 	}
-	if w.looker.options.OnChange != nil {
-		w.looker.options.OnChange(c)
+	if w.loader.options.OnChange != nil {
+		w.loader.options.OnChange(c)
 	}
 }
 

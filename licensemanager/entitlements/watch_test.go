@@ -219,7 +219,7 @@ func TestWatchReportsWhatExpiresSoon(t *testing.T) {
 
 func TestWatchWithGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, func(o *entitlements.Options) { o.Grace, o.Soon = 48*time.Hour, -1 })
+		w := newWorld(t, func(o *entitlements.Options) { o.Grace, o.ExpiringSoon = 48*time.Hour, -1 })
 		w.endIn(time.Hour)
 		watcher := w.watch()
 		defer watcher.Close()
@@ -399,6 +399,23 @@ func TestWatchWithAWrongClock(t *testing.T) {
 		sleep(2 * time.Hour)
 		assert.EqualValues(t, 0, seats(watcher))
 		watcher.Close()
+	})
+}
+
+// A machine without a battery for its clock starts years off. The cache file,
+// whose age the local clock gives, does not outweigh the service.
+func TestWatchStartsWithACacheAndAWrongClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := setBy(0)
+		w := newWorld(t, inFile(t), func(o *entitlements.Options) { o.Clock = clock })
+		w.endIn(30 * 24 * time.Hour)
+		w.watch().Close()
+		clock.by.Store(int64(400 * 24 * time.Hour))
+		watcher := w.watch()
+		defer watcher.Close()
+		assert.EqualValues(t, 10, seats(watcher))
+		_, age := watcher.Current()
+		assert.Less(t, age, time.Second)
 	})
 }
 
