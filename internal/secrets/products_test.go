@@ -53,7 +53,7 @@ func (u *usage) metered() {
 	of := drawdown.Request{ProductSKU: service.ProductSKU(), KeyFingerprint: service.KeyFingerprint()}
 	path, foreign := filepath.Join(dir, "journal"), filepath.Join(dir, "foreign")
 	meter, err := drawdown.New(u.client(), of, path, func(o *drawdown.Options) {
-		o.Every = -1
+		o.Interval = -1
 		u.values["drawdown.Options"] = o
 	})
 	require.NoError(u, err)

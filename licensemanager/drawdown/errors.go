@@ -1,58 +1,28 @@
 package drawdown
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/entitlements"
 )
 
-// join is both errors in one line.
-func join(a, b error) error {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	}
-	return fmt.Errorf("%w; %w", a, b)
-}
-
-// Amount is how much of an entitlement is meant.
-type Amount struct {
-	Name string                         `json:"name"`
-	Unit licensemanager.EntitlementUnit `json:"unit"`
-	N    int64                          `json:"n"`
-}
+// ErrClosed is the error of a [Meter] that was closed.
+var ErrClosed = errors.New("drawdown: the meter is closed")
 
 // UnknownError says that nobody can know how often a batch was charged: its
-// response was lost, and the time in which the service knows its ClientToken is
-// over. It is reported once, and the batch is not sent again. To find out,
-// compare the usage of the license with other records.
+// response was lost, and the service may have forgotten its ClientToken. It is
+// reported once, and the batch is not sent again. To find out, compare the usage
+// of the license with other records.
 type UnknownError struct {
 	Amounts []Amount
-	Sent    time.Time // when it was sent first, by the local clock
+	Sent    time.Time // when it was first sent, by the local clock
 
 	// Charged says that the batch was charged when it was sent again, and
-	// perhaps before. Otherwise it was charged once or not at all.
+	// perhaps before that too. Otherwise it was charged once or not at all.
 	Charged bool
-}
-
-// names is a list of amounts.
-func names(amounts []Amount) string {
-	var b strings.Builder
-	for i, a := range amounts {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%d of %q", a.N, a.Name)
-	}
-	return b.String()
 }
 
 // Error names the amounts.
@@ -61,15 +31,15 @@ func (e *UnknownError) Error() string {
 	if e.Charged {
 		question = "was charged once or twice"
 	}
-	return fmt.Sprintf("drawdown: nobody can know whether %s, sent at %s, %s", names(e.Amounts), e.Sent.Format(time.RFC3339), question)
+	return fmt.Sprintf("drawdown: nobody can know whether %s, sent at %s, %s", text(e.Amounts), e.Sent.Format(time.RFC3339), question)
 }
 
-// MismatchError says that the service granted a batch, but named nothing of it:
-// perhaps it spells the entitlements or their units otherwise. The batch counts
-// as charged in full, so that it is not charged again.
+// MismatchError says that the service granted a batch, but the response has none
+// of its entitlements: perhaps their names or units are spelled differently. The
+// batch counts as charged in full, so that it is not charged again.
 type MismatchError struct {
-	Amounts []Amount                         // what was asked for
-	Allowed []licensemanager.EntitlementData // what the response named
+	Amounts []Amount                         // what the batch asked for
+	Allowed []licensemanager.EntitlementData // what the response has
 }
 
 // Error names both.
@@ -78,143 +48,66 @@ func (e *MismatchError) Error() string {
 	for _, a := range e.Allowed {
 		allowed = append(allowed, fmt.Sprintf("%q in %s", a.Name, a.Unit))
 	}
-	return fmt.Sprintf("drawdown: %s taken for charged, although the service granted %s: compare names and units with those of the license", names(e.Amounts), strings.Join(allowed, ", "))
+	return fmt.Sprintf("drawdown: %s counted as charged, although the service granted %s: compare names and units with those of the license", text(e.Amounts), strings.Join(allowed, ", "))
 }
 
-// Reason is a short code for why the service denied an amount.
-type Reason string
+// text is a list of amounts in an error.
+func text(amounts []Amount) string {
+	var list []string
+	for _, a := range amounts {
+		list = append(list, fmt.Sprintf("%d of %q", a.N, a.Name))
+	}
+	return strings.Join(list, ", ")
+}
 
-// The reasons of a [DeniedError].
+// JournalProblem is a short code for what is wrong with a journal.
+type JournalProblem string
+
+// The problems of a [JournalError].
 const (
-	ReasonUnknown       Reason = ""               // the credentials do not permit to find out, or nothing was found
-	ReasonNoLicense     Reason = "no_license"     // there is no usable license of the product and issuer
-	ReasonNoEntitlement Reason = "no_entitlement" // the license has none of this name
-	ReasonWrongUnit     Reason = "wrong_unit"     // the license counts it in another unit: set Options.Units
-	ReasonUsedUp        Reason = "used_up"        // less than the amount is left; also if nothing else explains the denial
+	JournalUnreadable   JournalProblem = "unreadable"    // it cannot be opened or read
+	JournalUnwritable   JournalProblem = "unwritable"    // it cannot be written, for example because the disk is full
+	JournalDamaged      JournalProblem = "damaged"       // it is not a journal, or was edited
+	JournalOtherProduct JournalProblem = "other_product" // it is of another product, issuer or beneficiary
+	JournalNewerVersion JournalProblem = "newer_version" // it was written by a newer version of this package
+	JournalInUse        JournalProblem = "in_use"        // another Meter, perhaps of another process, has it
 )
 
-// DeniedError says that the service did not let an amount be charged. It stays
-// owed, and is part of the next batch, unless [Meter.Forget] drops it.
-type DeniedError struct {
-	Name   string
-	Unit   licensemanager.EntitlementUnit // in which it was to be charged
-	N      int64                          // how much
-	Reason Reason
-
-	// LicenseUnit is the unit of the license, if the reason is
-	// ReasonWrongUnit.
-	LicenseUnit licensemanager.EntitlementUnit
-
-	// Left is how much the license has left, in its unit, or -1 if that is not
-	// known: it takes credentials that permit GetLicenseUsage.
-	Left int64
-
-	// Err is the service's exception; nil if it charged other entitlements of
-	// the batch.
-	Err error
+var journalProblems = map[JournalProblem]string{
+	JournalUnreadable:   "cannot be read: it must be a file that this process may read and write",
+	JournalUnwritable:   "cannot be written: free disk space, or give this process the permission",
+	JournalDamaged:      "is damaged or was edited: move it away, and compare its content with the usage of the license",
+	JournalOtherProduct: "is of another product, issuer or beneficiary: use a path of its own for each",
+	JournalNewerVersion: "was written by a newer version of this package: update the program",
+	JournalInUse:        "is in use by another meter or process: use a path of its own for each",
 }
 
-// Error names the entitlement and the reason, and Meter.Forget where that may
-// help.
-func (e *DeniedError) Error() string {
-	text := fmt.Sprintf("drawdown: %d of %q denied", e.N, e.Name)
-	switch e.Reason {
-	case ReasonNoLicense:
-		text += ": there is no usable license of this product and issuer"
-	case ReasonNoEntitlement:
-		text += ": the license has no such entitlement"
-	case ReasonWrongUnit:
-		text += fmt.Sprintf(": the license counts it in %s, not %s", e.LicenseUnit, e.Unit)
-	case ReasonUsedUp:
-		text += ": the license is used up"
-		if e.Left >= 0 {
-			text += fmt.Sprintf(", %d left", e.Left)
-		}
-	}
-	switch e.Reason {
-	case ReasonNoEntitlement, ReasonWrongUnit, ReasonUnknown:
-		text += " (if that is a mistake, Meter.Forget drops what is owed)"
-	}
+// JournalError says that the journal cannot be used. Nothing in it was deleted.
+type JournalError struct {
+	Path    string // as it was given to New
+	Problem JournalProblem
+	Err     error // the cause, or nil
+}
+
+// Error names the file and says what to do.
+func (e *JournalError) Error() string {
+	text := "drawdown: the journal " + e.Path + " " + journalProblems[e.Problem]
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text += " (" + e.Err.Error() + ")"
 	}
 	return text
 }
 
-// Unwrap returns the service's exception.
-func (e *DeniedError) Unwrap() error { return e.Err }
+// Unwrap returns Err.
+func (e *JournalError) Unwrap() error { return e.Err }
 
-// usage is what tells how much is left.
-type usage interface {
-	GetLicenseUsage(context.Context, *licensemanager.GetLicenseUsageInput) (*licensemanager.GetLicenseUsageOutput, error)
-}
-
-// explainAll returns why each amount was denied, as far as the credentials
-// permit to find out.
-func (m *Meter) explainAll(ctx context.Context, denied []Amount, denial error) (all error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	var set *entitlements.Set
-	var loadErr error
-	if api, ok := m.api.(entitlements.API); ok {
-		set, loadErr = entitlements.Load(ctx, api, m.request.ProductSKU, func(o *entitlements.Options) {
-			o.KeyFingerprint, o.LicenseARN, o.Clock = m.request.KeyFingerprint, m.options.LicenseARN, m.options.Clock
-		})
+// join wraps both errors, in one line.
+func join(a, b error) error {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
 	}
-	for _, a := range denied {
-		e := &DeniedError{Name: a.Name, Unit: a.Unit, N: a.N, Left: -1, Err: denial}
-		var empty *entitlements.EmptyError
-		switch {
-		case errors.As(loadErr, &empty):
-			e.Reason = ReasonNoLicense
-		case set != nil:
-			m.explain(ctx, set, e)
-		}
-		all = join(all, e)
-	}
-	return all
-}
-
-// explain looks into the newest license that has the entitlement: it is the one
-// that the service checks out.
-func (m *Meter) explain(ctx context.Context, set *entitlements.Set, e *DeniedError) {
-	for _, license := range set.Licenses() {
-		for _, has := range license.Entitlements {
-			if has.Name != e.Name {
-				continue
-			}
-			if has.Unit != e.Unit {
-				e.Reason, e.LicenseUnit = ReasonWrongUnit, has.Unit
-				return
-			}
-			if has.MaxCount == nil || has.Overage != nil && *has.Overage {
-				return
-			}
-			if e.Left = m.leftOf(ctx, license.LicenseArn, has); e.Left < e.N {
-				e.Reason = ReasonUsedUp
-			}
-			return
-		}
-	}
-	e.Reason = ReasonNoEntitlement
-}
-
-// leftOf returns how much a license has left, or -1.
-func (m *Meter) leftOf(ctx context.Context, licenseARN string, of licensemanager.Entitlement) int64 {
-	api, ok := m.api.(usage)
-	if !ok {
-		return -1
-	}
-	out, err := api.GetLicenseUsage(ctx, &licensemanager.GetLicenseUsageInput{LicenseArn: licenseARN})
-	if err != nil {
-		return -1
-	}
-	for _, u := range out.LicenseUsage.EntitlementUsages {
-		if u.Name == of.Name && u.Unit == of.Unit {
-			if used, err := strconv.ParseInt(u.ConsumedValue, 10, 64); err == nil {
-				return max(0, *of.MaxCount-used)
-			}
-		}
-	}
-	return -1
+	return fmt.Errorf("%w; %w", a, b)
 }

@@ -75,7 +75,7 @@ func openMeter(endpoint, journal string, every time.Duration) (*drawdown.Meter, 
 		return nil, err
 	}
 	request := drawdown.Request{ProductSKU: server.LicenseManager().ProductSKU(), KeyFingerprint: server.LicenseManager().KeyFingerprint()}
-	return drawdown.New(client, request, journal, func(o *drawdown.Options) { o.Every = every })
+	return drawdown.New(client, request, journal, func(o *drawdown.Options) { o.Interval = every })
 }
 
 // Whatever happens to the process, the network and the service: what the

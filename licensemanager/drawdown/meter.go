@@ -1,6 +1,7 @@
 package drawdown
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,9 +15,9 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// API is what a [Meter] needs of License Manager. *licensemanager.Client
-// implements it. What explains a denial, it asks for by the methods GetLicense,
-// ListReceivedLicenses and GetLicenseUsage, if the API has them.
+// API is what a [Meter] needs of License Manager. [*licensemanager.Client]
+// implements it. If it also has the methods GetLicense, ListReceivedLicenses and
+// GetLicenseUsage, the Meter uses them to explain a denial.
 type API interface {
 	CheckoutLicense(context.Context, *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error)
 }
@@ -30,8 +31,8 @@ type Request struct {
 	// [licensemanager.MarketplaceKeyFingerprint].
 	KeyFingerprint string
 
-	// Beneficiary is the license's beneficiary, if the account that issued the
-	// license uses it itself.
+	// Beneficiary is the license's beneficiary. Needed when the account that
+	// issued the license uses it itself.
 	Beneficiary string
 
 	// NodeID is any name of the machine. It may change.
@@ -40,43 +41,45 @@ type Request struct {
 
 // Options are the settings of a [Meter]. Zero values mean the defaults.
 type Options struct {
-	// Every is how often the Meter sends what was added; the default is one
+	// Interval is how often the Meter sends what was added. The default is one
 	// minute. Negative means that only Flush and Close send.
-	Every time.Duration
+	Interval time.Duration
 
-	// Window is how long the service knows a ClientToken: a batch whose response
-	// was lost is sent again with the same token for nine tenths of this time.
-	// AWS publishes it for CreateToken alone, where it is 10 minutes. That is
-	// the default.
+	// Window is how long the service remembers a ClientToken, at least a second.
+	// A batch whose response was lost is sent again with the same token for nine
+	// tenths of this time. AWS publishes the time for CreateToken alone, where it
+	// is 10 minutes. That is the default.
 	Window time.Duration
 
-	// Units are the units of the entitlements that are not counted in Count, by
-	// name.
+	// Units are the units of entitlements, by name, that are not counted in
+	// Count.
 	Units map[string]licensemanager.EntitlementUnit
 
-	// LicenseARN is where a denial is looked into, for credentials that may not
-	// list received licenses, such as those of AWSLicenseManagerConsumptionRole.
+	// LicenseARN, if set, is the license that a denial is explained by. Set it
+	// for credentials that may not list received licenses, such as those of the
+	// role AWSLicenseManagerConsumptionRole.
 	LicenseARN string
 
-	// Clock is the time; the default is that of the system.
+	// Clock is the time; the default is the system's clock.
 	Clock awstokens.Clock
 
-	// OnError is told the errors of batches that the Meter sends by itself, one
-	// call at a time. They are those of [Meter.Flush]. It may call Close; a call
-	// that is under way when Close is called may outlast it.
+	// OnError is called with the errors of batches that the Meter sends by
+	// itself, one at a time. They are those of [Meter.Flush]. The next batch
+	// waits for it. It may call Close. A call that is under way when Close is
+	// called may outlast Close.
 	OnError func(error)
 }
 
 const (
-	defaultEvery  = time.Minute
-	defaultWindow = 10 * time.Minute
+	defaultInterval = time.Minute
+	defaultWindow   = 10 * time.Minute
 
-	// openPause is the longest pause while a batch waits for its response.
+	// openPause is the longest pause while a batch has no response.
 	openPause = 30 * time.Second
 )
 
 // Meter counts usage and charges it to a license. It is safe for concurrent
-// use, and costs one goroutine until Close is called.
+// use, and has one goroutine until Close is called.
 type Meter struct {
 	api     API
 	request Request
@@ -86,33 +89,32 @@ type Meter struct {
 	stop    context.CancelFunc
 	stopped chan struct{} // closed when Close has ended
 
-	sending chan struct{} // holds a value while somebody sends, who has what follows
-	journal *journal      // whose sums mu guards
+	sending chan struct{} // holds a value while somebody sends, who owns journal, batch and service
+	journal *journal
 	batch   batch
-	service service
+	service clock.Service
 
-	mu      sync.Mutex
-	pending ledger
+	mu      sync.Mutex // guards also the state of the journal
+	pending ledger     // added, and not in the journal yet
 	closed  bool
 }
 
-// New opens the journal, a file that only its owner may read, or creates it, and
-// continues where the last process that had it ended, however that was. Its
-// directory is created if need be. Until Close, no other Meter or process can
-// have it.
+// New opens the journal or creates it, with its directory, and continues where
+// the last process ended, however that was. Only its owner may read the file.
+// Until Close, no other Meter or process can open it.
 //
-// It returns a [*JournalError] if the journal cannot be used. It does not call
+// New returns a [*JournalError] if the journal cannot be used. It does not call
 // the service.
 func New(api API, request Request, journal string, options ...func(*Options)) (*Meter, error) {
 	o := Options{}
-	for _, change := range options {
-		if change != nil {
-			change(&o)
+	for _, option := range options {
+		if option != nil {
+			option(&o)
 		}
 	}
-	setDefault(&o.Every, defaultEvery)
-	setDefault(&o.Window, defaultWindow)
-	setDefault(&request.KeyFingerprint, licensemanager.MarketplaceKeyFingerprint)
+	o.Interval = cmp.Or(o.Interval, defaultInterval)
+	o.Window = cmp.Or(o.Window, defaultWindow)
+	request.KeyFingerprint = cmp.Or(request.KeyFingerprint, licensemanager.MarketplaceKeyFingerprint)
 	if o.Clock == nil {
 		o.Clock = clock.New()
 	}
@@ -142,25 +144,14 @@ func New(api API, request Request, journal string, options ...func(*Options)) (*
 	return m, nil
 }
 
-func setDefault[T comparable](value *T, byDefault T) {
-	var zero T
-	if *value == zero {
-		*value = byDefault
-	}
-}
-
-// ErrClosed says that the Meter was closed.
-var ErrClosed = errors.New("drawdown: the meter is closed")
-
-// Add counts n more of an entitlement. It only adds in memory, and does not
-// block on the service: what was added since the last batch is lost if the
-// process is killed.
+// Add counts n more of an entitlement. It adds in memory and does not wait for
+// the service: what was added since the last batch is lost if the process is
+// killed.
 //
-// It returns an error if n is not positive, if the name is empty, if the sum
-// would not fit an int64, and [ErrClosed] after Close.
+// It returns an error if n is not positive, if the name is empty, or if all that
+// was ever added to it does not fit an int64, and [ErrClosed] after Close.
 func (m *Meter) Add(name string, n int64) error {
-	unit := m.options.Units[name]
-	setDefault(&unit, licensemanager.EntitlementUnitCount)
+	key := Amount{Name: name, Unit: cmp.Or(m.options.Units[name], licensemanager.EntitlementUnitCount)}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -170,21 +161,24 @@ func (m *Meter) Add(name string, n int64) error {
 		return errors.New("drawdown: cannot add to an entitlement without a name")
 	case n <= 0:
 		return fmt.Errorf("drawdown: cannot add %d to %q: the number must be positive", n, name)
-	case m.journal.owed[Amount{Name: name, Unit: unit}] > math.MaxInt64/2-n || m.pending[Amount{Name: name, Unit: unit}] > math.MaxInt64/2-n:
+	case n > m.journal.room(key, m.pending[key]):
 		return fmt.Errorf("drawdown: cannot add %d to %q: the sum is too large", n, name)
 	}
-	m.pending.add(Amount{name, unit, n})
+	m.pending[key] += n
 	return nil
 }
 
-// Total is what has become of one entitlement's usage.
+// Total is what has become of the usage of one entitlement. A sum that does not
+// fit, because the entitlement was counted in several units, is the largest
+// int64.
 type Total struct {
 	Charged int64 // to the license, since the journal was created
-	Unknown int64 // perhaps charged besides: what an [UnknownError] reported
+	Unknown int64 // perhaps charged in addition: what an [UnknownError] reported
 	Owed    int64 // added and not charged yet
 }
 
-// Totals returns what has become of the usage so far, by entitlement.
+// Totals returns what has become of the usage so far, by entitlement. It also
+// works after Close.
 func (m *Meter) Totals() map[string]Total {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -192,25 +186,28 @@ func (m *Meter) Totals() map[string]Total {
 	add := func(list []Amount, to func(*Total) *int64) {
 		for _, a := range list {
 			total := totals[a.Name]
-			*to(&total) += a.N
+			sum := to(&total)
+			*sum += min(a.N, math.MaxInt64-*sum)
 			totals[a.Name] = total
 		}
 	}
+	owed := func(t *Total) *int64 { return &t.Owed }
 	add(m.journal.charged.list(), func(t *Total) *int64 { return &t.Charged })
 	add(m.journal.unknown.list(), func(t *Total) *int64 { return &t.Unknown })
-	add(m.journal.owed.list(), func(t *Total) *int64 { return &t.Owed })
-	add(m.pending.list(), func(t *Total) *int64 { return &t.Owed })
+	add(m.journal.owed.list(), owed)
+	add(m.pending.list(), owed)
 	if m.journal.open != nil {
-		add(m.journal.open.Amounts, func(t *Total) *int64 { return &t.Owed })
+		add(m.journal.open.Amounts, owed)
 	}
 	return totals
 }
 
-// run is the goroutine. A batch that has no response is sent again soon, that of
-// the last process at once: its ClientToken is known for a limited time.
+// run is the goroutine. A batch without a response is sent again soon, and that
+// of the last process at once: the service remembers a ClientToken for a limited
+// time.
 func (m *Meter) run() {
-	for m.options.Every > 0 {
-		pause := m.options.Every
+	for m.options.Interval > 0 {
+		pause := m.options.Interval
 		if m.isOpen() {
 			m.flushAndReport()
 			pause = min(pause, openPause)
@@ -235,21 +232,21 @@ func (m *Meter) flushAndReport() {
 }
 
 // Flush charges all that was added before the call. What it cannot charge stays
-// owed and is part of the next batch; only a batch that an [*UnknownError]
-// reports is not.
+// owed and is part of the next batch, except a batch that an [*UnknownError]
+// reports.
 //
 // The error is, or joins,
 //   - a [*DeniedError] for each entitlement that the service denied,
 //   - an [*UnknownError] if nobody can know whether a batch was charged,
-//   - a [*MismatchError] if the service granted a batch and named nothing of it,
-//   - a [*JournalError] if the journal cannot be written; if that was before a
-//     batch was sent, it was not sent,
-//   - the error of [licensemanager.Client.CheckoutLicense] if the service could
-//     not be reached or refused the call. The batch is sent again by the next
-//     Flush.
+//   - a [*MismatchError] if the service granted a batch, but named none of its
+//     entitlements,
+//   - a [*JournalError] if the journal cannot be written. A batch that could not
+//     be written was not sent,
+//   - the error of [licensemanager.Client.CheckoutLicense] if the call failed.
+//     The next Flush sends the batch again.
 //
-// Flushes wait for each other. The end of the context ends a Flush, not the
-// batch.
+// Flushes wait for each other. When ctx ends, Flush returns, and the batch stays
+// as it is. After Close, Flush returns [ErrClosed].
 func (m *Meter) Flush(ctx context.Context) error {
 	select {
 	case m.sending <- struct{}{}:
@@ -267,16 +264,15 @@ func (m *Meter) Flush(ctx context.Context) error {
 }
 
 // Forget drops what is owed of an entitlement, in every unit, so that it is never
-// charged: for one that the service denies for good, because its name or its
-// unit is wrong, and that would make every Flush and Close return a
-// [*DeniedError]. What was charged stays in Totals. It does nothing if nothing is
-// owed.
+// charged. Use it for one that the service denies for good, because its name or
+// unit is wrong: every Flush would return a [*DeniedError] for it. What was
+// charged stays in Totals. If nothing is owed, Forget does nothing.
 //
 // Forget waits for a Flush that is under way. It returns an error if the
-// entitlement is in a batch that was sent and has no response yet, as it may be
+// entitlement is in a batch that has no response yet, because that may be
 // charged: call it after the next Flush. It returns a [*JournalError] if the
-// journal cannot be written, and [ErrClosed] after Close; nothing is dropped
-// then.
+// journal cannot be written, and [ErrClosed] after Close. If it returns an error,
+// nothing was dropped.
 func (m *Meter) Forget(name string) error {
 	m.sending <- struct{}{}
 	defer func() { <-m.sending }()
@@ -303,16 +299,17 @@ func (m *Meter) isClosed() bool {
 	return m.closed
 }
 
-// Close charges what was added, until ctx ends, and gives the journal to the
-// next process. What could not be charged is in the journal: the next Meter
-// charges it. The error is that of [Meter.Flush], or a [*JournalError] if what is
-// owed could not be written. If ctx has ended before, and something is owed, the
-// error is that of ctx, and nothing is lost. Closing again waits for the first
-// call.
+// Close charges what was added, until ctx ends, and releases the journal. What
+// could not be charged is in the journal, and the next Meter charges it.
+//
+// The error is that of [Meter.Flush], or a [*JournalError] if what is owed could
+// not be written and is lost. If ctx has ended before the call and something is
+// owed, the error is that of ctx, and nothing is lost. A second Close waits for
+// the first and returns nil.
 func (m *Meter) Close(ctx context.Context) error {
 	m.mu.Lock()
 	closed := m.closed
-	m.closed = true // ends Add, too
+	m.closed = true // ends Add too
 	m.mu.Unlock()
 	if closed {
 		<-m.stopped
@@ -322,13 +319,14 @@ func (m *Meter) Close(ctx context.Context) error {
 	m.stop() // a batch that is under way is sent again, with its ClientToken
 	m.sending <- struct{}{}
 	defer func() { <-m.sending }()
+	defer m.journal.release()
 	err := m.flush(ctx)
 	m.mu.Lock()
-	owed := m.pending.take()
+	owed := m.pending.list()
+	clear(m.pending)
 	m.mu.Unlock()
 	if len(owed) > 0 {
 		err = join(err, m.journal.note(record{Type: typeOwe, Owed: owed}))
 	}
-	m.journal.release()
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,7 +97,7 @@ func newWorld(t *testing.T, options ...func(*drawdown.Options)) *world {
 }
 
 // byHand is a Meter that only sends when it is told.
-func byHand(o *drawdown.Options) { o.Every = -1 }
+func byHand(o *drawdown.Options) { o.Interval = -1 }
 
 func (w *world) request() drawdown.Request {
 	return drawdown.Request{ProductSKU: w.manager.ProductSKU(), KeyFingerprint: w.manager.KeyFingerprint(), NodeID: "node-1"}
@@ -184,10 +185,6 @@ func TestBadArguments(t *testing.T) {
 		assert.ErrorContains(t, m.Add("Documents", n), fmt.Sprintf(`%d to "Documents"`, n))
 	}
 	assert.Error(t, m.Add("", 1))
-	require.NoError(t, m.Add("Documents", math.MaxInt64/2))
-	assert.ErrorContains(t, m.Add("Documents", 1), "too large")
-	assert.Equal(t, map[string]drawdown.Total{"Documents": {Owed: math.MaxInt64 / 2}}, m.Totals())
-
 	var noClient *licensemanager.Client
 	path := filepath.Join(t.TempDir(), "journal")
 	for name, test := range map[string]struct {
@@ -248,7 +245,7 @@ func TestLostResponsesInTheBackground(t *testing.T) {
 		var mu sync.Mutex
 		var failures []error
 		w := newWorld(t, func(o *drawdown.Options) {
-			o.Every = time.Hour
+			o.Interval = time.Hour
 			o.OnError = func(err error) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -369,6 +366,7 @@ func TestClockIsSetBetweenTwoRuns(t *testing.T) {
 	}{
 		"forward":                              {by: 5 * time.Hour, after: time.Minute, unknown: true},
 		"far back":                             {by: -5 * time.Hour, after: time.Minute, unknown: true},
+		"years back":                           {by: -1000 * 24 * time.Hour, after: time.Minute, unknown: true},
 		"back, and the window is over":         {by: -time.Hour, after: time.Hour + 5*time.Minute, unknown: true, charged: true},
 		"back, and the service tells the time": {by: -time.Hour, after: time.Hour + 5*time.Minute, unknown: true, throttled: true},
 		"back a little":                        {by: -3 * time.Second, after: time.Second, charged: true},
@@ -766,6 +764,94 @@ func TestDateOfAGateway(t *testing.T) {
 	assert.Equal(t, tokens[1], tokens[4])
 }
 
+// One wrong Date, ahead or behind, does not make a batch too old, nor a checkout
+// a second one.
+func TestWrongDate(t *testing.T) {
+	for _, off := range []time.Duration{-time.Hour, time.Hour} {
+		for name, wrong := range map[string]int{"before the batch": 0, "of a refusal": 2, "of a throttled retry": 3} {
+			t.Run(fmt.Sprint(name, " ", off), func(t *testing.T) {
+				var tokens []string
+				api := silent(func(in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+					call := len(tokens)
+					tokens = append(tokens, in.ClientToken)
+					date := time.Now()
+					issued := date.UTC().Format(time.RFC3339)
+					if call == wrong {
+						date = date.Add(off)
+					}
+					exception := func(err error) error {
+						return &awstokens.ResponseError{StatusCode: http.StatusBadRequest, Date: date, Err: err}
+					}
+					switch call {
+					case 1:
+						return nil, context.DeadlineExceeded // it may be charged
+					case 2:
+						return nil, exception(&licensemanager.NoEntitlementsAllowedException{})
+					case 3:
+						return nil, exception(&licensemanager.RateLimitExceededException{})
+					}
+					return &licensemanager.CheckoutLicenseOutput{IssuedAt: issued, Result: awstokens.Result{Date: date}}, nil
+				})
+				synctest.Test(t, func(t *testing.T) {
+					m, err := drawdown.New(api, drawdown.Request{ProductSKU: "sku"}, filepath.Join(t.TempDir(), "journal"), byHand)
+					require.NoError(t, err)
+					defer m.Close(t.Context())
+					require.NoError(t, m.Add("n", 1))
+					require.NoError(t, m.Flush(t.Context()))
+					require.NoError(t, m.Add("n", 2))
+					for range 2 {
+						var unknown *drawdown.UnknownError
+						err := m.Flush(t.Context())
+						require.Error(t, err)
+						require.NotErrorAs(t, err, &unknown)
+					}
+					require.NoError(t, m.Flush(t.Context()))
+					assert.Equal(t, drawdown.Total{Charged: 3}, m.Totals()["n"])
+					require.Len(t, tokens, 5)
+					for _, token := range tokens[2:] {
+						assert.Equal(t, tokens[1], token)
+					}
+				})
+			})
+		}
+	}
+}
+
+// No sum overflows: Add returns an error first.
+func TestSumsThatDoNotFit(t *testing.T) {
+	const most = math.MaxInt64
+	path := filepath.Join(t.TempDir(), "journal")
+	open := func(api drawdown.API, unit licensemanager.EntitlementUnit) *drawdown.Meter {
+		m, err := drawdown.New(api, request, path, byHand, func(o *drawdown.Options) {
+			o.Units = map[string]licensemanager.EntitlementUnit{"n": unit}
+		})
+		require.NoError(t, err)
+		return m
+	}
+	lost := silent(func(*licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+		return nil, context.DeadlineExceeded
+	})
+	m := open(lost, "")
+	require.NoError(t, m.Add("n", most/2))
+	require.Error(t, m.Flush(t.Context()))
+	require.NoError(t, m.Add("n", most/2))
+	require.Error(t, m.Close(t.Context()))
+
+	m = open(all, "")
+	require.NoError(t, m.Add("n", 1))
+	assert.ErrorContains(t, m.Add("n", 1), "too large")
+	assert.Equal(t, drawdown.Total{Owed: most}, m.Totals()["n"])
+	require.NoError(t, m.Flush(t.Context()))
+	assert.ErrorContains(t, m.Add("n", 1), "too large", "what was charged counts too")
+	require.NoError(t, m.Add("other", most))
+	require.NoError(t, m.Close(t.Context()))
+
+	m = open(all, licensemanager.EntitlementUnitGigabytes)
+	require.NoError(t, m.Add("n", 5))
+	require.NoError(t, m.Close(t.Context()))
+	assert.Equal(t, map[string]drawdown.Total{"n": {Charged: most}, "other": {Charged: most}}, m.Totals(), "units are added up")
+}
+
 // The longest Window does not overflow.
 func TestEndlessWindow(t *testing.T) {
 	m, err := drawdown.New(all, drawdown.Request{ProductSKU: "sku"}, filepath.Join(t.TempDir(), "journal"), byHand, func(o *drawdown.Options) { o.Window = math.MaxInt64 })
@@ -796,5 +882,22 @@ func TestCloseInOnError(t *testing.T) {
 		require.NoError(t, <-closed)
 		require.NoError(t, <-closed)
 		assert.EqualValues(t, 7, w.taken())
+	})
+}
+
+// A test may end its goroutine in OnError, by t.FailNow. Flush and Close still
+// work.
+func TestGoexitInOnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(o *drawdown.Options) { o.OnError = func(error) { runtime.Goexit() } })
+		m := w.meter()
+		add(t, m, 7)
+		w.network.state.Store("down")
+		sleep(time.Minute)
+		w.network.state.Store("")
+		require.NoError(t, m.Flush(t.Context()))
+		add(t, m, 5)
+		require.NoError(t, m.Close(t.Context()))
+		assert.EqualValues(t, 12, w.taken())
 	})
 }

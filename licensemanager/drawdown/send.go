@@ -14,59 +14,26 @@ import (
 )
 
 const (
-	// callTimeout bounds a call with its retries.
+	// callTimeout limits a call with its retries.
 	callTimeout = 30 * time.Second
 
-	// enoughDenials is how often in a row a batch must be denied that may have
-	// been charged before: the service would know its ClientToken.
+	// enoughDenials is how many denials in a row are believed of a batch that
+	// may have been charged before: the service would know its ClientToken.
 	enoughDenials = 3
 	denialPause   = time.Second
 )
 
 // batch is what the journal does not know of its open batch.
 type batch struct {
-	sentAt    time.Duration // when it was sent first, by Clock.Elapsed
-	ambiguous bool          // it may have been charged
-	tooOld    bool          // nobody knows when it was sent
+	sentAt    time.Duration // when it was first sent, by Clock.Elapsed
+	ambiguous bool          // the service may have processed it
+	resumed   bool          // it was sent by an earlier process: the local clock gave sentAt
+	tooOld    bool          // the service may have forgotten its ClientToken
 }
 
-// service is what is known of the service's clock.
-type service struct {
-	date time.Time
-	at   time.Duration // when it was that, by Clock.Elapsed
-}
-
-// learn takes the service's clock from a response. An error that no service
-// named may be that of a gateway, whose clock says nothing.
-func (m *Meter) learn(out *licensemanager.CheckoutLicenseOutput, err error) {
-	var date time.Time
-	var response *awstokens.ResponseError
-	var named smithy.APIError
-	var unpublished *smithy.GenericAPIError
-	switch {
-	case err == nil:
-		date = out.Date
-	case errors.As(err, &response) && errors.As(err, &named) && !errors.As(err, &unpublished):
-		date = response.Date
-	}
-	if !date.IsZero() {
-		m.service = service{date, m.options.Clock.Elapsed()}
-	}
-}
-
-// serviceNow is the service's clock, or zero if it is not known.
-func (m *Meter) serviceNow() time.Time {
-	if m.service.date.IsZero() {
-		return time.Time{}
-	}
-	return m.service.date.Add(m.options.Clock.Elapsed() - m.service.at)
-}
-
-// safe is how long a ClientToken is relied on.
-func (m *Meter) safe() time.Duration { return m.options.Window / 10 * 9 }
-
-// resume takes over the batch that the last process has left. How long ago that
-// was, the local clock says. If it is far behind, it was set, and says nothing.
+// resume takes over the batch that the last process left open. The local clock
+// says how old it is. If that clock is behind the time of the record, it was set,
+// and nobody knows the age.
 func (m *Meter) resume() {
 	sent := m.journal.open
 	if sent == nil {
@@ -76,20 +43,49 @@ func (m *Meter) resume() {
 	m.batch = batch{
 		sentAt:    m.options.Clock.Elapsed() - max(0, age),
 		ambiguous: true,
-		tooOld:    age < m.safe()-m.options.Window,
+		resumed:   true,
+		tooOld:    age < -m.spare(),
 	}
 }
 
-// left is how long the open batch can still be sent.
+// safe is how long a ClientToken is relied on, and spare the rest of
+// Options.Window: an error of that size in the age of a batch does no harm.
+func (m *Meter) safe() time.Duration  { return m.options.Window / 10 * 9 }
+func (m *Meter) spare() time.Duration { return m.options.Window - m.safe() }
+
+// left is how long the open batch may still be sent.
 func (m *Meter) left() time.Duration {
 	if m.batch.tooOld {
 		return 0
 	}
 	age := m.options.Clock.Elapsed() - m.batch.sentAt
-	if now, sent := m.serviceNow(), m.journal.open.Service; !now.IsZero() && !sent.IsZero() {
+	if now, sent := m.service.Now(m.options.Clock), m.journal.open.Service; !now.IsZero() && !sent.IsZero() {
 		age = max(age, now.Sub(sent))
 	}
 	return m.safe() - age
+}
+
+// learn takes the service's clock from the response to the open batch. An error
+// without a published exception may be that of a gateway, whose clock says
+// nothing.
+func (m *Meter) learn(out *licensemanager.CheckoutLicenseOutput, err error) {
+	var date time.Time
+	var response *awstokens.ResponseError
+	var exception smithy.APIError
+	var unpublished *smithy.GenericAPIError
+	switch {
+	case err == nil:
+		date = out.Date
+	case errors.As(err, &response) && errors.As(err, &exception) && !errors.As(err, &unpublished):
+		date = response.Date
+	}
+	if date.IsZero() {
+		return
+	}
+	m.service.Hear(m.options.Clock, date, m.spare())
+	if sent := m.journal.open.Service; m.batch.resumed && !sent.IsZero() && date.Sub(sent) >= m.safe() {
+		m.batch.tooOld = true // even if the Date is not believed: the local clock may have been set
+	}
 }
 
 // flush sends the open batch, if there is one, and then what is owed.
@@ -109,8 +105,7 @@ func (m *Meter) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	begun, beginErr := m.begin()
-	if !begun {
+	if beginErr := m.begin(); beginErr != nil || m.journal.open == nil {
 		return join(err, beginErr)
 	}
 	return join(err, m.settle(ctx))
@@ -123,24 +118,21 @@ func (m *Meter) owes() bool {
 }
 
 // begin makes a batch of all that is owed, if anything is.
-func (m *Meter) begin() (bool, error) {
+func (m *Meter) begin() error {
 	m.mu.Lock()
 	all, added := ledger{}, m.pending.list()
-	_ = all.addAll(m.journal.owed.list()) && all.addAll(added) // Add has seen to it that they fit
+	all.add(m.journal.owed.list()...)
+	all.add(added...)
 	m.mu.Unlock()
 	if len(all) == 0 {
-		return false, nil
+		return nil
 	}
 	r := record{
-		Type: typeBatch, Token: licensemanager.NewClientToken(), NodeID: m.request.NodeID, Service: m.serviceNow(), Amounts: all.list(),
+		Type: typeBatch, Token: licensemanager.NewClientToken(), NodeID: m.request.NodeID,
+		Service: m.service.Now(m.options.Clock), Amounts: all.list(),
 	}
 	m.batch = batch{sentAt: m.options.Clock.Elapsed()}
-	err := m.journal.begin(r, func() {
-		for _, a := range added {
-			m.pending.subtract(a)
-		}
-	})
-	return err == nil, err
+	return m.journal.begin(r, func() { m.pending.subtract(added...) })
 }
 
 // settle sends the open batch until it has a response, or the call fails.
@@ -189,10 +181,10 @@ func (m *Meter) input(sent *record) *licensemanager.CheckoutLicenseInput {
 	return in
 }
 
-// charged notes what a checkout has charged. The service says when it made the
-// checkout: if that was a window after the batch was sent first, it may have
-// made another before. The local clock, by which the batch was taken to be
-// younger, was set in that case.
+// charged notes what a checkout has charged. The response says when the service
+// made the checkout. If that is a whole window after the batch was first sent,
+// the local clock, by which the batch was younger, was set, and the service may
+// have made another checkout before.
 func (m *Meter) charged(ctx context.Context, out *licensemanager.CheckoutLicenseOutput) error {
 	sent := *m.journal.open
 	amounts, mismatch := granted(sent.Amounts, out.EntitlementsAllowed)
@@ -202,21 +194,20 @@ func (m *Meter) charged(ctx context.Context, out *licensemanager.CheckoutLicense
 	if twice {
 		done.Unknown = done.Charged
 	}
-	lacks := lacking(sent.Amounts, done.Charged)
 	err = join(mismatch, m.journal.note(done))
 	if twice {
 		err = join(&UnknownError{Amounts: done.Charged, Sent: sent.Time, Charged: true}, err)
 	}
-	if len(lacks) > 0 {
+	if lacks := lacking(sent.Amounts, done.Charged); len(lacks) > 0 {
 		err = join(m.explainAll(ctx, lacks, nil), err)
 	}
 	return err
 }
 
-// granted is what a response grants of what was asked for. A success without
-// any entitlement that was asked for or without a number, which no documentation
-// knows, is taken for the whole: otherwise it would be charged again. If it lists
-// only others, there is an error as well.
+// granted returns which of the amounts a response grants. A success that names
+// none of them, or that has no number for one, is not documented. It counts as a
+// grant of all, so that nothing is charged twice; if it names others, there is an
+// error as well.
 func granted(asked []Amount, allowed []licensemanager.EntitlementData) (list []Amount, mismatch error) {
 	if len(allowed) == 0 {
 		return asked, nil
@@ -259,27 +250,27 @@ func (m *Meter) giveUp() error {
 	return join(&UnknownError{Amounts: sent.Amounts, Sent: sent.Time}, err)
 }
 
-// isDenial reports whether the service has refused to charge the license.
+// isDenial reports whether the service refused to charge the license.
 func isDenial(err error) bool {
 	var none *licensemanager.NoEntitlementsAllowedException
 	var notFound *licensemanager.ResourceNotFoundException
 	return errors.As(err, &none) || errors.As(err, &notFound)
 }
 
-// mayHaveProcessed reports whether the service may have charged the license. An
-// error that this module has not made may mean anything, unless it is the
-// service's refusal.
+// mayHaveProcessed reports whether the service may have processed the request. An
+// error that does not come from this module may mean anything, unless it is an
+// exception of the service.
 func mayHaveProcessed(err error) bool {
 	var call interface{ MayHaveProcessed() bool }
 	var invalid smithy.InvalidParamsError
-	var refusal smithy.APIError
+	var exception smithy.APIError
 	switch {
 	case errors.As(err, &call):
 		return call.MayHaveProcessed()
 	case errors.As(err, &invalid):
 		return false
-	case errors.As(err, &refusal):
-		return refusal.ErrorFault() == smithy.FaultServer
+	case errors.As(err, &exception):
+		return exception.ErrorFault() == smithy.FaultServer
 	}
 	return true
 }

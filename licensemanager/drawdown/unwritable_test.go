@@ -39,7 +39,7 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	api := &counting{}
 	open := func() *Meter {
-		m, err := New(api, Request{ProductSKU: "sku"}, path, func(o *Options) { o.Every = -1 })
+		m, err := New(api, Request{ProductSKU: "sku"}, path, func(o *Options) { o.Interval = -1 })
 		require.NoError(t, err)
 		return m
 	}
@@ -49,7 +49,7 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 	for range 2 {
 		var problem *JournalError
 		require.ErrorAs(t, m.Flush(t.Context()), &problem)
-		assert.Equal(t, ProblemUnwritable, problem.Problem)
+		assert.Equal(t, JournalUnwritable, problem.Problem)
 		assert.Empty(t, api.tokens, "nothing is sent")
 		assert.Equal(t, Total{Owed: 7}, m.Totals()["n"])
 	}
@@ -85,7 +85,7 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 // What is owed at the end is lost if it can neither be charged nor written, and
 // the error says so.
 func TestOwedThatCannotBeWritten(t *testing.T) {
-	m, err := New(&counting{}, Request{ProductSKU: "sku"}, filepath.Join(t.TempDir(), "journal"), func(o *Options) { o.Every = -1 })
+	m, err := New(&counting{}, Request{ProductSKU: "sku"}, filepath.Join(t.TempDir(), "journal"), func(o *Options) { o.Interval = -1 })
 	require.NoError(t, err)
 	require.NoError(t, m.Add("n", 7))
 	m.journal.full(t)
@@ -98,7 +98,7 @@ func TestOwedThatCannotBeWritten(t *testing.T) {
 func TestWriteOverAFailedOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	open := func() *Meter {
-		m, err := New(&counting{}, Request{ProductSKU: "sku"}, path, func(o *Options) { o.Every = -1 })
+		m, err := New(&counting{}, Request{ProductSKU: "sku"}, path, func(o *Options) { o.Interval = -1 })
 		require.NoError(t, err)
 		return m
 	}
