@@ -40,12 +40,12 @@
 // The token is a JWS without any registered claim of a JWT: no exp, no nbf, no
 // iat, no aud. A JWT library that finds no exp has nothing to enforce, and
 // accepts a license that expired last year or that belongs to another machine.
-// [Verifier.Verify] makes these checks, in this order, and returns the first
-// refusal:
+// [Verifier.Verify] makes these checks in this order, and stops at the first that
+// fails:
 //
 //  1. The token is a compact JWS of at most 64 KiB with one signature, in
-//     canonical base64url. White space around it is ignored, because a file may
-//     end in a newline.
+//     canonical base64url. White space around it is ignored: a file may end in a
+//     newline.
 //  2. Its algorithm is PS384, it requires no extension (crit, b64), and the
 //     signature is the issuer's. A key in the token (jwk, x5c, jku) is never
 //     used.
@@ -59,23 +59,22 @@
 // # Clock
 //
 // Offline, the only clock is the one that the user can set. A [Mark] stores the
-// latest time that a Verifier has seen: a clock that is behind it by more than
+// latest time that a Verifier has seen. A clock that is behind it by more than
 // Options.ClockTolerance is refused with [ErrClockWentBack]. Within the
-// tolerance the later time counts, so that nothing is gained by setting the
-// clock back a little, and a license that was seen to expire stays expired.
+// tolerance, the later time counts: setting the clock back a little gains
+// nothing, and a license that was seen to expire stays expired.
 //
-// The mark never passes the end of a license that the issuer signed. A clock
-// that was years ahead for a moment therefore blocks a product for no longer
-// than the life of the license. To recover earlier, correct the clock and
-// remove the file of the mark.
+// The mark never passes the end of a license that the issuer signed. So a clock
+// that was years ahead for a moment blocks a product only for the life of the
+// license. To recover earlier, correct the clock and remove the file of the mark.
 //
-// A user who may write to the file can also remove it. The mark is a deterrent,
-// as strong as the place where it is stored. The time at which the license was
-// issued is a lower bound that nobody can remove.
+// A user who may write to the file may also remove it: the mark is as strong as
+// the place where it is stored. The time at which the license was issued is a
+// lower bound that nobody can remove.
 //
 // # Errors
 //
-// Every refusal is a [*RefusedError] with a [Reason]:
+// A token is refused with a [*RefusedError], which has a [Reason]:
 //
 //	switch {
 //	case errors.Is(err, borrow.ErrExpired):

@@ -2,15 +2,15 @@ package borrow
 
 import "strconv"
 
-// Reason is why a token was refused: a short code that does not change. It is
-// an error, so that errors.Is finds it in what Verify returns.
+// Reason is a short code for why a token was refused. It is an error, so that
+// errors.Is finds it in what [Verifier.Verify] returns.
 type Reason string
 
 // The reasons, in the order in which Verify checks for them.
 const (
 	ErrEmpty     Reason = "empty"
 	ErrTooLarge  Reason = "too_large"
-	ErrMalformed Reason = "malformed" // cut, JSON serialization, detached payload
+	ErrMalformed Reason = "malformed" // cut off, JSON serialization, detached payload
 
 	ErrUnsigned  Reason = "unsigned"         // algorithm none
 	ErrSymmetric Reason = "symmetric"        // HS256 and so on, with the public key as the shared secret
@@ -76,17 +76,16 @@ func (r Reason) Error() string {
 // a token that the issuer signed: they are not secret, and a user needs them to
 // get help. It never contains a value of the metadata.
 type RefusedError struct {
-	// Reason is why. errors.Is finds it too.
 	Reason Reason
 
 	// Member is what the reason is about: a member of the payload, or the name
-	// of the metadata or of the entitlement. Empty for other reasons.
+	// of the metadata or the entitlement. It is empty for other reasons.
 	Member string
 
 	// License is what the issuer signed, or nil if the token was refused before
-	// that was known. It is for messages, and for a product that keeps running
-	// for a while after the end of its license. It has not passed the check that
-	// Reason names, nor those after it.
+	// that was known. It has not passed the check that Reason names, nor those
+	// after it. Use it in messages, or to keep running for a while after the end
+	// of the license.
 	License *License
 
 	// Err is the error of the Mark, or nil.

@@ -19,20 +19,11 @@ type License struct {
 	// was borrowed for none.
 	NodeID string
 
-	// Entitlements are what was granted.
-	Entitlements []EntitlementData
+	Entitlements []EntitlementData // what was granted
+	Expiration   time.Time         // when the license ends, in UTC
+	IssuedAt     time.Time         // when it was borrowed, in UTC
 
-	// Expiration is when the license ends, and ExpirationText the same as the
-	// service wrote it.
-	Expiration     time.Time
-	ExpirationText string
-
-	// IssuedAt is when the license was borrowed, and IssuedAtText the same as
-	// the service wrote it.
-	IssuedAt     time.Time
-	IssuedAtText string
-
-	// LicenseConsumptionToken is what CheckInLicense takes to give the license
+	// LicenseConsumptionToken is what CheckInLicense needs to give the license
 	// back early.
 	LicenseConsumptionToken awstokens.Secret
 
@@ -41,9 +32,10 @@ type License struct {
 	CheckoutMetadata map[string]string
 }
 
-// Allows reports whether the license grants at least e: one entitlement of the
-// same name and unit that is as large or, for a feature, has the same value if
-// e has one. Entitlements are not added up.
+// Allows reports whether the license grants at least e: whether it has an
+// entitlement with the name and unit of e whose number is at least that of e, or
+// for a feature, whose value is that of e, if e has one. Numbers of several
+// entitlements are not added up.
 func (l *License) Allows(e EntitlementData) bool {
 	for _, granted := range l.Entitlements {
 		if granted.Name == e.Name && granted.Unit == e.Unit && granted.covers(e) {
@@ -55,12 +47,13 @@ func (l *License) Allows(e EntitlementData) bool {
 
 const unitNone = "None"
 
-// EntitlementData is a feature or an amount. It is the shape of that name of
-// the API; package licensemanager has it as well, with the client.
+// EntitlementData is a feature or an amount: the API's shape of that name. It is
+// not the type of package licensemanager, so that a program that only verifies
+// does not import the client.
 type EntitlementData struct {
 	Name  string `json:"name"`
 	Unit  string `json:"unit"`  // "None" for a feature, else what is counted: "Count", "Gigabytes", ...
-	Value string `json:"value"` // a whole number; for a feature any string, mostly empty
+	Value string `json:"value"` // a whole number; for a feature any string, usually empty
 }
 
 // Count returns an entitlement to n of something, in the unit Count.
@@ -83,15 +76,16 @@ func (e EntitlementData) covers(want EntitlementData) bool {
 	return err == nil && granted >= n
 }
 
-// parseLicense parses a payload whose signature was verified. The json package
-// is that of go-jose, which distinguishes "nodeId" from "NodeID" and refuses a
-// duplicate member: encoding/json would take the last of either.
+// parseLicense parses a payload whose signature was verified. It uses the json
+// package of go-jose, which distinguishes "nodeId" from "NodeID" and refuses a
+// duplicate member: encoding/json would take the last one.
 func parseLicense(payload []byte) (*License, *RefusedError) {
 	var members map[string]json.RawMessage
 	if !utf8.Valid(payload) || json.Unmarshal(payload, &members) != nil || members == nil {
 		return nil, &RefusedError{Reason: ErrPayload}
 	}
 	var l License
+	var expiration, issuedAt string
 	var metadata map[string]*string
 	for _, m := range []struct {
 		name     string
@@ -101,8 +95,8 @@ func parseLicense(payload []byte) (*License, *RefusedError) {
 		{name: "licenseArn", to: &l.LicenseARN},
 		{name: "nodeId", to: &l.NodeID, optional: true}, // Want says whether it is required
 		{name: "entitlementsAllowed", to: &l.Entitlements},
-		{name: "expiration", to: &l.ExpirationText},
-		{name: "issuedAt", to: &l.IssuedAtText},
+		{name: "expiration", to: &expiration},
+		{name: "issuedAt", to: &issuedAt},
 		{name: "licenseConsumptionToken", to: &l.LicenseConsumptionToken},
 		{name: "checkoutMetadata", to: &metadata, optional: true},
 	} {
@@ -131,10 +125,10 @@ func parseLicense(payload []byte) (*License, *RefusedError) {
 		l.CheckoutMetadata[name] = *value
 	}
 	var refused *RefusedError
-	if l.Expiration, refused = parseDate("expiration", l.ExpirationText); refused != nil {
+	if l.Expiration, refused = parseDate("expiration", expiration); refused != nil {
 		return nil, refused
 	}
-	if l.IssuedAt, refused = parseDate("issuedAt", l.IssuedAtText); refused != nil {
+	if l.IssuedAt, refused = parseDate("issuedAt", issuedAt); refused != nil {
 		return nil, refused
 	}
 	return &l, nil

@@ -49,10 +49,10 @@ func (m *MemoryMark) Raise(t time.Time) error {
 }
 
 // FileMark is a [Mark] in a file, which contains one date and a newline. The
-// file is replaced as a whole and synced, so that a crash leaves the old date
-// or the new one, and only its owner may read it. Processes may share it: if
-// two write at the same moment one wins, and their dates differ by no more than
-// that moment. It is safe for concurrent use.
+// file is replaced as a whole and synced, so that a crash leaves the old date or
+// the new one. Only its owner may read it. Processes may share it: if two write
+// at the same time, either date may remain, and they hardly differ. It is safe
+// for concurrent use.
 type FileMark struct {
 	path string
 	mu   sync.Mutex
@@ -62,9 +62,9 @@ type FileMark struct {
 // need not exist yet; Raise creates them.
 func NewFileMark(path string) *FileMark { return &FileMark{path: path} }
 
-// CorruptMarkError says that the file of a [FileMark] contains no date. The file
-// was not changed: replacing what cannot be parsed would be a way around the
-// mark. A user who knows that the clock is right may remove the file.
+// CorruptMarkError says that the file of a [FileMark] does not contain a date.
+// The file was not changed, because a user could corrupt it to get around the
+// mark. Someone who knows that the clock is right may remove the file.
 type CorruptMarkError struct {
 	Path string
 }
@@ -86,8 +86,8 @@ func (m *FileMark) Load() (time.Time, error) {
 func (m *FileMark) Raise(t time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	kept, err := m.load()
-	if err != nil || !t.After(kept) {
+	stored, err := m.load()
+	if err != nil || !t.After(stored) {
 		return err
 	}
 	return atomicfile.Write(m.path, []byte(t.UTC().Format(time.RFC3339Nano)+"\n"))
@@ -101,11 +101,10 @@ func (m *FileMark) load() (time.Time, error) {
 	case err != nil && !errors.Is(err, atomicfile.ErrTooLong):
 		return time.Time{}, err
 	}
-	// The newline shows that nothing was cut off.
-	text, whole := strings.CutSuffix(string(data), "\n")
-	kept, err := time.Parse(time.RFC3339, text)
+	text, whole := strings.CutSuffix(string(data), "\n") // otherwise it may be cut off
+	stored, err := time.Parse(time.RFC3339, text)
 	if !whole || err != nil {
 		return time.Time{}, &CorruptMarkError{Path: m.path}
 	}
-	return kept, nil
+	return stored, nil
 }

@@ -69,8 +69,8 @@ func TestClock(t *testing.T) {
 			steps: []step{{now.AddDate(70, 0, 0), token, borrow.ErrExpired}, {end.Add(day), longer, ""}},
 			mark:  end.Add(day),
 		},
-		"leeway": {
-			options: borrow.Options{Leeway: time.Hour},
+		"grace": {
+			options: borrow.Options{Grace: time.Hour},
 			steps:   []step{{end.Add(time.Hour - 1), token, ""}, {end.Add(time.Hour), token, borrow.ErrExpired}, {end.Add(59 * time.Minute), token, borrow.ErrExpired}},
 			mark:    end.Add(time.Hour),
 		},

@@ -1,6 +1,7 @@
 package borrow
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
@@ -23,15 +24,15 @@ import (
 const maxToken = 64 << 10
 
 // Options are the settings of a [Verifier]. Zero values mean the defaults, which
-// suit a process that runs for long; one that is started often needs a Mark
-// that outlives it.
+// suit a process that runs for long. One that is started often needs a Mark that
+// outlives it.
 type Options struct {
-	// Leeway is how long after its end a license is still accepted. The default
-	// is not at all: at its expiration a license has expired.
-	Leeway time.Duration
+	// Grace is how long after its end a license is still accepted. The default
+	// is 0.
+	Grace time.Duration
 
-	// ClockTolerance is how far the clock may be behind the Mark, and behind
-	// the time at which a license was issued, before it is considered wrong. The
+	// ClockTolerance is how far the clock may be behind the Mark, and behind the
+	// time at which a license was issued, before it is refused as wrong. The
 	// default is 5 minutes.
 	ClockTolerance time.Duration
 
@@ -63,19 +64,17 @@ func NewVerifier(key *rsa.PublicKey, options ...func(*Options)) (*Verifier, erro
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	if o.Leeway < 0 || o.ClockTolerance < 0 {
-		return nil, errors.New("Options.Leeway and Options.ClockTolerance must not be negative")
+	if o.Grace < 0 || o.ClockTolerance < 0 {
+		return nil, errors.New("borrow: Grace and ClockTolerance must not be negative")
 	}
-	if o.ClockTolerance == 0 {
-		o.ClockTolerance = 5 * time.Minute
-	}
+	o.ClockTolerance = cmp.Or(o.ClockTolerance, 5*time.Minute)
 	if o.Mark == nil {
 		o.Mark = new(MemoryMark)
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	// A copy, so that a later change of the caller's key changes nothing here.
+	// A copy, so that the caller may change its key.
 	return &Verifier{&rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E}, o}, nil
 }
 
@@ -89,17 +88,17 @@ type Want struct {
 	// borrowed. Required, unless AnyNode is set.
 	NodeID string
 
-	// AnyNode accepts a license that was borrowed for any node, or for none. A
-	// copy of such a token is a license as well.
+	// AnyNode accepts a license that was borrowed for any node, or for none.
+	// Then a copy of the token is valid on every machine.
 	AnyNode bool
 
-	// Metadata must be in the token, each name with this value.
+	// Metadata must be in the token, each name with its value.
 	Metadata map[string]string
 
-	// ExactMetadata refuses a token with metadata beside those.
+	// ExactMetadata refuses a token with other metadata than Metadata.
 	ExactMetadata bool
 
-	// Entitlements must each be granted, see [License.Allows].
+	// Entitlements must each be granted, by the rules of [License.Allows].
 	Entitlements []EntitlementData
 }
 
@@ -120,20 +119,20 @@ func (w *Want) validate() error {
 		return err
 	}
 	if w.NodeID != "" && w.AnyNode {
-		return errors.New("Want has both NodeID and AnyNode")
+		return errors.New("borrow: Want has both NodeID and AnyNode")
 	}
 	return nil
 }
 
 // Verify returns the license in a token that CheckoutBorrowLicense returned, if
 // it passes every check that the package documentation lists. Otherwise it
-// returns a [*RefusedError], or, if want itself is wrong, an error that says so:
-// a smithy.InvalidParamsError for what is missing in it.
+// returns a [*RefusedError]. If want is invalid, it returns an error that is not
+// a RefusedError: a smithy.InvalidParamsError if a field is missing.
 //
 // Verify refuses a token if the Mark returns an error. If it ignored the error,
-// a user could set the clock back after making the mark unusable. A product that
+// a user could make the mark unusable and then set the clock back. A product that
 // prefers to continue finds the license in a RefusedError with the reason
-// [ErrMarkNotWritten]; it is verified but for the mark.
+// [ErrMarkNotWritten]: it has passed all checks.
 func (v *Verifier) Verify(token awstokens.Secret, want Want) (*License, error) {
 	if err := want.validate(); err != nil {
 		return nil, err
@@ -157,8 +156,8 @@ func (v *Verifier) Verify(token awstokens.Secret, want Want) (*License, error) {
 	return license, nil
 }
 
-// verifySignature returns the payload of a token that the issuer signed. It does
-// not return the errors of the parsers, which quote their input.
+// verifySignature returns the payload of a token that the issuer signed. It drops
+// the errors of the parsers, because they quote the token.
 func (v *Verifier) verifySignature(token string) ([]byte, *RefusedError) {
 	if len(token) > maxToken {
 		return nil, &RefusedError{Reason: ErrTooLarge}
@@ -211,9 +210,9 @@ func refusedAlgorithm(name string) Reason {
 	return ErrAlgorithm
 }
 
-// extended reports whether a header has crit, or b64, which changes what is
-// signed. go-jose supports b64; no borrowed license has it. The header is parsed
-// once more because go-jose hides a member that is null.
+// extended reports whether a header has crit or b64, which change what is signed.
+// go-jose supports b64, but no borrowed license has it. The header is parsed
+// again because go-jose drops a member that is null.
 func extended(header string) bool {
 	data, err := base64.RawURLEncoding.DecodeString(header)
 	if err != nil {
@@ -228,7 +227,7 @@ func extended(header string) bool {
 	return crit || b64
 }
 
-// check compares a license with what is required.
+// check compares a license with what the caller requires.
 func (w *Want) check(l *License) *RefusedError {
 	if l.LicenseARN != w.LicenseARN {
 		return &RefusedError{Reason: ErrOtherLicense, detail: fmt.Sprintf("%q where %q is required", l.LicenseARN, w.LicenseARN)}
@@ -242,7 +241,7 @@ func (w *Want) check(l *License) *RefusedError {
 			return &RefusedError{Reason: ErrOtherNode, detail: fmt.Sprintf("%q where %q is required", l.NodeID, w.NodeID)}
 		}
 	}
-	// Sorted, so that the same token gets the same error.
+	// Sorted, so that one token always gets the same error.
 	for _, name := range slices.Sorted(maps.Keys(w.Metadata)) {
 		switch found, ok := l.CheckoutMetadata[name]; {
 		case !ok:
@@ -268,35 +267,35 @@ func (w *Want) check(l *License) *RefusedError {
 
 // checkTime compares a license with the clock and raises the mark.
 func (v *Verifier) checkTime(l *License) *RefusedError {
-	// The mark is read first: a clock that is read after it is not behind what
-	// another call or process has just written.
+	// The mark is read before the clock, which then is not behind what another
+	// call or process writes in between.
 	mark, err := v.options.Mark.Load()
 	if err != nil {
 		return &RefusedError{Reason: ErrMarkUnreadable, Err: err}
 	}
-	// UTC strips the monotonic clock, which does not go back when the user sets
-	// the clock, and which would be compared instead.
+	// UTC drops the monotonic reading, which would be compared instead of the
+	// time that the user can set.
 	now := v.options.Now().UTC()
-	behind := now.Add(v.options.ClockTolerance)
-	if behind.Before(mark) {
+	tolerated := now.Add(v.options.ClockTolerance)
+	if tolerated.Before(mark) {
 		return &RefusedError{Reason: ErrClockWentBack, detail: fmt.Sprintf("it is at %s and was at %s", date(now), date(mark))}
 	}
-	if behind.Before(l.IssuedAt) {
+	if tolerated.Before(l.IssuedAt) {
 		return &RefusedError{Reason: ErrIssuedInFuture, detail: fmt.Sprintf("at %s, and it is %s", date(l.IssuedAt), date(now))}
 	}
 
-	// All three are past, so that the latest of them is nearest to the truth.
+	// None of the three is ahead of the real time, so the latest is closest to it.
 	latest := now
 	for _, t := range []time.Time{mark, l.IssuedAt} {
 		if t.After(latest) {
 			latest = t
 		}
 	}
-	end := l.Expiration.Add(v.options.Leeway)
+	end := l.Expiration.Add(v.options.Grace)
 	if !latest.Before(end) {
 		refused := &RefusedError{Reason: ErrExpired, detail: fmt.Sprintf("at %s, and it is %s", date(l.Expiration), date(latest))}
-		// The mark rises until this license stays expired, and no further, in
-		// case the clock is wrong.
+		// The mark rises as far as keeps this license expired, and no further: the
+		// clock may be wrong.
 		refused.Err = v.raise(mark, end)
 		return refused
 	}
@@ -306,7 +305,7 @@ func (v *Verifier) checkTime(l *License) *RefusedError {
 	return nil
 }
 
-// raise writes the mark only if it must rise.
+// raise raises the mark if it is lower.
 func (v *Verifier) raise(mark, to time.Time) error {
 	if !to.After(mark) {
 		return nil
