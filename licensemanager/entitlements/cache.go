@@ -18,33 +18,29 @@ import (
 const (
 	cacheVersion = 1
 
-	// maxCache bounds what is read: some thousand licenses.
+	// maxCache is the size up to which a file is read: some thousand licenses.
 	maxCache = 16 << 20
-
-	// maxAhead is how far the date in a file may be ahead of the local clock,
-	// which somebody may have set in the meantime.
-	maxAhead = 24 * time.Hour
 
 	// leftover is the age of a temporary file that a killed process has left.
 	leftover = time.Hour
 )
 
-// The kinds of sum that a cache file has.
+// The kinds of sum in a cache file.
 const checksum, mac = "sha256", "hmac-sha256"
 
-// cacheFile is what a cache file holds.
+// cacheFile is the content of a cache file.
 type cacheFile struct {
 	Version int             `json:"version"`
 	Sum     string          `json:"sum"`
-	Data    json.RawMessage `json:"data"` // a cached, whose bytes have the sum
+	Data    json.RawMessage `json:"data"` // a cached; the sum is over these bytes
 }
 
-// cached is what a Watcher knew. Dates are the service's, but for Saved.
+// cached is what a Watcher knew. Times are by the service's clock, except Saved.
 type cached struct {
 	ProductSKU     string    `json:"productSku"`
 	KeyFingerprint string    `json:"keyFingerprint"`
 	LicenseARN     string    `json:"licenseArn,omitzero"`
-	Date           time.Time `json:"date"`  // of the last good look
+	Date           time.Time `json:"date"`  // of the last refresh that succeeded
 	Seen           time.Time `json:"seen"`  // when this was written
 	Saved          time.Time `json:"saved"` // the same by the local clock
 
@@ -57,41 +53,41 @@ type CacheProblem string
 // The problems of a [CacheError].
 const (
 	CacheUnreadable   CacheProblem = "unreadable"    // it cannot be read
-	CacheDamaged      CacheProblem = "damaged"       // it is no cache file, was edited, or was written with another Options.Key
-	CacheWrongKey     CacheProblem = "wrong_key"     // it has a MAC and Options.Key is not set, or the other way round
+	CacheDamaged      CacheProblem = "damaged"       // it is not a cache file, was edited, or was written with another Options.Key
+	CacheWrongKey     CacheProblem = "wrong_key"     // it has a MAC and Options.Key is not set, or it has none and Options.Key is set
 	CacheOtherProduct CacheProblem = "other_product" // it is of another product, issuer or license
-	CacheFuture       CacheProblem = "future"        // it was written by a newer version of this package, or is dated more than a day ahead
+	CacheNewerVersion CacheProblem = "newer_version" // it was written by a newer version of this package
 )
 
 // CacheError says that [Options].CacheFile cannot be used. The file is left as
-// it is, and not written to.
+// it is.
 type CacheError struct {
 	Path    string
 	Problem CacheProblem
-	Err     error // what failed, or nil
+	Err     error // the cause, or nil
 }
 
-var cacheAdvice = map[CacheProblem]string{
-	CacheUnreadable:   "cannot be read: give this process a file that it may read, or remove it",
+var cacheProblems = map[CacheProblem]string{
+	CacheUnreadable:   "cannot be read: it must be a file that this process may read, or not exist",
 	CacheDamaged:      "is damaged, was edited or was written with another Options.Key: remove it",
-	CacheWrongKey:     "has a MAC and Options.Key is not set, or the other way round: set the same key, or remove the file",
+	CacheWrongKey:     "has a MAC and Options.Key is not set, or has none and Options.Key is set: set the same key, or remove the file",
 	CacheOtherProduct: "is of another product, issuer or license: set Options.CacheFile to another path, or remove it",
-	CacheFuture:       "is from the future: set the clock, update the program, or remove the file",
+	CacheNewerVersion: "was written by a newer version of this package: update the program, or remove the file",
 }
 
 // Error names the file and says what to do.
 func (e *CacheError) Error() string {
-	text := fmt.Sprintf("entitlements: the cache file %s %s", e.Path, cacheAdvice[e.Problem])
+	text := fmt.Sprintf("entitlements: the cache file %s %s", e.Path, cacheProblems[e.Problem])
 	if e.Err != nil {
 		text += " (" + e.Err.Error() + ")"
 	}
 	return text
 }
 
-// Unwrap returns what failed.
+// Unwrap returns Err.
 func (e *CacheError) Unwrap() error { return e.Err }
 
-// sum is the MAC or the checksum of the data of a cache file.
+// sum is the checksum or, with Options.Key, the MAC of the data of a cache file.
 func (l *loader) sum(data []byte) string {
 	h, kind := sha256.New(), checksum
 	if key := l.options.Key; !key.IsZero() {
@@ -104,7 +100,7 @@ func (l *loader) sum(data []byte) string {
 // readCache returns nil if there is no file.
 func (l *loader) readCache() (*cached, error) {
 	path := l.options.CacheFile
-	refuse := func(problem CacheProblem, err error) (*cached, error) {
+	fail := func(problem CacheProblem, err error) (*cached, error) {
 		return nil, &CacheError{Path: path, Problem: problem, Err: err}
 	}
 	text, err := atomicfile.Read(path, maxCache)
@@ -112,34 +108,30 @@ func (l *loader) readCache() (*cached, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return refuse(CacheUnreadable, err)
+		return fail(CacheUnreadable, err)
 	}
 	var file cacheFile
 	if err := json.Unmarshal(text, &file); err != nil {
-		return refuse(CacheDamaged, err)
+		return fail(CacheDamaged, err)
 	}
 	if file.Version > cacheVersion {
-		return refuse(CacheFuture, fmt.Errorf("version %d", file.Version))
+		return fail(CacheNewerVersion, fmt.Errorf("version %d", file.Version))
 	}
 	sum := l.sum(file.Data)
 	switch kind, _, _ := strings.Cut(file.Sum, ":"); {
 	case file.Version != cacheVersion || kind != checksum && kind != mac:
-		return refuse(CacheDamaged, fmt.Errorf("version %d, sum %q", file.Version, kind))
+		return fail(CacheDamaged, fmt.Errorf("version %d, sum %q", file.Version, kind))
 	case !strings.HasPrefix(sum, kind+":"):
-		return refuse(CacheWrongKey, nil)
+		return fail(CacheWrongKey, nil)
 	case !hmac.Equal([]byte(file.Sum), []byte(sum)):
-		return refuse(CacheDamaged, errors.New("its sum differs"))
+		return fail(CacheDamaged, errors.New("its sum does not match"))
 	}
 	var c cached
 	if err := json.Unmarshal(file.Data, &c); err != nil {
-		return refuse(CacheDamaged, err)
+		return fail(CacheDamaged, err)
 	}
-	now := l.options.Clock.Now()
-	switch {
-	case c.ProductSKU != l.productSKU || c.KeyFingerprint != l.options.KeyFingerprint || c.LicenseARN != l.options.LicenseARN:
-		return refuse(CacheOtherProduct, nil)
-	case c.Saved.Sub(now) > maxAhead:
-		return refuse(CacheFuture, fmt.Errorf("written at %s, and now it is %s", c.Saved.Format(time.RFC3339), now.UTC().Format(time.RFC3339)))
+	if c.ProductSKU != l.productSKU || c.KeyFingerprint != l.options.KeyFingerprint || c.LicenseARN != l.options.LicenseARN {
+		return fail(CacheOtherProduct, nil)
 	}
 	return &c, nil
 }

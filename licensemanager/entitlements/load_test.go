@@ -148,7 +148,7 @@ func TestLicenseARNOfSomethingElse(t *testing.T) {
 		_, err := entitlements.Load(t.Context(), api, test.sku, options)
 		var empty *entitlements.EmptyError
 		require.ErrorAs(t, err, &empty, name)
-		assert.Equal(t, []entitlements.Unusable{{LicenseARN: test.arn, Reason: test.reason}}, empty.Unusable, name)
+		assert.Equal(t, []entitlements.UnusableLicense{{LicenseARN: test.arn, Reason: test.reason}}, empty.Unusable, name)
 
 		w, err := entitlements.Watch(t.Context(), api, test.sku, options)
 		if test.reason == entitlements.ReasonNoLicense { // it may come

@@ -12,36 +12,35 @@ import (
 )
 
 // Set is what a customer is entitled to by the usable licenses of a product and
-// issuer, at one moment. It does not change, and is safe for concurrent use.
+// issuer, at one moment. It is immutable and safe for concurrent use.
 type Set struct {
 	productSKU, keyFingerprint string
 
 	licenses []licensemanager.GrantedLicense // the usable ones, newest first
-	unusable []Unusable
+	unusable []UnusableLicense
 	names    map[string]entitlement
 }
 
-// entitlement is what the usable licenses have of one name.
+// entitlement is what the usable licenses have under one name.
 type entitlement struct {
 	unit      licensemanager.EntitlementUnit // that of the newest license
-	limit     int64                          // of all licenses that have the unit
+	limit     int64                          // of all licenses with this unit
 	unlimited bool
-	elsewhere bool // an older license has it, in another unit
+	elsewhere bool // an older license has some in another unit
 }
 
 func (e entitlement) isFeature() bool { return e.unit == licensemanager.EntitlementUnitNone }
 
-// has reports whether there is any of it.
 func (e entitlement) has() bool { return e.isFeature() || e.unlimited || e.limit > 0 || e.elsewhere }
 
 // Has reports whether the customer is entitled to a feature, or to more than
 // zero of what is counted.
 func (s *Set) Has(name string) bool { return s.names[name].has() }
 
-// Limit returns how much there is of an entitlement that is counted, in its
-// unit. The limits of several licenses add up. It returns false if the
-// entitlement is not there, is a feature, or has no limit: without a MaxCount,
-// and with Overage, more may be used.
+// Limit returns how much there is of a counted entitlement, in its unit. The
+// limits of several licenses are added up. It returns false if there is no such
+// entitlement, if it is a feature, or if it has no limit: without a MaxCount, or
+// with Overage, any number may be used.
 func (s *Set) Limit(name string) (n int64, ok bool) {
 	e := s.names[name]
 	if e.unit == "" || e.isFeature() || e.unlimited {
@@ -51,11 +50,11 @@ func (s *Set) Limit(name string) (n int64, ok bool) {
 }
 
 // Ask returns what to check out for n of an entitlement, in the unit of the
-// license: a checkout in another unit is refused. For a feature, n is 1.
+// license: a checkout in another unit is denied. For a feature, n is 1.
 //
-// It returns an [*AskError] if that would be refused in any case, and an
-// [*EmptyError] if there is no usable license. Seats that others have taken are
-// not known here.
+// It returns an [*AskError] if the service would deny the checkout in any case,
+// and an [*EmptyError] if there is no usable license. It does not know which
+// seats are taken.
 func (s *Set) Ask(name string, n int64) (licensemanager.EntitlementData, error) {
 	e := s.names[name]
 	reason := Reason("")
@@ -95,16 +94,16 @@ func (s *Set) Expires() (last time.Time) {
 	return last
 }
 
-// Licenses returns the usable licenses, newest first. The list is the caller's,
-// what its items point to is shared.
+// Licenses returns the usable licenses, newest first. The caller may change the
+// list, but not what its items point to.
 func (s *Set) Licenses() []licensemanager.GrantedLicense { return slices.Clone(s.licenses) }
 
 func (s *Set) empty() *EmptyError {
 	return &EmptyError{ProductSKU: s.productSKU, KeyFingerprint: s.keyFingerprint, Unusable: slices.Clone(s.unusable)}
 }
 
-// differences returns the names of the entitlements that two sets have in
-// different ways, sorted.
+// differences returns the names of the entitlements that differ between two
+// sets, sorted.
 func differences(a, b *Set) (names []string) {
 	for name, e := range a.names {
 		if e != b.names[name] {
@@ -120,22 +119,22 @@ func differences(a, b *Set) (names []string) {
 	return names
 }
 
-// evaluate returns the set of a moment. A license that had not ended when the
-// service was last asked counts until its end and the grace are over.
+// evaluate returns the set at the time now. A license that had not ended when the
+// service was last asked counts until its end plus the grace.
 func evaluate(o *Options, productSKU string, found []licensemanager.GrantedLicense, asked, now time.Time) *Set {
 	s := &Set{productSKU: productSKU, keyFingerprint: o.KeyFingerprint, names: map[string]entitlement{}}
 	for i := range found {
 		if reason := unusable(o, productSKU, &found[i], asked, now); reason != "" {
-			s.unusable = append(s.unusable, Unusable{found[i].LicenseArn, reason})
+			s.unusable = append(s.unusable, UnusableLicense{found[i].LicenseArn, reason})
 			continue
 		}
 		s.licenses = append(s.licenses, found[i])
 	}
 	if o.LicenseARN != "" && len(found) == 0 {
-		s.unusable = []Unusable{{o.LicenseARN, ReasonNoLicense}}
+		s.unusable = []UnusableLicense{{o.LicenseARN, ReasonNoLicense}}
 	}
 	slices.SortFunc(s.licenses, func(a, b licensemanager.GrantedLicense) int {
-		created, _ := a.Created() // one that cannot be read is the oldest
+		created, _ := a.Created() // the zero time if it cannot be parsed
 		other, _ := b.Created()
 		return cmp.Or(other.Compare(created), cmp.Compare(a.LicenseArn, b.LicenseArn))
 	})
@@ -145,8 +144,8 @@ func evaluate(o *Options, productSKU string, found []licensemanager.GrantedLicen
 	return s
 }
 
-// merge adds the entitlements of a license, older than those before. Of one
-// name, the first in a license counts. One without a unit cannot be asked for.
+// merge adds the entitlements of a license that is older than those before. If a
+// name occurs twice, the first counts. One without a unit cannot be asked for.
 func (s *Set) merge(list []licensemanager.Entitlement) {
 	for i, more := range list {
 		if more.Unit == "" || slices.ContainsFunc(list[:i], func(e licensemanager.Entitlement) bool { return e.Name == more.Name }) {
@@ -167,7 +166,7 @@ func (s *Set) merge(list []licensemanager.Entitlement) {
 	}
 }
 
-// limitOf returns false if more than any number may be used.
+// limitOf returns false if any number may be used.
 func limitOf(e *licensemanager.Entitlement) (limit int64, limited bool) {
 	if e.Unit == licensemanager.EntitlementUnitNone || e.MaxCount == nil || e.Overage != nil && *e.Overage {
 		return 0, false
@@ -175,8 +174,8 @@ func limitOf(e *licensemanager.Entitlement) (limit int64, limited bool) {
 	return max(0, *e.MaxCount), true
 }
 
-// unusable says why a license does not count, or "". What the service leaves
-// out, or writes so that it cannot be read, is no reason.
+// unusable returns why a license does not count, or "". What is missing or cannot
+// be parsed is not a reason.
 func unusable(o *Options, productSKU string, l *licensemanager.GrantedLicense, asked, now time.Time) Reason {
 	begin, end := period(l)
 	until := end
@@ -209,8 +208,8 @@ func unusable(o *Options, productSKU string, l *licensemanager.GrantedLicense, a
 	return ""
 }
 
-// period returns a license's validity. Both are zero where there is no date
-// that can be read.
+// period returns a license's validity. A date that is missing or cannot be parsed
+// is the zero time.
 func period(l *licensemanager.GrantedLicense) (begin, end time.Time) {
 	if l.Validity != nil {
 		begin, _ = l.Validity.Begins()
@@ -219,18 +218,19 @@ func period(l *licensemanager.GrantedLicense) (begin, end time.Time) {
 	return begin, end
 }
 
-// Reason is a short code for why something is not to be had.
+// Reason is a short code for why [Set.Ask] returns an error, or why a license is
+// not usable.
 type Reason string
 
 // The reasons of an [AskError].
 const (
 	ReasonNotPositive   Reason = "not_positive"   // zero or less was asked for
 	ReasonNoEntitlement Reason = "no_entitlement" // no usable license has the entitlement
-	ReasonFeature       Reason = "feature"        // it is not counted, so there is one of it
-	ReasonTooMany       Reason = "too_many"       // the licenses have less of it, all together
+	ReasonFeature       Reason = "feature"        // more than one of a feature was asked for
+	ReasonTooMany       Reason = "too_many"       // all licenses together have less
 )
 
-// The reasons why a license is [Unusable].
+// The reasons of an [UnusableLicense].
 const (
 	ReasonExpired      Reason = "expired"       // its validity has ended
 	ReasonNotBegun     Reason = "not_begun"     // its validity has not begun
@@ -238,13 +238,13 @@ const (
 	ReasonNotGranted   Reason = "not_granted"   // its grant is not active, or does not permit a checkout
 	ReasonWrongProduct Reason = "wrong_product" // Options.LicenseARN is of another product
 	ReasonWrongIssuer  Reason = "wrong_issuer"  // its issuer has another key fingerprint
-	ReasonNoLicense    Reason = "no_license"    // there is no license Options.LicenseARN for the account
+	ReasonNoLicense    Reason = "no_license"    // the account has no license with Options.LicenseARN
 )
 
 var sentences = map[Reason]string{
 	ReasonNotPositive:   "the number must be positive",
 	ReasonNoEntitlement: "no usable license has this entitlement",
-	ReasonFeature:       "it is a feature, of which there is one",
+	ReasonFeature:       "it is a feature, so only one can be asked for",
 	ReasonTooMany:       "the licenses have less of it",
 	ReasonExpired:       "it has expired",
 	ReasonNotBegun:      "its validity has not begun",
@@ -252,11 +252,11 @@ var sentences = map[Reason]string{
 	ReasonNotGranted:    "its grant is not active or does not permit a checkout",
 	ReasonWrongProduct:  "it is of another product",
 	ReasonWrongIssuer:   "its issuer has another key fingerprint",
-	ReasonNoLicense:     "it does not exist for this account",
+	ReasonNoLicense:     "the account has no such license",
 }
 
-// Unusable is a license that does not count.
-type Unusable struct {
+// UnusableLicense is a license that does not count.
+type UnusableLicense struct {
 	LicenseARN string
 	Reason     Reason
 }
@@ -264,25 +264,23 @@ type Unusable struct {
 // EmptyError says that the customer has no usable license.
 type EmptyError struct {
 	ProductSKU     string
-	KeyFingerprint string     // of the issuer
-	Unusable       []Unusable // the licenses of the product that there are
+	KeyFingerprint string            // of the issuer
+	Unusable       []UnusableLicense // the licenses of the product, all of which do not count
 }
 
 // Error names the product, the issuer, and why each license does not count.
 func (e *EmptyError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "entitlements: no usable license of product %q and issuer %q", e.ProductSKU, e.KeyFingerprint)
-	for i, u := range e.Unusable {
-		separator := "; "
-		if i == 0 {
-			separator = ": "
-		}
+	separator := ": "
+	for _, u := range e.Unusable {
 		fmt.Fprintf(&b, "%s%s: %s", separator, u.LicenseARN, sentences[u.Reason])
+		separator = "; "
 	}
 	return b.String()
 }
 
-// AskError says why [Set.Ask] has nothing to ask for.
+// AskError says why the service would deny what [Set.Ask] was asked for.
 type AskError struct {
 	Name   string
 	N      int64

@@ -262,7 +262,7 @@ func TestUsable(t *testing.T) {
 		var empty *entitlements.EmptyError
 		require.ErrorAs(t, err, &empty, name)
 		assert.Equal(t, entitlements.EmptyError{
-			ProductSKU: sku, KeyFingerprint: licensemanager.MarketplaceKeyFingerprint, Unusable: []entitlements.Unusable{{LicenseARN: arn, Reason: test.reason}},
+			ProductSKU: sku, KeyFingerprint: licensemanager.MarketplaceKeyFingerprint, Unusable: []entitlements.UnusableLicense{{LicenseARN: arn, Reason: test.reason}},
 		}, *empty, name)
 		assert.ErrorContains(t, err, arn)
 		assert.ErrorContains(t, err, sku)

@@ -17,76 +17,75 @@ import (
 )
 
 const (
-	defaultEvery = 15 * time.Minute
-	defaultSoon  = 7 * 24 * time.Hour
+	defaultInterval     = 15 * time.Minute
+	defaultExpiringSoon = 7 * 24 * time.Hour
 
-	// lookTimeout bounds a look, and startTimeout the first one where there is
-	// a set to start from.
-	lookTimeout  = time.Minute
-	startTimeout = 10 * time.Second
+	// refreshTimeout limits a refresh, and startTimeout the first one if there is
+	// a cache file to start from.
+	refreshTimeout = time.Minute
+	startTimeout   = 10 * time.Second
 
-	// firstPause is the pause after a failed look; it doubles up to
-	// Options.Every.
+	// firstPause is the pause after a failed refresh. It doubles up to
+	// Options.Interval.
 	firstPause = 30 * time.Second
 
-	// slice is the longest sleep: a timer may stand still while the machine is
+	// maxSleep is the longest sleep: a timer may stand still while the machine is
 	// suspended.
-	slice = time.Minute
+	maxSleep = time.Minute
 )
 
 // Change is what a [Watcher] reports.
 type Change struct {
 	Before, After *Set
 
-	// Names are the entitlements that differ, sorted. It is empty if only a
-	// license differs, as after a renewal, and if nothing does.
+	// Names are the entitlements that differ, sorted. It is empty if only
+	// licenses differ, for example after a renewal, or if nothing does.
 	Names []string
 
-	// ExpiringSoon are the usable licenses that end within Options.Soon. Each
-	// is reported once for its end.
+	// ExpiringSoon are the usable licenses that end within Options.ExpiringSoon.
+	// Each is reported once, and again if its end changes.
 	ExpiringSoon []licensemanager.GrantedLicense
 }
 
-// Watcher keeps a [Set] up to date. It is safe for concurrent use, and costs
-// one goroutine, which ends when the context of Watch ends or Close is called.
+// Watcher keeps a [Set] up to date. It is safe for concurrent use, and has one
+// goroutine, which ends when the context of Watch ends or Close is called.
 type Watcher struct {
-	loader      *loader
-	every, soon time.Duration
-	useCache    bool // the cache file is good, or there is none
-	restored    bool // there was a cache file
-	cancel      context.CancelFunc
-	done        chan struct{} // closed when the goroutine has ended
-	changed     chan struct{}
+	loader   *loader
+	useCache bool // the cache file is valid, or there is none
+	restored bool // there was a valid cache file
+	cancel   context.CancelFunc
+	done     chan struct{} // closed when the goroutine has ended
+	changed  chan struct{}
 
 	mu       sync.Mutex
 	known    known
 	set      *Set      // at the time of the last evaluation
-	entitled bool      // there was a usable license once
-	next     time.Time // when a license begins or ends; zero for never
-	err      error     // of the last look
-	cacheErr error     // why the cache file cannot be used
+	entitled bool      // there has been a usable license
+	next     time.Time // when a license begins or ends next; zero: never
+	err      error     // of the last refresh
+	cacheErr error     // of the cache file
 
-	// Of the goroutine alone.
+	// Used by the goroutine alone.
 	reported *Set
 	warned   map[string]time.Time // the end for which a license was reported, by ARN
 }
 
-// known is what the service said last.
+// known is what the service returned last.
 type known struct {
 	licenses []licensemanager.GrantedLicense
-	date     time.Time     // when, by its clock
-	service  clock.Service // its clock now
+	date     time.Time // when, by the service's clock
+	service  clock.Service
 }
 
-// Watch looks at once, and then every 15 minutes, until ctx ends or Close is
-// called. An empty set is not an error of Watch: the customer may buy a license
-// later. Until then [Watcher.Err] has an [*EmptyError], and no cache file is
-// created.
+// Watch asks the service at once, and then every 15 minutes, until ctx ends or
+// Close is called. An empty set is not an error of Watch, because the customer
+// may buy a license later: until then, [Watcher.Err] returns an [*EmptyError],
+// and no cache file is created.
 //
-// If the first look fails, Watch starts from the cache file; without one, it
-// returns the error of [Load], and a [*CacheError] if the file cannot be used.
-// If it can look, such a file is no error of Watch: [Watcher.Err] has it, and
-// the file is not written to until somebody removes it and starts again.
+// If the first refresh fails, Watch starts from the cache file. Without one, it
+// returns the error of [Load], which wraps a [*CacheError] as well if the file
+// cannot be used. If the first refresh succeeds, such a file is not an error of
+// Watch: [Watcher.Err] returns it, and the Watcher does not write to the file.
 //
 // With LicenseARN, Watch returns an [*EmptyError] if that license is of another
 // product or issuer.
@@ -96,25 +95,20 @@ func Watch(ctx context.Context, api API, productSKU string, options ...func(*Opt
 		return nil, err
 	}
 	w := &Watcher{
-		loader: l, every: l.options.Interval, soon: l.options.ExpiringSoon,
-		done: make(chan struct{}), changed: make(chan struct{}, 1), warned: map[string]time.Time{},
+		loader: l, done: make(chan struct{}), changed: make(chan struct{}, 1), warned: map[string]time.Time{},
 	}
-	if w.every == 0 {
-		w.every = defaultEvery
-	}
-	if w.soon == 0 {
-		w.soon = defaultSoon
-	}
-	timeout := lookTimeout
+	l.options.Interval = cmp.Or(l.options.Interval, defaultInterval)
+	l.options.ExpiringSoon = cmp.Or(l.options.ExpiringSoon, defaultExpiringSoon)
+	timeout := refreshTimeout
 	if w.restore(); w.set != nil {
 		timeout = startTimeout
 	}
-	start := w.loader.options.Clock.Elapsed()
+	start := l.options.Clock.Elapsed()
 	err = w.refresh(ctx, timeout)
 	switch {
 	case err != nil && (w.set == nil || ctx.Err() != nil):
 		return nil, join(err, w.cacheErr)
-	case w.loader.options.LicenseARN != "" && slices.ContainsFunc(w.set.unusable, isMistake):
+	case l.options.LicenseARN != "" && slices.ContainsFunc(w.set.unusable, isMistake):
 		return nil, w.set.empty()
 	}
 	if w.reported == nil {
@@ -125,8 +119,8 @@ func Watch(ctx context.Context, api API, productSKU string, options ...func(*Opt
 	return w, nil
 }
 
-// isMistake reports whether Options.LicenseARN cannot be meant.
-func isMistake(u Unusable) bool {
+// isMistake reports whether Options.LicenseARN must be a mistake.
+func isMistake(u UnusableLicense) bool {
 	return u.Reason == ReasonWrongProduct || u.Reason == ReasonWrongIssuer
 }
 
@@ -143,7 +137,8 @@ func (w *Watcher) restore() {
 		return
 	}
 	w.restored = true
-	// The local clock says how long ago that was, unless it was set back.
+	// The local clock says how long ago that was. If it was set back, the time in
+	// between does not count.
 	passed := max(0, w.loader.options.Clock.Now().Sub(c.Saved))
 	k := known{licenses: c.Licenses, date: c.Date}
 	k.service.Guess(w.loader.options.Clock, c.Seen.Add(passed))
@@ -151,25 +146,25 @@ func (w *Watcher) restore() {
 	w.reported = w.set
 }
 
-// run is the goroutine. The last look began at start and ended with err.
+// run is the goroutine. The last refresh began at start and returned err.
 func (w *Watcher) run(ctx context.Context, start time.Duration, err error) {
 	defer close(w.done)
 	defer close(w.changed)
 	pause := firstPause
 	for {
 		w.report()
-		wait := w.every
+		wait := w.loader.options.Interval
 		if err == nil {
 			pause = firstPause
 		} else {
-			wait = min(pause, w.every)
+			wait = min(pause, wait)
 			pause = 2 * wait
 		}
 		if w.sleepUntil(ctx, start+wait-rand.N(wait/10+1)) != nil {
 			return
 		}
 		start = w.loader.options.Clock.Elapsed()
-		if err = w.refresh(ctx, lookTimeout); ctx.Err() != nil {
+		if err = w.refresh(ctx, refreshTimeout); ctx.Err() != nil {
 			return
 		}
 	}
@@ -181,7 +176,7 @@ func (w *Watcher) sleepUntil(ctx context.Context, due time.Duration) error {
 		if left <= 0 {
 			return ctx.Err()
 		}
-		if err := w.loader.options.Clock.Sleep(ctx, min(left, slice)); err != nil {
+		if err := w.loader.options.Clock.Sleep(ctx, min(left, maxSleep)); err != nil {
 			return err
 		}
 	}
@@ -220,13 +215,13 @@ func (w *Watcher) learn(k known, err error) {
 	w.evaluate()
 }
 
-// now is the service's clock, as far as it is known. The caller holds mu, or is
-// the goroutine, which alone writes what is known.
+// now is the time of the service. The caller holds mu or is the goroutine, which
+// alone writes known.
 func (w *Watcher) now() time.Time {
 	return w.known.service.Now(w.loader.options.Clock)
 }
 
-// evaluate makes the set of this moment. The caller holds mu.
+// evaluate makes the set of now. The caller holds mu.
 func (w *Watcher) evaluate() {
 	k, now := w.known, w.now()
 	w.set = evaluate(&w.loader.options, w.loader.productSKU, k.licenses, k.date, now)
@@ -242,7 +237,7 @@ func (w *Watcher) evaluate() {
 	}
 }
 
-// report tells what is different since the last report.
+// report reports what has changed since the last report.
 func (w *Watcher) report() {
 	set, _ := w.Current()
 	c := Change{Before: w.reported, After: set, Names: differences(w.reported, set), ExpiringSoon: w.expiringSoon(set)}
@@ -252,26 +247,28 @@ func (w *Watcher) report() {
 	w.reported = set
 	select {
 	case w.changed <- struct{}{}:
-	default: // one that nobody has taken yet stands for this one too
+	default: // the value that nobody has received yet stands for this change too
 	}
 	if w.loader.options.OnChange != nil {
 		w.loader.options.OnChange(c)
 	}
 }
 
-// sameLicenses compares the usable licenses of two sets, in any order.
+// sameLicenses reports whether two sets have the same usable licenses, in any
+// order.
 func sameLicenses(a, b *Set) bool {
 	byARN := func(a, b licensemanager.GrantedLicense) int { return strings.Compare(a.LicenseArn, b.LicenseArn) }
 	return reflect.DeepEqual(slices.SortedFunc(slices.Values(a.licenses), byARN), slices.SortedFunc(slices.Values(b.licenses), byARN))
 }
 
-// expiringSoon returns the licenses that end soon and were not reported yet.
+// expiringSoon returns the licenses that end soon, without those that were
+// reported.
 func (w *Watcher) expiringSoon(set *Set) (list []licensemanager.GrantedLicense) {
 	now := w.now()
 	warned := map[string]time.Time{}
 	for _, license := range set.licenses {
 		_, end := period(&license)
-		if end.IsZero() || end.Sub(now) > w.soon {
+		if end.IsZero() || end.Sub(now) > w.loader.options.ExpiringSoon {
 			continue
 		}
 		warned[license.LicenseArn] = end
@@ -284,11 +281,10 @@ func (w *Watcher) expiringSoon(set *Set) (list []licensemanager.GrantedLicense) 
 }
 
 // Current returns what the customer is entitled to now, and how long ago the
-// service confirmed it, by the service's clock: age is at most the interval
-// while the service can be reached. The set is never nil. A license that has
-// ended since then is not in it, unless Options.Grace keeps it.
-//
-// A program decides by age how old is too old; [Watcher.Err] says why it is.
+// service confirmed it. The set is never nil. A license that has ended since then
+// is not in it, unless Options.Grace keeps it. While the service can be reached,
+// age is at most Options.Interval. The program decides how old is too old;
+// [Watcher.Err] says why the set is old.
 func (w *Watcher) Current() (set *Set, age time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -299,11 +295,11 @@ func (w *Watcher) Current() (set *Set, age time.Duration) {
 	return w.set, max(0, now.Sub(w.known.date))
 }
 
-// Err returns why the last look failed or could not be kept in the cache file,
-// or nil. Until the Watcher has seen a usable license it is, or wraps, an
-// [*EmptyError], which names the product and the issuer; a later cancellation is
-// no failure. In the error of a look, errors.Is finds what the credentials
-// report, such as a refresh token that was refused.
+// Err returns why the last refresh failed, or why the cache file cannot be used,
+// or nil. Until the Watcher has seen a usable license, the error is or
+// wraps an [*EmptyError], which names the product and the issuer. A later
+// cancellation is not an error. The error of a refresh wraps that of the
+// credentials, such as tokencreds.ErrTokenRefused.
 func (w *Watcher) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -320,7 +316,7 @@ func (w *Watcher) wasEntitled() bool {
 	return w.entitled
 }
 
-// join is both errors in one line.
+// join wraps both errors, in one line.
 func join(a, b error) error {
 	if a != nil && b != nil {
 		return fmt.Errorf("%w (%w)", a, b)
@@ -328,9 +324,9 @@ func join(a, b error) error {
 	return cmp.Or(a, b)
 }
 
-// Changed returns a channel that receives a value after a change: Current is
-// different, or a license ends soon. It holds one value, for one receiver, and
-// is closed when the Watcher ends.
+// Changed returns a channel that gets a value after a change: Current differs, or
+// a license ends soon. The channel holds one value, for one receiver, and is
+// closed when the Watcher ends.
 func (w *Watcher) Changed() <-chan struct{} { return w.changed }
 
 // Close ends the Watcher and waits for it, so OnChange must not call it.

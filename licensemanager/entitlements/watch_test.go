@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -419,6 +420,38 @@ func TestWatchStartsWithACacheAndAWrongClock(t *testing.T) {
 	})
 }
 
+// The local clock is years ahead while the cache file is written, and right at the
+// next start: the file is used.
+func TestCacheFromTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := setBy(1000 * 24 * time.Hour)
+		w := newWorld(t, inFile(t), func(o *entitlements.Options) { o.Clock = clock })
+		w.watch().Close()
+		clock.by.Store(0)
+		w.network.set("down")
+		watcher := w.watch()
+		assert.EqualValues(t, 10, seats(watcher))
+		watcher.Close()
+		w.network.set("")
+		watcher = w.watch()
+		assert.NoError(t, watcher.Err())
+		watcher.Close()
+	})
+}
+
+// A test may end its goroutine in OnChange, by t.FailNow. The Watcher ends.
+func TestGoexitInOnChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, func(o *entitlements.Options) { o.OnChange = func(entitlements.Change) { runtime.Goexit() } })
+		watcher := w.watch()
+		w.manager.SetSeats(20)
+		for range watcher.Changed() {
+		}
+		watcher.Close()
+		assert.EqualValues(t, 20, seats(watcher))
+	})
+}
+
 // suspended is a clock of a machine that was suspended: timers stood still.
 type suspended struct {
 	awstokens.Clock
@@ -479,10 +512,9 @@ func TestCacheThatCannotBeUsed(t *testing.T) {
 			require.NoError(t, os.Mkdir(path, 0o700))
 		}},
 		"no version":      {problem: entitlements.CacheDamaged, spoil: edit(`"version":1`, `"version":0`)},
-		"a newer version": {problem: entitlements.CacheFuture, spoil: edit(`"version":1`, `"version":2`)},
+		"a newer version": {problem: entitlements.CacheNewerVersion, spoil: edit(`"version":1`, `"version":2`)},
 		"another product": {problem: entitlements.CacheOtherProduct, after: func(o *entitlements.Options) { o.LicenseARN = arn }},
 		"another issuer":  {problem: entitlements.CacheOtherProduct, after: func(o *entitlements.Options) { o.KeyFingerprint = "aws:1:Me:issuer-fingerprint" }},
-		"two days ahead":  {problem: entitlements.CacheFuture, after: func(o *entitlements.Options) { o.Clock = setBy(-48 * time.Hour) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
