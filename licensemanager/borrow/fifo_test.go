@@ -13,7 +13,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/borrow"
 )
 
-// A FIFO in the place of the file would block, and a device has no end.
+// Reading a FIFO would block, and a device has no end.
 func TestFileMarkReadsFilesOnly(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "clock")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {

@@ -126,7 +126,7 @@ func TestDefaultMark(t *testing.T) {
 	refusal(t, err, borrow.ErrClockWentBack, token)
 }
 
-// fakeMark fails as told and counts what is written.
+// fakeMark returns the errors load and raise, and records what is written.
 type fakeMark struct {
 	borrow.MemoryMark
 	load, raise error
@@ -161,9 +161,9 @@ func TestMarkFails(t *testing.T) {
 	assert.Nil(t, license)
 	refused = refusal(t, err, borrow.ErrMarkNotWritten, token)
 	require.ErrorIs(t, err, broken)
-	assert.Equal(t, nodeID, refused.License.NodeID, "the caller may go on with it")
+	assert.Equal(t, nodeID, refused.License.NodeID, "the caller may continue with it")
 
-	// That the license has ended matters more.
+	// ErrExpired comes first.
 	_, err = newVerifier(t, borrow.Options{Mark: &fakeMark{raise: broken}, Now: at(end)}).Verify(awstokens.NewSecret(token), wanted())
 	refusal(t, err, borrow.ErrExpired, token)
 	require.ErrorIs(t, err, broken)
@@ -179,8 +179,8 @@ func TestMarkIsWrittenOnlyWhenItRises(t *testing.T) {
 	assert.Equal(t, []time.Time{now}, mark.raised)
 }
 
-// The monotonic clock of a process does not go back when the user sets the
-// time, so it must have no part in the comparison.
+// The monotonic clock does not go back when the user sets the time, so it must
+// not be compared.
 func TestMarkIsWallTime(t *testing.T) {
 	mark := new(fakeMark)
 	v := newVerifier(t, borrow.Options{Mark: mark, Now: time.Now})
@@ -190,7 +190,7 @@ func TestMarkIsWallTime(t *testing.T) {
 	assert.NotContains(t, mark.raised[0].String(), "m=")
 }
 
-// busyMark is raised by somebody else whenever it is read.
+// busyMark is raised by another process whenever it is read.
 type busyMark struct{ clock *time.Time }
 
 func (m busyMark) Load() (time.Time, error) {
@@ -289,11 +289,11 @@ func TestUnusableFileMark(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	token := borrowed(good())
 
-	// A directory in the place of the file.
+	// A directory in place of the file.
 	_, err := newVerifier(t, borrow.Options{Mark: borrow.NewFileMark(dir)}).Verify(awstokens.NewSecret(token), wanted())
 	refusal(t, err, borrow.ErrMarkUnreadable, token)
 
-	// A directory that cannot be made: its name is a link to nowhere.
+	// A directory that cannot be created: its name is a link to nowhere.
 	nowhere := filepath.Join(dir, "nowhere")
 	if err := os.Symlink(filepath.Join(file, "x"), nowhere); err != nil {
 		t.Skip(err)
@@ -302,11 +302,10 @@ func TestUnusableFileMark(t *testing.T) {
 	require.Error(t, err)
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	assert.Len(t, files, 2, "nothing was made")
+	assert.Len(t, files, 2, "nothing was created")
 }
 
-// A file holds a date, which rises and does not fall, or is corrupt and stays
-// as it is.
+// A file has a date, which never falls, or is corrupt and stays as it is.
 func FuzzFileMark(f *testing.F) {
 	for _, data := range []string{
 		"", "\n", "2026-03-10T12:00:00Z\n", "2026-03-10T12:00:00.123456789+23:59\n", "2026-03-10T12:00:00Z", "2026-03-10T12:00:00\n", "2026-03-10T12:00:00Z\r\n",
@@ -348,7 +347,7 @@ func FuzzFileMark(f *testing.F) {
 	})
 }
 
-// Two marks of one file are as two processes.
+// Two marks of one file behave like two processes.
 func TestSharedFileMark(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "clock")
 	var group sync.WaitGroup

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/borrow"
 )
 
-// What the service hands out is what Verify takes, until it expires.
+// Verify accepts a token of the service until it expires.
 func TestTokenOfTheService(t *testing.T) {
 	server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
 	client, err := licensemanager.New(server.Config())

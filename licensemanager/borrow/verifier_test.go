@@ -30,8 +30,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/borrow"
 )
 
-// These tests sign with the standard library, not with the library that
-// verifies.
+// These tests sign with the standard library, not with the library that verifies.
 
 const (
 	licenseARN = "arn:aws:license-manager::111122223333:license:l-0123456789abcdef0123456789abcdef"
@@ -86,7 +85,7 @@ func (m members) without(name string) members { delete(m, name); return m }
 
 func (m members) String() string { return string(must(json.Marshal(m))) }
 
-// signer makes the signature of a JWS's signing input.
+// signer signs the signing input of a JWS.
 type signer func(input []byte) []byte
 
 func pss(key *rsa.PrivateKey, hash crypto.Hash) signer {
@@ -339,8 +338,7 @@ func TestBadTokens(t *testing.T) {
 	}
 }
 
-// lastCharacter is another spelling of a signature's last character, with the
-// same bits of the signature in it.
+// lastCharacter is another last character that decodes to the same signature.
 func lastCharacter(signature string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	return alphabet[strings.IndexByte(alphabet, signature[len(signature)-1])|1:][:1]
@@ -359,7 +357,7 @@ func certificate(key *rsa.PrivateKey) string {
 	return base64.StdEncoding.EncodeToString(must(x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)))
 }
 
-// Wherever a token is cut or changed by a bit, it is refused.
+// A token that is cut or has a flipped bit, at any byte, is refused.
 func TestEveryCutAndFlip(t *testing.T) {
 	v := newVerifier(t, borrow.Options{})
 	token := borrowed(good())
@@ -506,8 +504,7 @@ func TestUnexpectedMetadata(t *testing.T) {
 	assert.Equal(t, "region", refused.Member)
 }
 
-// What the issuer signed is in the refusal, for messages; what anybody may
-// have written is not.
+// RefusedError.License is set if the issuer signed it, and only then.
 func TestRefusedLicense(t *testing.T) {
 	v := newVerifier(t, borrow.Options{Now: at(end)})
 	token := borrowed(good())
@@ -633,8 +630,7 @@ func TestPublicKeys(t *testing.T) {
 	}
 }
 
-// A key that is accepted is good for a Verifier, and is the same however it is
-// written.
+// A key that is accepted is valid for a Verifier, and is the same in DER and PEM.
 func FuzzParsePublicKey(f *testing.F) {
 	public := &issuer().PublicKey
 	for _, data := range [][]byte{
@@ -761,7 +757,7 @@ func FuzzPayload(f *testing.F) {
 		require.Equal(t, nodeID, license.NodeID)
 		require.True(t, license.Expiration.After(now))
 		require.False(t, license.IssuedAt.After(now.Add(5*time.Minute)))
-		var claims map[string]json.RawMessage // encoding/json, which is another reader
+		var claims map[string]json.RawMessage // encoding/json is another parser
 		require.NoError(t, json.Unmarshal([]byte(payload), &claims))
 		for name, got := range map[string]time.Time{"expiration": license.Expiration, "issuedAt": license.IssuedAt} {
 			var text string

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/drawdown"
 )
 
-// all is an API that charges all.
+// all is an API that charges everything.
 var all = silent(func(in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
 	return &licensemanager.CheckoutLicenseOutput{EntitlementsAllowed: in.Entitlements}, nil
 })
@@ -73,14 +73,14 @@ func TestJournalCutAnywhere(t *testing.T) {
 		}
 		require.NoError(t, os.WriteFile(path, text[:n], 0o600))
 		m, err := drawdown.New(all, request, path, byHand)
-		if n < first { // which is never written in part
+		if n < first { // the first record is never written in part
 			requireProblem(t, err, path, drawdown.JournalDamaged)
 			continue
 		}
 		require.NoError(t, err)
 		want := totals[bytes.Count(text[:n], []byte("\n"))-1]
 		require.Equal(t, want, m.Totals()["n"], "%d bytes", n)
-		if n%7 == 0 { // and on from there
+		if n%7 == 0 { // continue from there
 			require.NoError(t, m.Add("n", 100))
 			require.NoError(t, m.Close(t.Context()))
 			again, err := drawdown.New(all, request, path, byHand)
@@ -94,8 +94,8 @@ func TestJournalCutAnywhere(t *testing.T) {
 	}
 }
 
-// Whatever byte is changed, no amount changes: the journal is refused, or ends
-// before that record.
+// Whatever byte is changed, no amount changes: New returns an error, or the
+// journal ends before that record.
 func TestJournalChangedAnywhere(t *testing.T) {
 	text, totals := written(t)
 	path := filepath.Join(t.TempDir(), "journal")
@@ -122,7 +122,7 @@ func TestJournalChangedAnywhere(t *testing.T) {
 		cancel()
 		_ = m.Close(ended)
 	}
-	assert.Equal(t, 1, accepted, "without its last line break, the last record is one that was cut")
+	assert.Equal(t, 1, accepted, "without its line break, the last record counts as cut off")
 }
 
 func requireProblem(t *testing.T, err error, path string, want drawdown.JournalProblem) {
@@ -161,7 +161,7 @@ func TestJournalThatCannotBeUsed(t *testing.T) {
 			if test.request != nil {
 				test.request(&of)
 			}
-			for range 2 { // the first leaves no lock
+			for range 2 { // a failed New leaves no lock
 				_, err := drawdown.New(all, of, path, byHand)
 				requireProblem(t, err, path, test.problem)
 			}
@@ -184,7 +184,7 @@ func TestJournalThatCannotBeUsed(t *testing.T) {
 	path := filepath.Join(dir, "journal")
 	require.NoError(t, os.WriteFile(path, text, 0o600))
 	m, err := drawdown.New(all, other, path, byHand)
-	require.NoError(t, err, "a node may get another name")
+	require.NoError(t, err, "the name of the node may change")
 	require.NoError(t, m.Close(t.Context()))
 }
 
@@ -203,7 +203,7 @@ func TestOneProcessHasTheJournal(t *testing.T) {
 	require.NoError(t, m.Close(t.Context()))
 }
 
-// Whatever names a journal, it has one lock.
+// A journal has one lock, by whichever path it is opened.
 func TestSymlinkToAJournal(t *testing.T) {
 	dir := t.TempDir()
 	path, link := filepath.Join(dir, "journal"), filepath.Join(dir, "link")
@@ -227,7 +227,7 @@ func TestLockThatIsNoFile(t *testing.T) {
 	assert.ErrorContains(t, err, "not a regular file")
 }
 
-// A journal does not grow for ever, and loses nothing when it is rewritten.
+// A journal does not grow without limit, and loses nothing when it is rewritten.
 func TestJournalIsRewritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	m, err := drawdown.New(all, request, path, byHand)
@@ -251,7 +251,7 @@ func TestJournalIsRewritten(t *testing.T) {
 	require.NoError(t, m.Close(t.Context()))
 }
 
-// Also a batch without a response has its record before it is sent.
+// A batch is in the journal before it is sent.
 func TestRecordBeforeRequest(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	api := silent(func(in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {

@@ -25,15 +25,14 @@ import (
 var exhaustive = os.Getenv("AWSTOKENS_EXHAUSTIVE") != ""
 
 const (
-	endpointVariable = "DRAWDOWN_TEST_ENDPOINT" // that of the program to be killed
+	endpointVariable = "DRAWDOWN_TEST_ENDPOINT" // of the server, for the program that is killed
 	journalVariable  = "DRAWDOWN_TEST_JOURNAL"
 
 	goroutines, addsOfEach = 50, 200
 )
 
-// TestMain is, in a process that startProgram starts, the program to be killed:
-// it adds 10,000 times and sends as often as it can, ends when it has added all,
-// and prints what was charged until then.
+// TestMain is the program that is killed if the environment says so: it adds
+// 10,000 times, sends as often as it can, and prints its totals at the end.
 func TestMain(m *testing.M) {
 	if os.Getenv(endpointVariable) == "" {
 		os.Exit(m.Run())
@@ -49,19 +48,19 @@ func TestMain(m *testing.M) {
 				if err := meter.Add(seats, 1); err != nil {
 					panic(err)
 				}
-				time.Sleep(rand.N(5 * time.Millisecond)) // to be in many batches
+				time.Sleep(rand.N(5 * time.Millisecond)) // so that there are many batches
 			}
 		})
 	}
 	wg.Wait()
-	_ = meter.Close(context.Background()) // what it cannot charge, the next one does
+	_ = meter.Close(context.Background()) // the next process charges what this one cannot
 	if err := json.NewEncoder(os.Stdout).Encode(meter.Totals()[seats]); err != nil {
 		panic(err)
 	}
 }
 
 func openMeter(endpoint, journal string, every time.Duration) (*drawdown.Meter, error) {
-	server, err := awstokenstest.Start() // for its key, which all have
+	server, err := awstokenstest.Start() // for its key, which all servers share
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +77,8 @@ func openMeter(endpoint, journal string, every time.Duration) (*drawdown.Meter, 
 	return drawdown.New(client, request, journal, func(o *drawdown.Options) { o.Interval = every })
 }
 
-// Whatever happens to the process, the network and the service: what the
-// license was charged is what the journal says, to the unit.
+// Whatever happens to the process, the network and the service, the license is
+// charged exactly what the journal says.
 func TestChargedExactlyOnceThroughKills(t *testing.T) {
 	kills := 10
 	if exhaustive {
@@ -106,13 +105,13 @@ func TestChargedExactlyOnceThroughKills(t *testing.T) {
 		target := manager.Requests("CheckoutLicense") + 1 + rand.IntN(20)
 		program, output := start()
 		require.Eventually(t, func() bool { return manager.Requests("CheckoutLicense") >= target }, time.Minute, time.Millisecond)
-		time.Sleep(rand.N(5 * time.Millisecond)) // anywhere in what follows a request
+		time.Sleep(rand.N(5 * time.Millisecond)) // to kill it at any point after a request
 		require.NoError(t, program.Process.Kill())
 		_ = program.Wait()
-		require.Empty(t, output.String(), "it lived until it was killed")
+		require.Empty(t, output.String(), "the program has failed before it was killed")
 	}
 
-	// One more process is not killed: it charges all that it adds.
+	// Another process is not killed, and charges all that it adds.
 	before := settled(t, server, journal)
 	program, output := start()
 	require.NoError(t, program.Wait(), "%s", output)
@@ -125,8 +124,8 @@ func TestChargedExactlyOnceThroughKills(t *testing.T) {
 	t.Logf("%d kills, %d requests, %d charged", kills, manager.Requests("CheckoutLicense"), after.Charged)
 }
 
-// settled sends what the last process has left, and compares the journal with
-// the license.
+// settled charges what the last process left, and compares the journal with the
+// license.
 func settled(t *testing.T, server *awstokenstest.Server, journal string) drawdown.Total {
 	t.Helper()
 	m, err := openMeter(server.URL(), journal, -1)

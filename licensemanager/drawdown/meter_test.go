@@ -30,7 +30,7 @@ import (
 
 const seats = awstokenstest.Seats
 
-// network is between a client and a service in process.
+// network is the network between a client and a service in process.
 type network struct {
 	next  awstokens.HTTPClient
 	state atomic.Value // "" is up
@@ -67,8 +67,7 @@ func (n *network) Do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// world is a service in process, in a bubble, a network before it, and a
-// journal.
+// world is a service in process, a network before it, and a journal.
 type world struct {
 	*testing.T
 	server  *awstokenstest.Server
@@ -96,7 +95,7 @@ func newWorld(t *testing.T, options ...func(*drawdown.Options)) *world {
 	return w
 }
 
-// byHand is a Meter that only sends when it is told.
+// byHand makes a Meter send only in Flush and Close.
 func byHand(o *drawdown.Options) { o.Interval = -1 }
 
 func (w *world) request() drawdown.Request {
@@ -110,7 +109,7 @@ func (w *world) meter() *drawdown.Meter {
 	return m
 }
 
-// crash leaves the journal as it is now to the next Meter.
+// crash ends a Meter and gives its journal, as it is now, to the next one.
 func (w *world) crash(m *drawdown.Meter) {
 	w.Helper()
 	text, err := os.ReadFile(w.path)
@@ -208,8 +207,8 @@ func TestBadArguments(t *testing.T) {
 	assert.ErrorIs(t, m.Flush(ctx), context.Canceled)
 }
 
-// A response is lost, at every attempt. The same batch is sent again, by the
-// same Meter or by the next one, and charged once.
+// Every response is lost. The batch is sent again, by the same Meter or by the
+// next one, and charged once.
 func TestLostResponses(t *testing.T) {
 	for _, crash := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -238,8 +237,8 @@ func TestLostResponses(t *testing.T) {
 	}
 }
 
-// A Meter goes on by itself: soon after a lost response, and at once after a
-// crash.
+// A Meter sends a batch again by itself: soon after a lost response, and at once
+// after a crash.
 func TestLostResponsesInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -276,7 +275,8 @@ func TestLostResponsesInTheBackground(t *testing.T) {
 	})
 }
 
-// Past the window, what is unknown is reported once, and not charged again.
+// After the window, a batch without a response is reported once and not sent
+// again.
 func TestPastTheWindow(t *testing.T) {
 	for _, crash := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -302,7 +302,7 @@ func TestPastTheWindow(t *testing.T) {
 			assert.False(t, unknown.Charged)
 			assert.ErrorContains(t, err, seats)
 			assert.Equal(t, map[string]drawdown.Total{seats: {Charged: 5, Unknown: 7}}, m.Totals())
-			assert.Len(t, w.network.sent, requests+1, "the others go on")
+			assert.Len(t, w.network.sent, requests+1, "later usage is charged")
 			require.NoError(t, m.Flush(t.Context()))
 			require.NoError(t, m.Close(t.Context()))
 			again := w.meter()
@@ -313,7 +313,7 @@ func TestPastTheWindow(t *testing.T) {
 	}
 }
 
-// clock is that of a bubble, with a wall time that somebody set.
+// clock is the clock of a synctest bubble, with a wall time that somebody set.
 type clock struct {
 	start time.Time
 	by    *atomic.Int64
@@ -335,8 +335,8 @@ func withClock() (*atomic.Int64, func(*drawdown.Options)) {
 	return by, func(o *drawdown.Options) { o.Clock = clock{time.Now(), by} }
 }
 
-// The wall clock is set while a batch waits. While the process lives, that
-// changes nothing.
+// Setting the wall clock while the process runs has no effect on a batch without
+// a response.
 func TestClockIsSetWhileItRuns(t *testing.T) {
 	for _, by := range []time.Duration{-5 * time.Hour, 5 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
@@ -355,14 +355,14 @@ func TestClockIsSetWhileItRuns(t *testing.T) {
 	}
 }
 
-// The wall clock is set between a crash and the next start: a batch is never
-// charged twice in silence.
+// If the wall clock is set between a crash and the next start, a batch is never
+// charged twice without an error.
 func TestClockIsSetBetweenTwoRuns(t *testing.T) {
 	for name, test := range map[string]struct {
 		by, after time.Duration
 		unknown   bool // it is reported
 		charged   bool // it was sent again
-		throttled bool // and told the time
+		throttled bool // the service responded before, with its Date
 	}{
 		"forward":                              {by: 5 * time.Hour, after: time.Minute, unknown: true},
 		"far back":                             {by: -5 * time.Hour, after: time.Minute, unknown: true},
@@ -378,7 +378,7 @@ func TestClockIsSetBetweenTwoRuns(t *testing.T) {
 				w := newWorld(t, byHand, option)
 				m := w.meter()
 				add(t, m, 1)
-				require.NoError(t, m.Flush(t.Context())) // from which the service's clock is known
+				require.NoError(t, m.Flush(t.Context())) // the response gives the service's clock
 				add(t, m, 7)
 				w.network.state.Store("loses")
 				require.Error(t, m.Flush(t.Context()))
@@ -408,7 +408,7 @@ func TestClockIsSetBetweenTwoRuns(t *testing.T) {
 	}
 }
 
-// What was not delivered is owed, and nothing is unknown.
+// What the service cannot have processed is owed, and nothing is unknown.
 func TestNotDelivered(t *testing.T) {
 	for name, fail := range map[string]func(*world){
 		"no network": func(w *world) { w.network.state.Store("down") },
@@ -428,7 +428,7 @@ func TestNotDelivered(t *testing.T) {
 				assert.Equal(t, map[string]drawdown.Total{seats: {Owed: 6}}, m.Totals())
 				w.crash(m)
 				m = w.meter()
-				assert.Equal(t, map[string]drawdown.Total{seats: {Owed: 6}}, m.Totals(), "what was in a batch survives")
+				assert.Equal(t, map[string]drawdown.Total{seats: {Owed: 6}}, m.Totals(), "what was in a batch is in the journal")
 				w.network.state.Store("")
 				w.server.ClearFaults()
 				require.NoError(t, m.Close(t.Context()))
@@ -551,7 +551,7 @@ func TestForget(t *testing.T) {
 	})
 }
 
-// denials are all that an error joins.
+// denials returns the DeniedErrors that an error joins, by name.
 func denials(err error) map[string]drawdown.DeniedError {
 	found := map[string]drawdown.DeniedError{}
 	var visit func(error)
@@ -660,8 +660,7 @@ func TestCloseInterruptsAFlush(t *testing.T) {
 	})
 }
 
-// silent is an API that may be of another kind, with its own errors and odd
-// responses.
+// silent is an API of another kind, with its own errors and odd responses.
 type silent func(*licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error)
 
 func (f silent) CheckoutLicense(_ context.Context, in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
@@ -703,8 +702,8 @@ func TestOddResponses(t *testing.T) {
 	}
 }
 
-// An error that says nothing of the request may mean that the license was
-// charged; a refusal does not.
+// An unknown error may mean that the license was charged; an exception of the
+// service does not.
 func TestErrorsOfAnotherAPI(t *testing.T) {
 	for _, test := range []struct {
 		err  error

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// counting charges all, and spoils the journal first if it is told.
+// counting charges everything. It calls before first, if that is set.
 type counting struct {
 	tokens []string
 	before func()
@@ -26,7 +26,7 @@ func (c *counting) CheckoutLicense(_ context.Context, in *licensemanager.Checkou
 	return &licensemanager.CheckoutLicenseOutput{EntitlementsAllowed: in.Entitlements}, nil
 }
 
-// full makes the journal as one on a full disk: it can be read, not written.
+// full makes the journal behave as on a full disk: it can be read, not written.
 func (j *journal) full(t *testing.T) {
 	t.Helper()
 	j.close()
@@ -67,7 +67,7 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 	require.Error(t, m.Flush(t.Context()))
 	require.Len(t, api.tokens, 2)
 
-	// A process that is killed then sends the batch again, as it was.
+	// After a kill, the next process sends the same batch again.
 	killed, err := os.ReadFile(path)
 	require.NoError(t, err)
 	_ = m.Close(t.Context())
@@ -94,7 +94,7 @@ func TestOwedThatCannotBeWritten(t *testing.T) {
 	assert.Equal(t, Total{Owed: 7}, m.Totals()["n"])
 }
 
-// What a failed write has left behind does not follow a shorter record.
+// What a failed write left behind does not follow a shorter record.
 func TestWriteOverAFailedOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
 	open := func() *Meter {

@@ -21,17 +21,17 @@ import (
 var exhaustive = os.Getenv("AWSTOKENS_EXHAUSTIVE") != ""
 
 const (
-	endpointVariable = "ENTITLEMENTS_TEST_ENDPOINT" // that of the program to be killed
+	endpointVariable = "ENTITLEMENTS_TEST_ENDPOINT" // of the server, for the program that is killed
 	fileVariable     = "ENTITLEMENTS_TEST_FILE"
 )
 
-// TestMain is, in a process that startProgram starts, the program to be killed:
-// it watches as often as it can.
+// TestMain is the program that is killed if the environment says so: it refreshes
+// as often as it can.
 func TestMain(m *testing.M) {
 	if os.Getenv(endpointVariable) == "" {
 		os.Exit(m.Run())
 	}
-	server, err := awstokenstest.Start() // for its key, which all have
+	server, err := awstokenstest.Start() // for its key, which all servers share
 	if err != nil {
 		panic(err)
 	}
@@ -76,10 +76,10 @@ func TestFileIsWholeAtEveryKill(t *testing.T) {
 			server.LicenseManager().SetSeats(int(seats))
 			return server.LicenseManager().Requests("ListReceivedLicenses") >= target
 		}, time.Minute, time.Millisecond)
-		time.Sleep(rand.N(3 * time.Millisecond)) // anywhere in what follows a look
+		time.Sleep(rand.N(3 * time.Millisecond)) // to kill it at any point after a refresh
 		require.NoError(t, program.Process.Kill())
 		_ = program.Wait()
-		require.Empty(t, output.String(), "it lived until it was killed")
+		require.Empty(t, output.String(), "the program has failed before it was killed")
 		if _, err := os.Stat(file); err != nil {
 			continue
 		}

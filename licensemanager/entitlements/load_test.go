@@ -151,7 +151,7 @@ func TestLicenseARNOfSomethingElse(t *testing.T) {
 		assert.Equal(t, []entitlements.UnusableLicense{{LicenseARN: test.arn, Reason: test.reason}}, empty.Unusable, name)
 
 		w, err := entitlements.Watch(t.Context(), api, test.sku, options)
-		if test.reason == entitlements.ReasonNoLicense { // it may come
+		if test.reason == entitlements.ReasonNoLicense { // it may be granted later
 			require.NoError(t, err, name)
 			set, _ := w.Current()
 			_, err = set.Ask(awstokenstest.Seats, 1)
@@ -162,7 +162,7 @@ func TestLicenseARNOfSomethingElse(t *testing.T) {
 		require.ErrorAs(t, err, &empty, name)
 	}
 
-	// No filter has compared the issuer, so that it must be known.
+	// GetLicense has no filter for the issuer, so it must be known.
 	anonymous := license(func(l *licensemanager.GrantedLicense) { l.Issuer = nil })
 	_, err := entitlements.Load(t.Context(), &service{licenses: []licensemanager.GrantedLicense{anonymous}, date: date}, sku,
 		func(o *entitlements.Options) { o.LicenseARN = arn })

@@ -222,7 +222,7 @@ func TestExpires(t *testing.T) {
 	assert.Equal(t, time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC), load(t, first).Expires())
 	assert.Equal(t, time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), load(t, first, last).Expires().UTC())
 	assert.Zero(t, load(t, first, ending(""), last).Expires())
-	assert.Zero(t, load(t, first, ending("next year")).Expires(), "what cannot be read is no end")
+	assert.Zero(t, load(t, first, ending("next year")).Expires(), "a date that cannot be parsed is no end")
 }
 
 func TestUsable(t *testing.T) {

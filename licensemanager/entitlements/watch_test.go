@@ -25,7 +25,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/entitlements"
 )
 
-// network is between a client and a service in process.
+// network is the network between a client and a service in process.
 type network struct {
 	next awstokens.HTTPClient
 
@@ -60,7 +60,7 @@ func (n *network) Do(req *http.Request) (*http.Response, error) {
 	return n.next.Do(req)
 }
 
-// world is a service in process, in a bubble, with a network before it.
+// world is a service in process, with a network before it.
 type world struct {
 	*testing.T
 	server  *awstokenstest.Server
@@ -210,7 +210,7 @@ func TestWatchReportsWhatExpiresSoon(t *testing.T) {
 		w.network.set("down")
 		sleep(2*24*time.Hour - 15*time.Minute + time.Second) // dates have whole seconds
 		set, _ := watcher.Current()
-		assert.False(t, set.Has(awstokenstest.Feature), "the end is known, too, where the service is not")
+		assert.False(t, set.Has(awstokenstest.Feature), "the license ends without the service too")
 		sleep(15 * time.Minute)
 		changes = w.take()
 		require.Len(t, changes, 1)
@@ -239,8 +239,7 @@ func TestWatchWithGrace(t *testing.T) {
 	})
 }
 
-// Grace is for a service that cannot be asked, not for one that is slow to say
-// that a license has ended.
+// Grace does not keep a license that had ended when the service was asked.
 func TestNoGraceAfterTheEnd(t *testing.T) {
 	api := &service{licenses: []licensemanager.GrantedLicense{license(with(feature("Premium")))}, date: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}
 	w, err := entitlements.Watch(t.Context(), api, sku, func(o *entitlements.Options) { o.Grace = time.Hour })
@@ -538,7 +537,7 @@ func TestCacheThatCannotBeUsed(t *testing.T) {
 				assert.Contains(t, problem.Error(), path)
 				assert.NotContains(t, problem.Error(), "\n")
 
-				// It keeps nobody from working, nor is it deleted.
+				// It is no error of Watch if the service can be reached, and is not deleted.
 				w.network.set("")
 				watcher, err := entitlements.Watch(t.Context(), w.client, w.manager.ProductSKU(), append(options, test.after)...)
 				require.NoError(t, err)
@@ -596,8 +595,8 @@ type model struct {
 
 // TestThirtyDays is a month of purchases, upgrades, renewals, cancellations,
 // outages and restarts. Whenever the service could be reached for an interval
-// in which nothing changed, the Watcher knows what is so. Without
-// AWSTOKENS_EXHAUSTIVE it is five days: most of the time goes to writing files.
+// in which nothing changed, the Watcher is up to date. Without
+// AWSTOKENS_EXHAUSTIVE it is five days, because writing files takes time.
 func TestThirtyDays(t *testing.T) {
 	days, seeds := 5, uint64(1)
 	if exhaustive {
@@ -670,7 +669,7 @@ func watchFor(t *testing.T, days int, random *rand.Rand) {
 		require.Equal(t, wantPremium, current.Has(awstokenstest.Feature))
 		require.True(t, wantEnd.Equal(current.Expires()), "%s, not %s", current.Expires(), wantEnd)
 		require.LessOrEqual(t, age, interval+step)
-		require.Equal(t, current.Licenses(), reported.Licenses(), "what was reported is what is so")
+		require.Equal(t, current.Licenses(), reported.Licenses(), "the last report is up to date")
 	}
 	t.Logf("%d checks, events %v, %d outages, %d restarts", checks, events, outages, restarts)
 	assert.Greater(t, checks, 400*days)
@@ -681,7 +680,7 @@ func watchFor(t *testing.T, days int, random *rand.Rand) {
 	assert.GreaterOrEqual(t, restarts, days/2)
 }
 
-// expected adds up what is usable now.
+// expected returns what the usable licenses have now.
 func expected(models map[string]*model) (seats int, premium bool, end time.Time) {
 	forever := false
 	for _, m := range models {
@@ -750,8 +749,8 @@ func (w *world) anEvent(random *rand.Rand, models map[string]*model, arns *[]str
 	}
 }
 
-// A forgotten KeyFingerprint is no secret, and its cache file does not stand in
-// the way of the right one.
+// A forgotten KeyFingerprint is reported, and leaves no cache file, which would be
+// refused when the right one is set.
 func TestWatchOfAnEmptySet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var path string
@@ -791,8 +790,8 @@ func TestWatchOfAnEmptySet(t *testing.T) {
 	})
 }
 
-// One response with an odd Date ends no license and does not get into the cache
-// file; a second one that agrees is believed.
+// One odd Date ends no license and is not in the cache file. A second one that
+// agrees is believed.
 func TestOddDate(t *testing.T) {
 	for _, odd := range []time.Time{time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(0, 0)} {
 		synctest.Test(t, func(t *testing.T) {
