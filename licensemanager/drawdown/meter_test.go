@@ -204,6 +204,7 @@ func TestBadArguments(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	require.NoError(t, m.Add("Documents", 1))
 	assert.ErrorIs(t, m.Flush(ctx), context.Canceled)
 }
 
@@ -633,6 +634,16 @@ func TestCloseWithoutTheService(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.NoError(t, m.Close(ctx), "there is nothing to send")
+
+		m = w.meter()
+		add(t, m, 7)
+		require.ErrorIs(t, m.Close(ctx), context.Canceled)
+		require.NoError(t, m.Close(ctx), "closing again does nothing")
+		assert.Zero(t, w.taken())
+		m = w.meter()
+		assert.Equal(t, map[string]drawdown.Total{seats: {Owed: 7}}, m.Totals(), "nothing is lost")
+		require.NoError(t, m.Close(t.Context()))
+		assert.EqualValues(t, 7, w.taken())
 	})
 }
 

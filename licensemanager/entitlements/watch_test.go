@@ -1,6 +1,7 @@
 package entitlements_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -285,6 +286,65 @@ func TestWatchDuringAnOutage(t *testing.T) {
 	}
 }
 
+// failing is an API that records when it is called.
+type failing struct {
+	service
+	calls []time.Duration
+	start time.Time
+}
+
+func (f *failing) GetLicense(ctx context.Context, in *licensemanager.GetLicenseInput) (*licensemanager.GetLicenseOutput, error) {
+	f.mu.Lock()
+	f.calls = append(f.calls, time.Since(f.start))
+	f.mu.Unlock()
+	return f.service.GetLicense(ctx, in)
+}
+
+// After a failure, a Watcher retries after 30 seconds, then after twice as long, up
+// to the interval; a tenth of each pause is random.
+func TestPausesAfterFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(date))
+		api := &failing{service: service{licenses: []licensemanager.GrantedLicense{license()}, date: date}, start: date}
+		w, err := entitlements.Watch(t.Context(), api, sku, func(o *entitlements.Options) { o.LicenseARN = arn })
+		require.NoError(t, err)
+		api.mu.Lock()
+		api.err = errNoNetwork
+		api.mu.Unlock()
+		sleep(2 * time.Hour)
+		w.Close()
+		want := []time.Duration{15 * time.Minute, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute, 15 * time.Minute}
+		require.Greater(t, len(api.calls), len(want))
+		for i, pause := range want {
+			got := api.calls[i+1] - api.calls[i]
+			assert.LessOrEqual(t, got, pause)
+			assert.GreaterOrEqual(t, got, pause/10*9)
+		}
+	})
+}
+
+// Processes may share a cache file, whose directory need not exist.
+func TestSharedCacheFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "new", "entitlements.json")
+		w := newWorld(t, func(o *entitlements.Options) { o.CacheFile = path })
+		watchers := []*entitlements.Watcher{w.watch(), w.watch(), w.watch()}
+		w.manager.SetSeats(20)
+		sleep(24 * time.Hour)
+		for _, watcher := range watchers {
+			assert.NoError(t, watcher.Err())
+			watcher.Close()
+		}
+		w.network.set("down")
+		watcher := w.watch()
+		assert.EqualValues(t, 20, seats(watcher))
+		watcher.Close()
+		files, err := os.ReadDir(filepath.Dir(path))
+		require.NoError(t, err)
+		assert.Len(t, files, 1, "no temporary file is left")
+	})
+}
+
 func TestWatchEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -486,8 +546,8 @@ func TestCacheThatCannotBeUsed(t *testing.T) {
 		return func(t *testing.T, path string) {
 			text, err := os.ReadFile(path)
 			require.NoError(t, err)
-			edited := []byte(replaceOnce(t, string(text), from, to))
-			require.NoError(t, os.WriteFile(path, edited, 0o600))
+			require.Contains(t, string(text), from)
+			require.NoError(t, os.WriteFile(path, bytes.Replace(text, []byte(from), []byte(to), 1), 0o600))
 		}
 	}
 	for name, test := range map[string]struct {
@@ -551,22 +611,6 @@ func TestCacheThatCannotBeUsed(t *testing.T) {
 			})
 		})
 	}
-}
-
-func replaceOnce(t *testing.T, text, from, to string) string {
-	t.Helper()
-	i := indexOf(text, from)
-	require.GreaterOrEqual(t, i, 0, "%s is not in %s", from, text)
-	return text[:i] + to + text[i+len(from):]
-}
-
-func indexOf(text, part string) int {
-	for i := range text {
-		if len(text)-i >= len(part) && text[i:i+len(part)] == part {
-			return i
-		}
-	}
-	return -1
 }
 
 func TestCacheThatCannotBeWritten(t *testing.T) {
