@@ -320,13 +320,5 @@ func (m *Meter) Close(ctx context.Context) error {
 	m.sending <- struct{}{}
 	defer func() { <-m.sending }()
 	defer m.journal.release()
-	err := m.flush(ctx)
-	m.mu.Lock()
-	owed := m.pending.list()
-	clear(m.pending)
-	m.mu.Unlock()
-	if len(owed) > 0 {
-		err = join(err, m.journal.note(record{Type: typeOwe, Owed: owed}))
-	}
-	return err
+	return join(m.flush(ctx), m.owe())
 }

@@ -238,6 +238,26 @@ func TestLostResponses(t *testing.T) {
 	}
 }
 
+// A process that is killed while a batch has no response does not lose what was
+// added before the last Flush.
+func TestKilledDuringAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, byHand)
+		m := w.meter()
+		w.network.state.Store("loses")
+		for n := range int64(3) {
+			add(t, m, n+1)
+			require.Error(t, m.Flush(t.Context()))
+		}
+		w.crash(m)
+		w.network.state.Store("")
+		m = w.meter()
+		assert.Equal(t, map[string]drawdown.Total{seats: {Owed: 6}}, m.Totals())
+		require.NoError(t, m.Close(t.Context()))
+		assert.EqualValues(t, 6, w.taken())
+	})
+}
+
 // A Meter sends a batch again by itself: soon after a lost response, and at once
 // after a crash.
 func TestLostResponsesInTheBackground(t *testing.T) {

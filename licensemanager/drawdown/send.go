@@ -101,7 +101,10 @@ func (m *Meter) flush(ctx context.Context) error {
 		return err
 	}
 	if m.journal.open != nil {
-		if err = m.settle(ctx); m.journal.open != nil || len(m.journal.unsaved) > 0 {
+		if err = m.settle(ctx); m.journal.open != nil {
+			return join(err, m.owe()) // what was added cannot be sent yet
+		}
+		if len(m.journal.unsaved) > 0 {
 			return err
 		}
 	}
@@ -133,6 +136,17 @@ func (m *Meter) begin() error {
 	}
 	m.batch = batch{sentAt: m.options.Clock.Elapsed()}
 	return m.journal.begin(r, func() { m.pending.subtract(added...) })
+}
+
+// owe writes what was added to the journal, so that it outlives the process.
+func (m *Meter) owe() error {
+	m.mu.Lock()
+	added := m.pending.list()
+	m.mu.Unlock()
+	if len(added) == 0 {
+		return nil
+	}
+	return m.journal.begin(record{Type: typeOwe, Owed: added}, func() { m.pending.subtract(added...) })
 }
 
 // settle sends the open batch until it has a response, or the call fails.
