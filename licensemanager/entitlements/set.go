@@ -37,13 +37,16 @@ func (e entitlement) has() bool { return e.isFeature() || e.unlimited || e.limit
 // zero of what is counted.
 func (s *Set) Has(name string) bool { return s.names[name].has() }
 
-// Limit returns how much there is of a counted entitlement, in its unit. The
-// limits of several licenses are added up. It returns false if there is no such
-// entitlement, if it is a feature, or if it has no limit: without a MaxCount, or
-// with Overage, any number may be used.
-func (s *Set) Limit(name string) (n int64, ok bool) {
+// Limit returns how much of an entitlement may be used, in its unit. The limits of
+// several licenses are added up. limited is false if any number may be used:
+// without a MaxCount, or with Overage. The limit of a feature is 1, and that of an
+// entitlement that no usable license has is 0.
+func (s *Set) Limit(name string) (n int64, limited bool) {
 	e := s.names[name]
-	if e.unit == "" || e.isFeature() || e.unlimited {
+	switch {
+	case e.isFeature():
+		return 1, true
+	case e.unlimited:
 		return 0, false
 	}
 	return e.limit, true

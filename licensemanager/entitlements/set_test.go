@@ -129,17 +129,17 @@ func TestOneLicense(t *testing.T) {
 		has   bool
 		limit limit
 	}{
-		"Premium":   {true, limit{0, false}},
+		"Premium":   {true, limit{1, true}},
 		"Users":     {true, limit{10, true}},
 		"Overage":   {true, limit{0, false}},
 		"Strict":    {true, limit{5, true}},
 		"None":      {false, limit{0, true}},
 		"Negative":  {false, limit{0, true}},
 		"Unlimited": {true, limit{0, false}},
-		"Odd":       {false, limit{0, false}},
+		"Odd":       {false, limit{0, true}},
 		"Twice":     {true, limit{1, true}},
-		"premium":   {false, limit{0, false}},
-		"":          {false, limit{0, false}},
+		"premium":   {false, limit{0, true}},
+		"":          {false, limit{0, true}},
 	} {
 		assert.Equal(t, want.has, set.Has(name), name)
 		assert.Equal(t, want.limit, limitOf(set, name), name)
