@@ -206,16 +206,21 @@ func (m *Meter) Totals() map[string]Total {
 // of the last process at once: the service remembers a ClientToken for a limited
 // time.
 func (m *Meter) run() {
-	for m.options.Interval > 0 {
-		pause := m.options.Interval
+	if m.options.Interval < 0 {
+		return
+	}
+	pause := m.options.Interval
+	if m.isOpen() {
+		pause = 0
+	}
+	for m.options.Clock.Sleep(m.life, pause) == nil {
+		if err := m.Flush(m.life); err != nil && m.life.Err() == nil && m.options.OnError != nil {
+			m.options.OnError(err)
+		}
+		pause = m.options.Interval
 		if m.isOpen() {
-			m.flushAndReport()
 			pause = min(pause, openPause)
 		}
-		if m.options.Clock.Sleep(m.life, pause) != nil {
-			return
-		}
-		m.flushAndReport()
 	}
 }
 
@@ -223,12 +228,6 @@ func (m *Meter) isOpen() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.journal.open != nil
-}
-
-func (m *Meter) flushAndReport() {
-	if err := m.Flush(m.life); err != nil && m.life.Err() == nil && m.options.OnError != nil {
-		m.options.OnError(err)
-	}
 }
 
 // Flush charges all that was added before the call. What it cannot charge stays
