@@ -25,6 +25,14 @@ func (s *Service) Now(c awstokens.Clock) time.Time {
 	return s.date.Add(c.Elapsed() - s.at)
 }
 
+// Likely returns Now or, if that is unknown, what the last Date leads to expect.
+func (s *Service) Likely(c awstokens.Clock) time.Time {
+	if s.date.IsZero() && !s.odd.IsZero() {
+		return s.odd.Add(c.Elapsed() - s.oddAt)
+	}
+	return s.Now(c)
+}
+
 // Heard reports whether a Date was believed.
 func (s *Service) Heard() bool { return s.heard }
 

@@ -32,13 +32,16 @@ func TestService(t *testing.T) {
 	hear := func(date time.Time) bool { return s.Hear(c, date, time.Minute) }
 
 	assert.Zero(t, s.Now(c))
+	assert.Zero(t, s.Likely(c))
 	assert.False(t, hear(start.Add(far)), "the local clock contradicts, and nothing else is known")
 	assert.Zero(t, s.Now(c))
+	assert.Equal(t, start.Add(far), s.Likely(c))
 	assert.False(t, s.Heard())
 	assert.True(t, hear(start.Add(time.Minute)), "the local clock agrees")
 	assert.True(t, s.Heard())
 	c.pass(time.Hour)
 	assert.Equal(t, start.Add(time.Hour+time.Minute), s.Now(c))
+	assert.Equal(t, s.Now(c), s.Likely(c))
 
 	c.now = c.now.Add(-far)
 	assert.Equal(t, start.Add(time.Hour+time.Minute), s.Now(c), "setting the local clock has no effect")

@@ -380,6 +380,7 @@ func TestClockIsSetWhileItRuns(t *testing.T) {
 // charged twice without an error.
 func TestClockIsSetBetweenTwoRuns(t *testing.T) {
 	for name, test := range map[string]struct {
+		from      time.Duration // how far ahead the clock is before it is set
 		by, after time.Duration
 		unknown   bool // it is reported
 		charged   bool // it was sent again
@@ -389,6 +390,7 @@ func TestClockIsSetBetweenTwoRuns(t *testing.T) {
 		"far back":                             {by: -5 * time.Hour, after: time.Minute, unknown: true},
 		"years back":                           {by: -1000 * 24 * time.Hour, after: time.Minute, unknown: true},
 		"back, and the window is over":         {by: -time.Hour, after: time.Hour + 5*time.Minute, unknown: true, charged: true},
+		"right, and the window is over":        {from: time.Hour, after: time.Hour + 5*time.Minute, unknown: true, charged: true},
 		"back, and the service tells the time": {by: -time.Hour, after: time.Hour + 5*time.Minute, unknown: true, throttled: true},
 		"back a little":                        {by: -3 * time.Second, after: time.Second, charged: true},
 		"back a little, long before the start": {by: -time.Minute, after: 5 * time.Minute, charged: true},
@@ -396,6 +398,7 @@ func TestClockIsSetBetweenTwoRuns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				wall, option := withClock()
+				wall.Store(int64(test.from))
 				w := newWorld(t, byHand, option)
 				m := w.meter()
 				add(t, m, 1)

@@ -30,7 +30,7 @@ type record struct {
 
 	Token   string    `json:"token,omitzero"`   // ClientToken of a batch; in a done and an unknown, that of their batch
 	NodeID  string    `json:"nodeId,omitzero"`  // of a batch
-	Service time.Time `json:"service,omitzero"` // of a batch: when it is first sent, by the service's clock, if that is known
+	Service time.Time `json:"service,omitzero"` // of a batch: when it is first sent, by the service's clock, as far as that is known
 	Amounts []Amount  `json:"amounts,omitzero"` // of a batch
 	Name    string    `json:"name,omitzero"`    // of a forget: the entitlement
 }

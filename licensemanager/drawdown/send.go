@@ -26,6 +26,7 @@ const (
 // batch is what the journal does not know of its open batch.
 type batch struct {
 	sentAt    time.Duration // when it was first sent, by Clock.Elapsed
+	service   time.Time     // the same by the service's clock, if that is known
 	ambiguous bool          // the service may have processed it
 	resumed   bool          // it was sent by an earlier process: the local clock gave sentAt
 	tooOld    bool          // the service may have forgotten its ClientToken
@@ -42,6 +43,7 @@ func (m *Meter) resume() {
 	age := m.journal.now().Sub(sent.Time)
 	m.batch = batch{
 		sentAt:    m.options.Clock.Elapsed() - max(0, age),
+		service:   sent.Service,
 		ambiguous: true,
 		resumed:   true,
 		tooOld:    age < -m.spare(),
@@ -59,8 +61,8 @@ func (m *Meter) left() time.Duration {
 		return 0
 	}
 	age := m.options.Clock.Elapsed() - m.batch.sentAt
-	if now, sent := m.service.Now(m.options.Clock), m.journal.open.Service; !now.IsZero() && !sent.IsZero() {
-		age = max(age, now.Sub(sent))
+	if now := m.service.Now(m.options.Clock); !now.IsZero() && !m.batch.service.IsZero() {
+		age = max(age, now.Sub(m.batch.service))
 	}
 	return m.safe() - age
 }
@@ -83,7 +85,7 @@ func (m *Meter) learn(out *licensemanager.CheckoutLicenseOutput, err error) {
 		return
 	}
 	m.service.Hear(m.options.Clock, date, m.spare())
-	if sent := m.journal.open.Service; m.batch.resumed && !sent.IsZero() && date.Sub(sent) >= m.safe() {
+	if b := m.batch; b.resumed && !b.service.IsZero() && date.Sub(b.service) >= m.safe() {
 		m.batch.tooOld = true // even if the Date is not believed: the local clock may have been set
 	}
 }
@@ -132,9 +134,9 @@ func (m *Meter) begin() error {
 	}
 	r := record{
 		Type: typeBatch, Token: licensemanager.NewClientToken(), NodeID: m.request.NodeID,
-		Service: m.service.Now(m.options.Clock), Amounts: all.list(),
+		Service: m.service.Likely(m.options.Clock), Amounts: all.list(),
 	}
-	m.batch = batch{sentAt: m.options.Clock.Elapsed()}
+	m.batch = batch{sentAt: m.options.Clock.Elapsed(), service: m.service.Now(m.options.Clock)}
 	return m.journal.begin(r, func() { m.pending.subtract(added...) })
 }
 
@@ -204,7 +206,7 @@ func (m *Meter) charged(ctx context.Context, out *licensemanager.CheckoutLicense
 	amounts, mismatch := granted(sent.Amounts, out.EntitlementsAllowed)
 	done := record{Type: typeDone, Token: sent.Token, Charged: amounts}
 	issued, err := out.Issued()
-	twice := m.batch.ambiguous && err == nil && !sent.Service.IsZero() && issued.Sub(sent.Service) >= m.options.Window
+	twice := m.batch.ambiguous && err == nil && !m.batch.service.IsZero() && issued.Sub(m.batch.service) >= m.options.Window
 	if twice {
 		done.Unknown = done.Charged
 	}
