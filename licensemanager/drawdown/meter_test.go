@@ -34,6 +34,7 @@ const seats = awstokenstest.Seats
 type network struct {
 	next  awstokens.HTTPClient
 	state atomic.Value // "" is up
+	off   atomic.Int64 // how wrong the Date of the next response is
 
 	mu   sync.Mutex
 	sent []string // bodies of CheckoutLicense
@@ -61,10 +62,20 @@ func (n *network) Do(req *http.Request) (*http.Response, error) {
 	}
 	req.Body = io.NopCloser(strings.NewReader(string(body)))
 	resp, err := n.next.Do(req)
-	if state == "loses" && err == nil {
+	if err != nil {
+		return nil, err
+	}
+	if state == "loses" {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return resp, err
+	if off := n.off.Swap(0); off != 0 {
+		date, err := http.ParseTime(resp.Header.Get("Date"))
+		if err != nil {
+			return nil, err
+		}
+		resp.Header.Set("Date", date.Add(time.Duration(off)).Format(http.TimeFormat))
+	}
+	return resp, nil
 }
 
 // world is a service in process, a network before it, and a journal.
