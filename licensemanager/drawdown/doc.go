@@ -27,6 +27,11 @@
 // [*UnknownError], and later usage goes into the next batch. A batch that the
 // service cannot have processed just stays owed.
 //
+// Setting the local clock has no effect while the process runs. Between a crash
+// and the next start, the service's clock corrects it, with one exception: if the
+// process was killed before its first response, and the local clock is set back
+// before the next start, the batch could be charged twice.
+//
 // What was added and is not in a batch yet is in memory. Close writes it to the
 // journal if it cannot charge it. A process that is killed loses it: usage of up
 // to a minute, with the default of Options.Interval.
