@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/seed-25f54b62/awstokens/internal/redact"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/entitlements"
 )
@@ -51,7 +52,7 @@ func (e *DeniedError) Error() string {
 	case ReasonNoEntitlement:
 		text += ": the license has no such entitlement"
 	case ReasonWrongUnit:
-		text += fmt.Sprintf(": the license counts it in %s, not %s", e.LicenseUnit, e.Unit)
+		text += fmt.Sprintf(": the license counts it in %s, not %s", redact.Line(string(e.LicenseUnit)), e.Unit)
 	case ReasonUsedUp:
 		text += ": the license is used up"
 		if e.Left >= 0 {

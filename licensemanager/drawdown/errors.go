@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-25f54b62/awstokens/internal/redact"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
@@ -46,7 +47,7 @@ type MismatchError struct {
 func (e *MismatchError) Error() string {
 	var allowed []string
 	for _, a := range e.Allowed {
-		allowed = append(allowed, fmt.Sprintf("%q in %s", a.Name, a.Unit))
+		allowed = append(allowed, fmt.Sprintf("%q in %s", a.Name, redact.Line(string(a.Unit))))
 	}
 	return fmt.Sprintf("drawdown: %s counted as charged, although the service granted %s: compare names and units with those of the license", text(e.Amounts), strings.Join(allowed, ", "))
 }

@@ -776,6 +776,20 @@ func TestErrorsOfAnotherAPI(t *testing.T) {
 	}
 }
 
+// Text of the service in an error is one line.
+func TestErrorsAreOneLine(t *testing.T) {
+	const hostile = "Count\nforged\x1b[2J"
+	for _, err := range []error{
+		&drawdown.DeniedError{Name: hostile, Reason: drawdown.ReasonWrongUnit, LicenseUnit: hostile},
+		&drawdown.MismatchError{Allowed: []licensemanager.EntitlementData{{Name: hostile, Unit: hostile}}},
+		&drawdown.UnknownError{Amounts: []drawdown.Amount{{Name: hostile, Unit: hostile}}},
+	} {
+		assert.NotContains(t, err.Error(), "\n")
+		assert.NotContains(t, err.Error(), "\x1b")
+		assert.Contains(t, err.Error(), "forged")
+	}
+}
+
 // The clock of a gateway does not make a batch too old.
 func TestDateOfAGateway(t *testing.T) {
 	var tokens []string

@@ -47,46 +47,6 @@ type cached struct {
 	Licenses []licensemanager.GrantedLicense `json:"licenses"`
 }
 
-// CacheProblem is a short code for what is wrong with a cache file.
-type CacheProblem string
-
-// The problems of a [CacheError].
-const (
-	CacheUnreadable   CacheProblem = "unreadable"    // it cannot be read
-	CacheDamaged      CacheProblem = "damaged"       // it is not a cache file, was edited, or was written with another Options.Key
-	CacheWrongKey     CacheProblem = "wrong_key"     // it has a MAC and Options.Key is not set, or it has none and Options.Key is set
-	CacheOtherProduct CacheProblem = "other_product" // it is of another product, issuer or license
-	CacheNewerVersion CacheProblem = "newer_version" // it was written by a newer version of this package
-)
-
-// CacheError says that [Options].CacheFile cannot be used. The file is left as
-// it is.
-type CacheError struct {
-	Path    string
-	Problem CacheProblem
-	Err     error // the cause, or nil
-}
-
-var cacheProblems = map[CacheProblem]string{
-	CacheUnreadable:   "cannot be read: it must be a file that this process may read, or not exist",
-	CacheDamaged:      "is damaged, was edited or was written with another Options.Key: remove it",
-	CacheWrongKey:     "has a MAC and Options.Key is not set, or has none and Options.Key is set: set the same key, or remove the file",
-	CacheOtherProduct: "is of another product, issuer or license: set Options.CacheFile to another path, or remove it",
-	CacheNewerVersion: "was written by a newer version of this package: update the program, or remove the file",
-}
-
-// Error names the file and says what to do.
-func (e *CacheError) Error() string {
-	text := fmt.Sprintf("entitlements: the cache file %s %s", e.Path, cacheProblems[e.Problem])
-	if e.Err != nil {
-		text += " (" + e.Err.Error() + ")"
-	}
-	return text
-}
-
-// Unwrap returns Err.
-func (e *CacheError) Unwrap() error { return e.Err }
-
 // sum is the checksum or, with Options.Key, the MAC of the data of a cache file.
 func (l *loader) sum(data []byte) string {
 	h, kind := sha256.New(), checksum

@@ -2,10 +2,8 @@ package entitlements
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens/licensemanager"
@@ -219,78 +217,4 @@ func period(l *licensemanager.GrantedLicense) (begin, end time.Time) {
 		end, _ = l.Validity.Ends()
 	}
 	return begin, end
-}
-
-// Reason is a short code for why [Set.Ask] returns an error, or why a license is
-// not usable.
-type Reason string
-
-// The reasons of an [AskError].
-const (
-	ReasonNotPositive   Reason = "not_positive"   // zero or less was asked for
-	ReasonNoEntitlement Reason = "no_entitlement" // no usable license has the entitlement
-	ReasonFeature       Reason = "feature"        // more than one of a feature was asked for
-	ReasonTooMany       Reason = "too_many"       // all licenses together have less
-)
-
-// The reasons of an [UnusableLicense].
-const (
-	ReasonExpired      Reason = "expired"       // its validity has ended
-	ReasonNotBegun     Reason = "not_begun"     // its validity has not begun
-	ReasonNotAvailable Reason = "not_available" // it is suspended, deactivated, pending or deleted
-	ReasonNotGranted   Reason = "not_granted"   // its grant is not active, or does not permit a checkout
-	ReasonWrongProduct Reason = "wrong_product" // Options.LicenseARN is of another product
-	ReasonWrongIssuer  Reason = "wrong_issuer"  // its issuer has another key fingerprint
-	ReasonNoLicense    Reason = "no_license"    // the account has no license with Options.LicenseARN
-)
-
-var sentences = map[Reason]string{
-	ReasonNotPositive:   "the number must be positive",
-	ReasonNoEntitlement: "no usable license has this entitlement",
-	ReasonFeature:       "it is a feature, so only one can be asked for",
-	ReasonTooMany:       "the licenses have less of it",
-	ReasonExpired:       "it has expired",
-	ReasonNotBegun:      "its validity has not begun",
-	ReasonNotAvailable:  "it is not available",
-	ReasonNotGranted:    "its grant is not active or does not permit a checkout",
-	ReasonWrongProduct:  "it is of another product",
-	ReasonWrongIssuer:   "its issuer has another key fingerprint",
-	ReasonNoLicense:     "the account has no such license",
-}
-
-// UnusableLicense is a license that does not count.
-type UnusableLicense struct {
-	LicenseARN string
-	Reason     Reason
-}
-
-// EmptyError says that the customer has no usable license.
-type EmptyError struct {
-	ProductSKU     string
-	KeyFingerprint string            // of the issuer
-	Unusable       []UnusableLicense // the licenses of the product, all of which do not count
-}
-
-// Error names the product, the issuer, and why each license does not count.
-func (e *EmptyError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "entitlements: no usable license of product %q and issuer %q", e.ProductSKU, e.KeyFingerprint)
-	separator := ": "
-	for _, u := range e.Unusable {
-		fmt.Fprintf(&b, "%s%s: %s", separator, u.LicenseARN, sentences[u.Reason])
-		separator = "; "
-	}
-	return b.String()
-}
-
-// AskError says why the service would deny what [Set.Ask] was asked for.
-type AskError struct {
-	Name   string
-	N      int64
-	Reason Reason
-}
-
-// Error names the entitlement, the number and the reason.
-func (e *AskError) Error() string {
-	return fmt.Sprintf("entitlements: cannot ask for %d of %q: %s", e.N, e.Name, sentences[e.Reason])
 }

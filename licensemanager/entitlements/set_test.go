@@ -214,6 +214,19 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// Text of the service in an error is one line.
+func TestErrorsAreOneLine(t *testing.T) {
+	const hostile = "arn\nforged\x1b[2J"
+	for _, err := range []error{
+		&entitlements.EmptyError{ProductSKU: hostile, KeyFingerprint: hostile, Unusable: []entitlements.UnusableLicense{{LicenseARN: hostile}}},
+		&entitlements.AskError{Name: hostile},
+	} {
+		assert.NotContains(t, err.Error(), "\n")
+		assert.NotContains(t, err.Error(), "\x1b")
+		assert.Contains(t, err.Error(), "forged")
+	}
+}
+
 func TestExpires(t *testing.T) {
 	ending := func(end string) licensemanager.GrantedLicense {
 		return license(created("2026-01-01T00:00:00Z"), func(l *licensemanager.GrantedLicense) { l.Validity.End = end })

@@ -3,7 +3,6 @@ package entitlements
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -314,14 +313,6 @@ func (w *Watcher) wasEntitled() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.entitled
-}
-
-// join wraps both errors, in one line.
-func join(a, b error) error {
-	if a != nil && b != nil {
-		return fmt.Errorf("%w (%w)", a, b)
-	}
-	return cmp.Or(a, b)
 }
 
 // Changed returns a channel that gets a value after a change: Current differs, or
