@@ -98,7 +98,7 @@ func TestProcess(t *testing.T) {
 
 			if strings.HasPrefix(name, "user") {
 				err := run(t.Context(), args, &stdout, &stderr)
-				assert.ErrorIs(t, err, tip.ErrAssertionRefused, "the JWT was not replaced")
+				assert.ErrorIs(t, err, tip.ErrJWTRefused, "the JWT was not replaced")
 			}
 		})
 	}

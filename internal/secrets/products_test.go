@@ -100,7 +100,7 @@ func (u *usage) propagated() {
 
 	center.Next(1, "CreateTokenWithIAM").Refuse("InvalidGrantException", "no", nil)
 	_, err = failing.Retrieve(ctx)
-	require.ErrorIs(u, err, tip.ErrAssertionRefused)
+	require.ErrorIs(u, err, tip.ErrJWTRefused)
 	center.Next(1, "CreateTokenWithIAM").Refuse("InvalidGrantException", "refused: "+last.Reveal()+" of {"+last.Reveal()+"}", nil)
 	_, err = failing.Retrieve(ctx)
 	find[*tip.Error](u.T, u.values, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -79,88 +80,110 @@ func (w *world) scriptFaults(ctx context.Context) {
 	}
 }
 
-// 200 goroutines act for 50 users through faults, with a local clock that is right
+// crowd is goroutines that act for users of a pool, and what came of their calls.
+type crowd struct {
+	*world
+	cfg                  awstokens.Config
+	pool                 *tip.Pool
+	good, signed, failed atomic.Int64
+	kinds                map[error]*atomic.Int64 // of failures
+}
+
+// act makes calls for a user at random times, and signs requests with what it gets.
+func (c *crowd) act(ctx context.Context, t *testing.T, name string, source tip.Source, calls int) {
+	creds := c.pool.For(name, source)
+	signing := c.cfg
+	signing.Credentials = creds
+	client, err := licensemanager.New(signing)
+	assert.NoError(t, err)
+	for range calls {
+		time.Sleep(rand.N(time.Hour))
+		c.call(ctx, t, creds, client)
+	}
+}
+
+func (c *crowd) call(ctx context.Context, t *testing.T, creds awstokens.CredentialsProvider, client *licensemanager.Client) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second+rand.N(2*time.Minute))
+	defer cancel()
+	got, err := creds.Retrieve(ctx)
+	if err == nil {
+		assert.True(t, got.Expires.After(c.Now()), "expired credentials")
+		if rand.N(10) == 0 {
+			_, err = client.ListTokens(ctx, nil)
+			c.signed.Add(1)
+		}
+	}
+	var typed *tip.Error
+	switch {
+	case err == nil:
+		c.good.Add(1)
+	case errors.As(err, &typed), errors.Is(err, context.DeadlineExceeded):
+		c.failed.Add(1)
+		for kind, count := range c.kinds {
+			if errors.Is(err, kind) {
+				count.Add(1)
+			}
+		}
+	default:
+		t.Errorf("untyped error: %s", err)
+	}
+}
+
+// 100 goroutines act for 25 users through faults, with a local clock that is right
 // or wrong: no JWT is sent again, no refresh token is exchanged twice at once, and
 // each call ends in credentials that the services accept or in a typed error.
+// AWSTOKENS_EXHAUSTIVE=1 has 400 goroutines act for 100 users.
 func TestPoolThroughFaults(t *testing.T) {
-	const users, callers, calls = 50, 4, 20
-	kinds := map[error]*atomic.Int64{tip.ErrAssertionRefused: {}, tip.ErrSessionEnded: {}, tip.ErrContextDenied: {}, context.DeadlineExceeded: {}}
+	const callers, calls = 4, 10
+	users := 25
+	if os.Getenv("AWSTOKENS_EXHAUSTIVE") != "" {
+		users = 100
+	}
+	kinds := map[error]*atomic.Int64{tip.ErrJWTRefused: {}, tip.ErrSessionEnded: {}, tip.ErrContextDenied: {}, context.DeadlineExceeded: {}}
 	for _, tt := range []struct {
 		wrong     time.Duration // of the local clock
 		bootstrap bool
 		limit     int // of the pool
-	}{{0, false, users}, {0, true, 40}, {3 * time.Hour, true, users}, {-3 * time.Hour, false, 40}} {
+	}{{0, false, users}, {0, true, users - 5}, {3 * time.Hour, true, users}, {-3 * time.Hour, false, users - 5}} {
 		t.Run(fmt.Sprint(tt), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
-				cfg, application := offset(w.Config(), tt.wrong), app
+				c := &crowd{world: newWorld(t), kinds: kinds}
+				application := app
+				c.cfg = offset(c.Config(), tt.wrong)
 				if tt.bootstrap {
-					application.BootstrapRoleARN, cfg.Credentials = bootstrapRole, nil
+					application.BootstrapRoleARN, c.cfg.Credentials = bootstrapRole, nil
 				}
-				pool, err := tip.NewPool(cfg, application, func(o *tip.PoolOptions) { o.MaxUsers = tt.limit })
+				var err error
+				c.pool, err = tip.NewPool(c.cfg, application, func(o *tip.PoolOptions) { o.MaxUsers = tt.limit })
 				require.NoError(t, err)
 				ctx, stop := context.WithCancel(t.Context())
-				go w.scriptFaults(ctx)
+				go c.scriptFaults(ctx)
 
-				var good, signed, failed atomic.Int64
 				var wg sync.WaitGroup
 				for i := range users {
-					u := &user{world: w, name: fmt.Sprint("user-", i)}
+					u := &user{world: c.world, name: userName(i)}
 					source := u.source(t)
 					for range callers {
-						wg.Go(func() {
-							creds := pool.For(u.name, source)
-							signing := cfg
-							signing.Credentials = creds
-							client, err := licensemanager.New(signing)
-							assert.NoError(t, err)
-							for range calls {
-								time.Sleep(rand.N(30 * time.Minute))
-								ctx, cancel := context.WithTimeout(ctx, 5*time.Second+rand.N(2*time.Minute))
-								got, err := creds.Retrieve(ctx)
-								if err == nil {
-									assert.True(t, got.Expires.After(w.Now()), "expired credentials")
-								}
-								if err == nil && rand.N(10) == 0 {
-									_, err = client.ListTokens(ctx, nil)
-									signed.Add(1)
-								}
-								cancel()
-								var typed *tip.Error
-								switch {
-								case err == nil:
-									good.Add(1)
-								case errors.As(err, &typed), errors.Is(err, context.DeadlineExceeded):
-									failed.Add(1)
-									for kind, count := range kinds {
-										if errors.Is(err, kind) {
-											count.Add(1)
-										}
-									}
-								default:
-									t.Errorf("untyped error: %s", err)
-								}
-							}
-						})
+						wg.Go(func() { c.act(ctx, t, u.name, source, calls) })
 					}
 				}
 				wg.Wait()
 				stop()
-				w.ClearFaults()
+				c.ClearFaults()
 				t.Logf("%d good, %d of them used, %d failed; %d requests of CreateTokenWithIAM, %d with a JWT",
-					good.Load(), signed.Load(), failed.Load(), w.IdentityCenter().Requests("CreateTokenWithIAM"), w.count("jwt-bearer"))
-				assert.Zero(t, w.resent, "JWTs sent again")
-				assert.Zero(t, w.together, "refresh tokens exchanged twice at once")
-				assert.Zero(t, w.IdentityCenter().ReusedJWTs())
-				assert.Greater(t, good.Load(), failed.Load())
-				assert.LessOrEqual(t, pool.Users(), tt.limit)
+					c.good.Load(), c.signed.Load(), c.failed.Load(), c.IdentityCenter().Requests("CreateTokenWithIAM"), c.count("jwt-bearer"))
+				assert.Zero(t, c.resent, "JWTs sent again")
+				assert.Zero(t, c.together, "refresh tokens exchanged twice at once")
+				assert.Zero(t, c.IdentityCenter().ReusedJWTs())
+				assert.Greater(t, c.good.Load(), c.failed.Load())
+				assert.LessOrEqual(t, c.pool.Users(), tt.limit)
 
 				for i := range users {
-					w.good(t, pool.For(fmt.Sprint("user-", i), w.source))
+					c.world.good(t, c.pool.For(userName(i), c.source))
 				}
 				time.Sleep(2 * time.Hour)
 				synctest.Wait()
-				assert.Zero(t, pool.Users())
+				assert.Zero(t, c.pool.Users())
 			})
 		})
 	}

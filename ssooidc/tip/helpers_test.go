@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -170,6 +171,9 @@ func jwt(claims map[string]any) awstokens.Secret {
 	encode := base64.RawURLEncoding.EncodeToString
 	return awstokens.NewSecret(encode([]byte(`{"alg":"ES256"}`)) + "." + encode(payload) + "." + encode([]byte("fake signature")))
 }
+
+// userName names a user.
+func userName(i int) string { return fmt.Sprintf("user-%05d", i) }
 
 // always is a Source that returns the same JWT each time.
 func always(token awstokens.Secret) tip.Source {

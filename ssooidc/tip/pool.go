@@ -12,23 +12,24 @@ import (
 
 // PoolOptions are the settings of a Pool. Zero values mean the defaults.
 type PoolOptions struct {
-	// Options are those of every user's credentials.
+	// Options are the settings of each user's Provider.
 	Options
 
-	// MaxUsers is how many users the Pool remembers; the default is 10,000. One
-	// more makes it forget the user that was asked for least recently. A user whose
-	// credentials are being renewed is not forgotten.
+	// MaxUsers is how many users the Pool remembers. One more makes it forget the
+	// user that was asked for least recently, but none whose credentials are being
+	// renewed. The default is 10,000; a user takes about 4 KB.
 	MaxUsers int
 
-	// Idle is how long after its last use a user is forgotten; the default is one
-	// hour.
+	// Idle is how long after its last use the Pool forgets a user. The default is
+	// one hour.
 	Idle time.Duration
 }
 
 // Pool keeps the credentials of many users of an application. It remembers the
-// users that were asked for lately, each with its credentials and its session, and
-// needs a new JWT of one that it has forgotten. It makes no call for a user that is
-// not asked for. It is safe for concurrent use.
+// users that were asked for lately, with their credentials and sessions; for one
+// that it has forgotten it needs a new JWT. It makes no call for a user that is not
+// asked for. The cost of a user does not grow with the number of users. A Pool is
+// safe for concurrent use.
 type Pool struct {
 	exchanger *exchanger
 	maxUsers  int
@@ -37,7 +38,7 @@ type Pool struct {
 	mu     sync.Mutex
 	users  map[string]*list.Element // of recent
 	recent list.List                // of *pooled, the one used last in front
-	timer  *time.Timer              // runs sweep; nil while there are no users
+	timer  *time.Timer              // runs sweep; nil if there are no users
 }
 
 // pooled is a user in a Pool. The Pool's lock guards it.
@@ -74,19 +75,19 @@ func NewPool(cfg awstokens.Config, app Application, options ...func(*PoolOptions
 	return &Pool{exchanger: x, maxUsers: o.MaxUsers, idle: o.Idle, users: make(map[string]*list.Element)}, nil
 }
 
-// For returns the credentials of a user, as [Provider] has them. All that it
-// returns for one user share them; the Source of the last Retrieve is the one that
-// is asked for a JWT.
+// For returns a provider of a user's credentials, which works as a [Provider] does.
+// All providers for one user share the credentials; the Source of the latest
+// Retrieve is the one that is asked for a JWT. For makes no call.
 //
-// The user is a key: it must stand for one person, among those of all token
-// issuers, and must come from where that person was authenticated. Retrieve
-// returns an error for an empty one.
+// The user is a key. It must stand for one person, whatever the number of token
+// issuers, and come from the authentication of that person. Retrieve returns an
+// error for an empty key and for a nil Source.
 func (p *Pool) For(user string, source Source) awstokens.CredentialsProvider {
 	return &handle{p, user, source}
 }
 
-// Forget forgets a user, as when the user signs out: its tokens and credentials
-// are dropped. They are not revoked.
+// Forget drops the tokens and credentials of a user, for example when the user
+// signs out. It does not revoke them.
 func (p *Pool) Forget(user string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,7 +96,7 @@ func (p *Pool) Forget(user string) {
 	}
 }
 
-// handle is what For returns.
+// handle is the provider that For returns.
 type handle struct {
 	pool   *Pool
 	user   string
@@ -112,7 +113,7 @@ func (h *handle) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
 	return u.provider.Retrieve(ctx)
 }
 
-// Discard forgets credentials that a service refused as expired.
+// Discard drops credentials that a service refused as expired.
 func (h *handle) Discard(refused awstokens.Credentials) {
 	h.pool.mu.Lock()
 	e, ok := h.pool.users[h.user]
@@ -122,7 +123,7 @@ func (h *handle) Discard(refused awstokens.Credentials) {
 	}
 }
 
-// enter returns a user, which it remembers from then on.
+// enter returns a user for a call of Retrieve, and remembers it.
 func (p *Pool) enter(name string, source Source) *pooled {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,7 +166,7 @@ func (p *Pool) evict(now time.Time) {
 		if now.Sub(u.used) < p.idle && len(p.users) <= p.maxUsers {
 			return
 		}
-		if u.callers == 0 && !u.provider.cache.Renewing() { // or another exchange could begin beside that one
+		if u.callers == 0 && !u.provider.cache.Renewing() { // otherwise, the user could get a second exchange at once
 			p.remove(e)
 		}
 		e = next
@@ -177,7 +178,7 @@ func (p *Pool) remove(e *list.Element) {
 	delete(p.users, e.Value.(*pooled).name)
 }
 
-// sweep forgets idle users, and comes back when the next one will be.
+// sweep forgets idle users, and runs again when the next one will be idle.
 func (p *Pool) sweep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -185,7 +186,7 @@ func (p *Pool) sweep() {
 	p.evict(now)
 	p.timer = nil
 	if last := p.recent.Back(); last != nil {
-		const least = time.Second // a user whose credentials are being renewed is idle all the same
+		const least = time.Second // a user whose credentials are being renewed may have been idle for long
 		p.timer = time.AfterFunc(max(least, p.idle-now.Sub(last.Value.(*pooled).used)), p.sweep)
 	}
 }

@@ -151,7 +151,7 @@ func TestPoolRemembersJWTs(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		for _, user := range []string{"bob", "cem"} {
 			err := failure(t, pool.For(user, same), tip.StepGetJWT)
-			assert.ErrorIs(t, err, tip.ErrAssertionRefused)
+			assert.ErrorIs(t, err, tip.ErrJWTRefused)
 			assert.ErrorContains(t, err, "used before")
 		}
 		time.Sleep(time.Second)

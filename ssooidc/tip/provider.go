@@ -25,8 +25,8 @@ type Application struct {
 	// Its trust policy must allow sts:AssumeRole and sts:SetContext. Required.
 	AccessRoleARN string
 
-	// BootstrapRoleARN, if not empty, is a role that is assumed with the user's
-	// JWT itself and signs the requests. If it is empty, Config.Credentials sign
+	// BootstrapRoleARN is a role that is assumed with the user's JWT itself, and
+	// whose credentials sign the requests. If it is empty, Config.Credentials sign
 	// them.
 	BootstrapRoleARN string
 }
@@ -39,53 +39,45 @@ type Options struct {
 
 	// Duration is the life of the credentials, 15 minutes to 12 hours, rounded up
 	// to whole seconds. The default is one hour, which is also the most that STS
-	// allows if the credentials that sign are those of a role.
+	// allows if a role's credentials sign the request.
 	Duration time.Duration
 
-	// BootstrapDuration is the life of the credentials of the bootstrap role, in
-	// the bounds of Duration and of the role. The default is one hour. Whenever it
-	// is over, another JWT is needed.
+	// BootstrapDuration is the life of the credentials of the bootstrap role, 15
+	// minutes to 12 hours, but at most what the role allows. The default is one
+	// hour. When it is over, the next renewal needs another JWT.
 	BootstrapDuration time.Duration
 }
 
-// Provider is an awstokens.CredentialsProvider of credentials that carry the
+// Provider is an [awstokens.CredentialsProvider] of credentials that carry the
 // identity of one user. It is safe for concurrent use.
 type Provider struct {
 	*exchanger
 	source Source
 	cache  *refresh.Cache[awstokens.Credentials]
 
-	// What follows is used by the renewal under way, of which there is one at a
-	// time.
+	// The renewal under way uses these. There is one at a time.
 	refreshToken awstokens.Secret // of the session, if there is one
 	ended        error            // why the last session ended, until the next begins
-	unspent      assertion        // a JWT that can still be exchanged, if there is one
+	unspent      userJWT          // a JWT that can still be exchanged, if there is one
 	bootstrap    bootstrap
 }
 
-// bootstrap are credentials of the bootstrap role.
-type bootstrap struct {
-	credentials awstokens.Credentials
-	got         time.Time
-	life        time.Duration // after got
-}
-
-// exchanger is what the providers of one application share.
+// exchanger is what the Providers of one application share.
 type exchanger struct {
 	application Application
 	options     Options
 	tokens      *ssooidc.Client
 	roles       *sts.Client
 	clock       *serviceClock
-	spent       *spentAssertions
+	spent       *spentJWTs
 	now         func() time.Time
 }
 
-// NewProvider returns a Provider for the user that the source's JWTs are of. The
-// Region of the configuration is that of the Identity Center instance. NewProvider
-// returns an error for a bad configuration, application or option; an
-// [awstokens.ConstraintError] names an ARN or an option that breaks its rule,
-// unless the configuration disables validation. It makes no call.
+// NewProvider returns a Provider of the credentials of one user, whose JWTs the
+// Source returns. The Region of the configuration is that of the Identity Center
+// instance. NewProvider makes no call. It returns an error if the configuration,
+// the application or an option is not valid. Unless the configuration disables
+// validation, an [awstokens.ConstraintError] names the ARN or the option.
 func NewProvider(cfg awstokens.Config, app Application, source Source, options ...func(*Options)) (*Provider, error) {
 	var o Options
 	for _, option := range options {
@@ -118,7 +110,7 @@ func newExchanger(cfg awstokens.Config, app Application, o Options) (*exchanger,
 	}
 	cfg.Credentials = signer{cfg.Credentials}
 	x := &exchanger{application: app, options: o, now: cfg.Now, clock: &serviceClock{now: cfg.Now}}
-	x.spent = &spentAssertions{clock: x.clock}
+	x.spent = &spentJWTs{clock: x.clock}
 	var err error
 	if x.roles, err = sts.New(cfg); err != nil {
 		return nil, err
@@ -139,10 +131,10 @@ func (x *exchanger) provider(source Source) *Provider {
 	return p
 }
 
-// Retrieve returns credentials that have not expired. It asks the Source for a
-// JWT and calls the services only if there are none or they end soon, once at a
-// time; while the old ones are good, it returns them without waiting. Its error is
-// the context's or an [*Error].
+// Retrieve returns credentials that have not expired. It renews them if there are
+// none or they expire within 5 minutes, once at a time. While the old ones are
+// good, it returns them without waiting. Its error is the context's or an
+// [*Error].
 func (p *Provider) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
 	return p.cache.Get(ctx)
 }
@@ -158,8 +150,8 @@ const (
 	rolePattern        = "arn:aws*:iam::*:role/*"
 )
 
-// validate reports what is missing, and, unless that is disabled, what is not the
-// ARN of an application or a role.
+// validate returns an error for each ARN that is missing, and, unless that is
+// disabled, for each that is not of an application or a role.
 func (a Application) validate(disabled bool) error {
 	return errors.Join(
 		checkARN("ARN", a.ARN, applicationPattern, true, disabled),
@@ -198,42 +190,31 @@ func matchesARN(arn, pattern string) bool {
 	return true
 }
 
-// validate reports what STS would refuse, unless that is disabled.
+// validate returns an error for each option that STS would refuse, unless that is
+// disabled.
 func (o *Options) validate(disabled bool) error {
 	if disabled {
 		return nil
 	}
-	const anyRole = "arn:aws:iam::111122223333:role/any"
 	var list []error
-	for _, check := range []struct {
-		duration string
-		input    sts.AssumeRoleInput
-	}{
-		{"Duration", sts.AssumeRoleInput{RoleArn: anyRole, RoleSessionName: o.RoleSessionName, DurationSeconds: wholeSeconds(o.Duration)}},
-		{"BootstrapDuration", sts.AssumeRoleInput{RoleArn: anyRole, RoleSessionName: "any", DurationSeconds: wholeSeconds(o.BootstrapDuration)}},
-	} {
+	check := func(option, session string, d time.Duration) {
+		in := sts.AssumeRoleInput{RoleArn: "arn:aws:iam::111122223333:role/any", RoleSessionName: session, DurationSeconds: wholeSeconds(d)}
 		var invalid smithy.InvalidParamsError
-		errors.As(check.input.Validate(), &invalid)
+		errors.As(in.Validate(), &invalid)
 		for _, err := range invalid.Errs() {
-			option := check.duration
-			var violation smithy.InvalidParamError
-			if errors.As(err, &violation) && strings.HasSuffix(violation.Field(), ".RoleSessionName") {
-				option = "RoleSessionName"
-			}
 			list = append(list, fmt.Errorf("option %s: %w", option, err))
 		}
 	}
+	check("RoleSessionName", o.RoleSessionName, 0)
+	check("Duration", "any", o.Duration)
+	check("BootstrapDuration", "any", o.BootstrapDuration)
 	return errors.Join(list...)
 }
 
-// wholeSeconds rounds up. What is out of range stays out of range.
+// wholeSeconds rounds up. A value that is out of range stays out of range.
 func wholeSeconds(d time.Duration) int32 {
 	if d < 0 {
 		return -1
 	}
-	seconds := d / time.Second
-	if d%time.Second > 0 {
-		seconds++
-	}
-	return int32(min(seconds, math.MaxInt32))
+	return int32(min(math.Ceil(d.Seconds()), math.MaxInt32))
 }

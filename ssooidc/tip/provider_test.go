@@ -186,7 +186,7 @@ func TestSlowDown(t *testing.T) {
 		defer cancel()
 		_, err = p.Retrieve(ctx)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.ErrorAs(t, err, &slow, "the last failure is told, too")
+		assert.ErrorAs(t, err, &slow, "the error has the last failure")
 		assert.Equal(t, 2, w.asked(), "the JWT is kept")
 		time.Sleep(time.Minute)
 	})
@@ -219,7 +219,7 @@ func TestJWTsAreCheckedFirst(t *testing.T) {
 			"a number too long": strings.Replace(text, ".", ".eyJqdGkiOiJhIiwiZXhwIjoxZTQwMH0.", 1),
 		} {
 			err := failure(t, w.provider(t, always(awstokens.NewSecret(token))), tip.StepGetJWT)
-			assert.ErrorIs(t, err, tip.ErrAssertionRefused, name)
+			assert.ErrorIs(t, err, tip.ErrJWTRefused, name)
 			if token != "" {
 				assert.NotContains(t, err.Error(), token, name)
 			}
@@ -244,7 +244,7 @@ func TestExpiredJWT(t *testing.T) {
 			require.NoError(t, err)
 
 			err = failure(t, p, tip.StepExchangeJWT)
-			assert.ErrorIs(t, err, tip.ErrAssertionRefused, "the service says so")
+			assert.ErrorIs(t, err, tip.ErrJWTRefused, "the service says so")
 			if wrong != 0 { // a Date that the local clock does not agree with takes a second
 				source = always(jwt(map[string]any{"jti": "late as well", "exp": w.Now().Unix()}))
 				failure(t, p, tip.StepExchangeJWT)
@@ -252,7 +252,7 @@ func TestExpiredJWT(t *testing.T) {
 			before := w.sent()
 			source = always(jwt(map[string]any{"jti": "late, too", "exp": w.Now().Unix()}))
 			err = failure(t, p, tip.StepGetJWT)
-			assert.ErrorIs(t, err, tip.ErrAssertionRefused)
+			assert.ErrorIs(t, err, tip.ErrJWTRefused)
 			assert.ErrorContains(t, err, "expired at 2000-01-01T00:00:0")
 			assert.Equal(t, before, w.sent(), "before anything is sent")
 
@@ -311,10 +311,10 @@ func TestUsedJWT(t *testing.T) {
 		w.IdentityCenter().Next(1, "CreateTokenWithIAM").LoseAnswer()
 		err := failure(t, p, tip.StepExchangeJWT)
 		assert.True(t, awstokens.MayHaveProcessed(err))
-		assert.NotErrorIs(t, err, tip.ErrAssertionRefused)
+		assert.NotErrorIs(t, err, tip.ErrJWTRefused)
 		for range 3 {
 			err = failure(t, p, tip.StepGetJWT)
-			assert.ErrorIs(t, err, tip.ErrAssertionRefused)
+			assert.ErrorIs(t, err, tip.ErrJWTRefused)
 			assert.ErrorContains(t, err, "used before")
 		}
 		assert.Equal(t, 1, w.sent())
@@ -351,7 +351,7 @@ func TestSessionEnds(t *testing.T) {
 		w.IdentityCenter().Next(1, "CreateTokenWithIAM").Refuse("InvalidGrantException", "not this one", nil)
 		err := failure(t, p, tip.StepExchangeJWT)
 		assert.ErrorIs(t, err, tip.ErrSessionEnded)
-		assert.ErrorIs(t, err, tip.ErrAssertionRefused)
+		assert.ErrorIs(t, err, tip.ErrJWTRefused)
 		w.IdentityCenter().Next(1, "CreateTokenWithIAM").LoseAnswer()
 		assert.NotErrorIs(t, failure(t, p, tip.StepExchangeJWT), tip.ErrSessionEnded, "an outage")
 		w.good(t, p)
@@ -513,11 +513,11 @@ func TestBootstrapRole(t *testing.T) {
 		assert.NotErrorIs(t, failure(t, p, tip.StepGetJWT), tip.ErrSessionEnded)
 		w.away = nil
 		w.STS().Next(1, "AssumeRoleWithWebIdentity").Refuse("InvalidIdentityToken", "no", nil)
-		assert.ErrorIs(t, failure(t, p, tip.StepAssumeBootstrapRole), tip.ErrAssertionRefused)
+		assert.ErrorIs(t, failure(t, p, tip.StepAssumeBootstrapRole), tip.ErrJWTRefused)
 		w.STS().Next(1, "AssumeRoleWithWebIdentity").Refuse("AccessDenied", "no", nil)
 		asked := w.asked() + 1
 		err = failure(t, p, tip.StepAssumeBootstrapRole)
-		assert.NotErrorIs(t, err, tip.ErrAssertionRefused)
+		assert.NotErrorIs(t, err, tip.ErrJWTRefused)
 		assert.NotErrorIs(t, err, tip.ErrContextDenied)
 		w.good(t, p)
 		assert.Equal(t, asked, w.asked(), "a JWT that STS did not refuse is kept")
@@ -582,7 +582,7 @@ func TestCredentialsOfTheProgramFail(t *testing.T) {
 			start := time.Now()
 			err := failure(t, p, tip.StepExchangeJWT)
 			assert.ErrorIs(t, err, signErr, name)
-			assert.NotErrorIs(t, err, tip.ErrAssertionRefused, name)
+			assert.NotErrorIs(t, err, tip.ErrJWTRefused, name)
 			assert.Zero(t, time.Since(start), name)
 		}
 		assert.Equal(t, 1, w.asked(), "the JWT was not sent, and is kept")
@@ -645,13 +645,22 @@ func TestNewProviderChecks(t *testing.T) {
 			assert.EqualError(t, poolErr, err.Error(), name)
 		}
 	}
+	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov"} {
+		changed := tip.Application{ARN: strings.Replace(app.ARN, "aws", partition, 1), AccessRoleARN: strings.Replace(app.AccessRoleARN, "aws", partition, 1)}
+		_, err := tip.NewProvider(server.Config(), changed, source)
+		assert.NoError(t, err, partition)
+	}
+}
 
+func TestNewProviderErrors(t *testing.T) {
+	server := awstokenstest.NewServer(t, inProcess)
+	source := always(server.IdentityCenter().UserJWT())
 	_, err := tip.NewProvider(server.Config(), tip.Application{ARN: "x"}, source, func(o *tip.Options) { o.Duration = 1 })
 	var required *smithy.ParamRequiredError
 	assert.ErrorAs(t, err, &required)
 	var violation *awstokens.ConstraintError
 	assert.ErrorAs(t, err, &violation)
-	assert.ErrorContains(t, err, "option Duration", "all are told at once")
+	assert.ErrorContains(t, err, "option Duration", "all are reported at once")
 
 	_, err = tip.NewProvider(server.Config(), app, nil)
 	assert.ErrorContains(t, err, "Source")
@@ -664,11 +673,6 @@ func TestNewProviderChecks(t *testing.T) {
 	assert.ErrorContains(t, err, "MaxUsers")
 	_, err = tip.NewPool(server.Config(), app, func(o *tip.PoolOptions) { o.Idle = -1 })
 	assert.ErrorContains(t, err, "Idle")
-	for _, partition := range []string{"aws", "aws-cn", "aws-us-gov"} {
-		changed := tip.Application{ARN: strings.Replace(app.ARN, "aws", partition, 1), AccessRoleARN: strings.Replace(app.AccessRoleARN, "aws", partition, 1)}
-		_, err := tip.NewProvider(server.Config(), changed, source)
-		assert.NoError(t, err, partition)
-	}
 }
 
 // Neither a provider nor a pool shows what it holds.

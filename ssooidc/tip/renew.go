@@ -10,7 +10,6 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/internal/refresh"
 	"github.com/seed-25f54b62/awstokens/internal/sts"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
@@ -35,7 +34,7 @@ func (p *Provider) renew(ctx context.Context) (awstokens.Credentials, time.Durat
 		ProvidedContexts: []sts.ProvidedContext{{ProviderArn: contextProvider, ContextAssertion: identity}},
 	})
 	if err != nil {
-		return awstokens.Credentials{}, 0, p.failed(StepAssumeRole, contextDenied(err))
+		return awstokens.Credentials{}, 0, p.failed(StepAssumeRole, explainDenied(err))
 	}
 	p.clock.set(out.Date)
 	return out.Credentials(), out.Life(p.now()), nil
@@ -61,7 +60,7 @@ func (p *Provider) identityContext(ctx context.Context) (awstokens.Secret, error
 	if err != nil {
 		return awstokens.Secret{}, err
 	}
-	p.unspent = assertion{}
+	p.unspent = userJWT{}
 	if err := p.spent.spend(jwt); err != nil { // another user's provider may have sent the same
 		return awstokens.Secret{}, p.failed(StepGetJWT, p.refused(err))
 	}
@@ -81,11 +80,11 @@ func (p *Provider) identityContext(ctx context.Context) (awstokens.Secret, error
 	return awstokens.Secret{}, p.failed(StepExchangeJWT, err)
 }
 
-// begin begins or continues a session with the service's response, and returns
-// the identity context in it.
+// begin begins or continues a session with the response: it keeps the refresh
+// token and returns the identity context.
 func (p *Provider) begin(step Step, out *ssooidc.CreateTokenWithIAMOutput) (awstokens.Secret, error) {
 	p.ended = nil
-	if !out.RefreshToken.IsZero() { // or else the one that was sent stays good
+	if !out.RefreshToken.IsZero() { // if there is none, the one that was sent stays good
 		p.refreshToken = out.RefreshToken
 	}
 	if details := out.AwsAdditionalDetails; details != nil && !details.IdentityContext.IsZero() {
@@ -105,35 +104,34 @@ func (p *Provider) begin(step Step, out *ssooidc.CreateTokenWithIAMOutput) (awst
 	return claims.IdentityContext, nil
 }
 
-// jwt returns a JWT to be exchanged: the one that could not be so far, or a new
-// one.
-func (p *Provider) jwt(ctx context.Context) (assertion, error) {
+// jwt returns a JWT to be exchanged: the unspent one, or else a new one.
+func (p *Provider) jwt(ctx context.Context) (userJWT, error) {
 	if !p.unspent.token.IsZero() && p.spent.check(p.unspent) == nil {
 		return p.unspent, nil
 	}
-	p.unspent = assertion{}
+	p.unspent = userJWT{}
 	token, err := p.source(ctx)
 	if err != nil {
-		return assertion{}, p.failed(StepGetJWT, p.needsSignIn(err))
+		return userJWT{}, p.failed(StepGetJWT, p.needsSignIn(err))
 	}
-	jwt, err := readAssertion(token)
+	jwt, err := readJWT(token)
 	if err == nil {
 		err = p.spent.check(jwt)
 	}
 	if err != nil {
-		return assertion{}, p.failed(StepGetJWT, p.refused(err))
+		return userJWT{}, p.failed(StepGetJWT, p.refused(err))
 	}
 	p.unspent = jwt
 	return jwt, nil
 }
 
-// refused is the error of a JWT that was refused.
+// refused returns the error of a JWT that was refused.
 func (p *Provider) refused(err error) error {
-	return p.needsSignIn(fmt.Errorf("%w: %w", ErrAssertionRefused, err))
+	return p.needsSignIn(fmt.Errorf("%w: %w", ErrJWTRefused, err))
 }
 
-// needsSignIn adds that the session has ended, if it has, to the reason why there
-// is no other.
+// needsSignIn adds to the reason why there is no session that the last one has
+// ended, if there was one.
 func (p *Provider) needsSignIn(err error) error {
 	if p.ended == nil {
 		return err
@@ -141,7 +139,7 @@ func (p *Provider) needsSignIn(err error) error {
 	return fmt.Errorf("%w: %w (the refresh token: %w)", ErrSessionEnded, err, p.ended)
 }
 
-// failed is the error of a step.
+// failed returns the error of a step.
 func (p *Provider) failed(step Step, err error) error {
 	if isSignerExpired(err) {
 		p.bootstrap = bootstrap{}
@@ -149,61 +147,13 @@ func (p *Provider) failed(step Step, err error) error {
 	return &Error{step, err}
 }
 
-// minBootstrap is how long the credentials of the bootstrap role must still be
-// good to sign the calls of a renewal.
-const minBootstrap = time.Minute
-
-// withSigner returns a context that has the credentials of the bootstrap role, if
-// there is one.
-func (p *Provider) withSigner(ctx context.Context) (context.Context, error) {
-	if p.application.BootstrapRoleARN == "" {
-		return ctx, nil
-	}
-	now := p.now()
-	if refresh.Elapsed(p.bootstrap.got, now) >= p.bootstrap.life-minBootstrap {
-		jwt, err := p.jwt(ctx)
-		if err != nil {
-			return nil, err
-		}
-		out, err := p.roles.AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
-			RoleArn:          p.application.BootstrapRoleARN,
-			RoleSessionName:  p.options.RoleSessionName,
-			DurationSeconds:  wholeSeconds(p.options.BootstrapDuration),
-			WebIdentityToken: jwt.token,
-		})
-		if err != nil {
-			if isIdentityRefused(err) {
-				p.unspent = assertion{}
-				err = p.refused(err)
-			}
-			return nil, p.failed(StepAssumeBootstrapRole, err)
-		}
-		p.clock.set(out.Date)
-		p.bootstrap = bootstrap{out.Credentials(), now, out.Life(now)}
-	}
-	return context.WithValue(ctx, signerKey{}, p.bootstrap.credentials), nil
-}
-
-// isIdentityRefused reports whether STS refused the JWT.
-func isIdentityRefused(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	switch api.ErrorCode() {
-	case "ExpiredTokenException", "IDPRejectedClaim", "InvalidIdentityToken":
-		return true
-	}
-	return false
-}
-
 const (
 	slowDownPause = time.Second      // before the first retry; doubled before each further one
-	maxSlowDown   = 20 * time.Second // the most that all pauses of a call take
+	maxSlowDown   = 20 * time.Second // for all pauses of a call
 )
 
-// createToken calls CreateTokenWithIAM, and again if the service asks for a
-// slower pace, which a client leaves to its caller.
+// createToken calls CreateTokenWithIAM, and retries it after a SlowDownException,
+// which the client does not retry.
 func (p *Provider) createToken(ctx context.Context, step Step, in *ssooidc.CreateTokenWithIAMInput) (*ssooidc.CreateTokenWithIAMOutput, error) {
 	in.ClientId = p.application.ARN
 	left := maxSlowDown
@@ -225,64 +175,28 @@ func (p *Provider) createToken(ctx context.Context, step Step, in *ssooidc.Creat
 	}
 }
 
-func isSlowDown(err error) bool {
-	var slowDown *ssooidc.SlowDownException
-	return errors.As(err, &slowDown) && !isSignerError(err) && !awstokens.MayHaveProcessed(err)
-}
-
-// dateOf returns the service's clock when it refused a request. An error that no
-// service named may be that of a gateway, whose clock says nothing.
+// dateOf returns the Date of the response in which the service refused a request.
+// An error without a published code may be a gateway's, whose clock says nothing.
 func dateOf(err error) time.Time {
 	var response *awstokens.ResponseError
-	var unpublished *smithy.GenericAPIError
-	if isSignerError(err) || !errors.As(err, &response) || errors.As(err, &unpublished) {
+	if isSignerError(err) || !errors.As(err, &response) || has[*smithy.GenericAPIError](err) {
 		return time.Time{}
 	}
 	return response.Date
 }
 
-// signerKey is the key of the credentials of the bootstrap role in the context of
-// a renewal. They are each user's own, while all users share the clients, which
-// know the service's clock and keep the retry budget.
-type signerKey struct{}
-
-// signer signs with the credentials in the context, or else with those of a
-// provider, which may be nil.
-type signer struct{ provider awstokens.CredentialsProvider }
-
-// Retrieve implements awstokens.CredentialsProvider.
-func (s signer) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
-	if credentials, ok := ctx.Value(signerKey{}).(awstokens.Credentials); ok {
-		return credentials, nil
-	}
-	credentials, err := s.provider.Retrieve(ctx)
-	if err != nil {
-		return credentials, &signerError{err}
-	}
-	return credentials, nil
-}
-
-// Discard passes on what a service refused as expired.
-func (s signer) Discard(refused awstokens.Credentials) {
-	if provider, ok := s.provider.(interface {
-		Discard(awstokens.Credentials)
-	}); ok {
-		provider.Discard(refused)
-	}
-}
-
-// singleUse is a Retryer for calls that must not be sent again once the service
-// may have processed them. A client by itself retries after an
-// InternalServerException of the service, too.
+// singleUse is a Retryer for requests that must not be sent again once the service
+// may have processed them. The client itself would also retry an
+// InternalServerException.
 type singleUse struct{ awstokens.Retryer }
 
 // IsErrorRetryable implements awstokens.Retryer.
 func (r singleUse) IsErrorRetryable(err error) bool {
-	var unsent *awstokens.SendError
-	return (isThrottled(err) || errors.As(err, &unsent) && !unsent.Written) && r.Retryer.IsErrorRetryable(err)
+	var send *awstokens.SendError
+	return (isThrottled(err) || errors.As(err, &send) && !send.Written) && r.Retryer.IsErrorRetryable(err)
 }
 
-// GetAttemptToken asks a Retryer that limits attempts as well.
+// GetAttemptToken passes on the limit of a Retryer that has one.
 func (r singleUse) GetAttemptToken(ctx context.Context) (func(error) error, error) {
 	if limiter, ok := r.Retryer.(interface {
 		GetAttemptToken(context.Context) (func(error) error, error)
