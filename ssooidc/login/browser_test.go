@@ -137,7 +137,7 @@ func TestBrowserFlow(t *testing.T) {
 	assert.Equal(t, token.ClientID, query.Get("client_id"))
 	assert.Equal(t, "S256", query.Get("code_challenge_method"))
 	assert.Len(t, query.Get("code_challenge"), 43)
-	assert.Len(t, query.Get("state"), 43, "256 bits")
+	assert.Len(t, query.Get("state"), 52, "260 bits")
 	assert.Equal(t, "sso:account:access", query.Get("scopes"))
 	assert.Len(t, query, 7, "and nothing else")
 	assert.Regexp(t, `^http://127\.0\.0\.1:\d+/oauth/callback$`, query.Get("redirect_uri"))

@@ -17,10 +17,10 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// slowDownStep is what RFC 8628 section 3.5 adds to the interval for good.
+// slowDownStep is what RFC 8628 section 3.5 adds to the interval of all later polls.
 const slowDownStep = 5 * time.Second
 
-// byDevice shows a code and polls until it is approved.
+// byDevice shows a code and polls until the user has approved it.
 func (l *login) byDevice(ctx context.Context, r *Registration) (*Token, error) {
 	device, err := l.client.StartDeviceAuthorization(ctx, &ssooidc.StartDeviceAuthorizationInput{
 		ClientId: r.ClientID, ClientSecret: r.ClientSecret, StartUrl: l.session.StartURL,
@@ -42,9 +42,9 @@ func (l *login) byDevice(ctx context.Context, r *Registration) (*Token, error) {
 	return l.poll(ctx, r, device)
 }
 
-// request is what the user is asked. The texts of the service are on one line,
-// and its pages are no less safe than its endpoint: somebody may open them
-// without a look.
+// request returns what the prompt shows. What the service has sent is on one line,
+// and its pages must be https URLs, or of the scheme of the endpoint: a prompt may
+// open them in a browser.
 func (l *login) request(device *ssooidc.StartDeviceAuthorizationOutput) (Request, error) {
 	base, err := endpoint.Resolve(endpoint.OIDC, l.Config)
 	if err != nil {
@@ -76,25 +76,19 @@ func (l *login) poll(ctx context.Context, r *Registration, device *ssooidc.Start
 			return nil, after(fault, context.Cause(ctx))
 		}
 		token, err := l.exchange(ctx, r, in)
-		var (
-			pending *ssooidc.AuthorizationPendingException
-			slower  *ssooidc.SlowDownException
-			denied  *ssooidc.AccessDeniedException
-			expired *ssooidc.ExpiredTokenException
-		)
 		switch {
 		case token != nil:
 			return token, err
 		case ctx.Err() != nil:
 			return nil, after(cmp.Or(fault, err), context.Cause(ctx))
-		case errors.As(err, &pending):
+		case has[*ssooidc.AuthorizationPendingException](err):
 			fault = nil
-		case errors.As(err, &slower):
+		case has[*ssooidc.SlowDownException](err):
 			fault = nil
 			interval += slowDownStep
-		case errors.As(err, &denied):
+		case has[*ssooidc.AccessDeniedException](err):
 			return nil, fmt.Errorf("%w: %w", ErrDenied, err)
-		case errors.As(err, &expired):
+		case has[*ssooidc.ExpiredTokenException](err):
 			return nil, after(fault, fmt.Errorf("%w: %w", ErrTimedOut, err))
 		case saysNothing(err):
 			fault = err
@@ -104,32 +98,18 @@ func (l *login) poll(ctx context.Context, r *Registration, device *ssooidc.Start
 	}
 }
 
-// saysNothing reports whether the failure of a request says nothing about a
-// code: the network, a fault of the service, or a response of something else,
-// such as a proxy that wants a login of its own.
+// saysNothing reports whether the failure of a request says nothing about the
+// code: it is of the network, a fault of the service, or the response of something
+// else, such as a proxy that requires a login of its own.
 func saysNothing(err error) bool {
-	var (
-		unsent   *awstokens.SendError
-		response *awstokens.ResponseError
-		api      smithy.APIError
-	)
+	var api smithy.APIError
 	switch {
-	case errors.As(err, &unsent):
+	case has[*awstokens.SendError](err):
 		return true
-	case !errors.As(err, &response):
+	case !has[*awstokens.ResponseError](err):
 		return false // there was no request
 	case !errors.As(err, &api):
-		return true // a success that is not a token
+		return true // a response of success that is not a token
 	}
-	_, unknown := api.(*smithy.GenericAPIError)
-	return unknown || api.ErrorFault() == smithy.FaultServer
-}
-
-// after adds an earlier failure to an error, which it may explain: the code of a
-// lost response is used up.
-func after(fault, err error) error {
-	if fault == nil {
-		return err
-	}
-	return fmt.Errorf("%w; the last request failed: %w", err, fault)
+	return has[*smithy.GenericAPIError](api) || api.ErrorFault() == smithy.FaultServer
 }

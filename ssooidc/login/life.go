@@ -7,7 +7,6 @@ import (
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/clock"
-	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
 // Lives are measured from the service's clock: a response says how long a token
@@ -38,19 +37,6 @@ func lifeOf(expiresIn int32) time.Duration {
 
 // never is the latest time that a file can have.
 var never = time.Date(maxYear, 12, 31, 23, 59, 59, 0, time.UTC)
-
-// registrationEnd is when a registration ends by the local clock, which says
-// now.
-func registrationEnd(out *ssooidc.RegisterClientOutput, now time.Time) time.Time {
-	end := out.Expires()
-	switch {
-	case end.IsZero():
-		return never
-	case !out.Date.IsZero():
-		end = now.Add(end.Sub(out.Date))
-	}
-	return end.UTC().Truncate(time.Second)
-}
 
 // clocks are the two of a process: the wall clock, which people and NTP set,
 // and the system's, which nobody can set and which runs on while the machine is

@@ -62,7 +62,7 @@ func TestRegistrationEnd(t *testing.T) {
 	require.NoError(t, err)
 	r, err := ParseRegistration(text)
 	require.NoError(t, err)
-	assert.True(t, r.Serves(ssooidc.GrantTypeDeviceCode, moment.Add(1000*days)))
+	assert.True(t, loginAt(moment.Add(1000*days)).serves(r, ssooidc.GrantTypeDeviceCode))
 }
 
 // A file's times have four digits for the year, whatever a program sets.
@@ -75,7 +75,7 @@ func TestTimesThatNoFileCanHave(t *testing.T) {
 	assert.Equal(t, never, token.RegistrationExpiresAt)
 }
 
-// A life that nobody told causes one refresh, and not one for each call.
+// A life that the response does not say causes one refresh, and not one for each call.
 func TestATokenWithoutALife(t *testing.T) {
 	for name, life := range map[string]string{"absent": "", "null": `, "expiresIn": null`, "nothing": `, "expiresIn": 0`, "a second": `, "expiresIn": 1`} {
 		t.Run(name, func(t *testing.T) {

@@ -100,12 +100,6 @@ type Provider struct {
 
 var _ bearer.TokenProvider = (*Provider)(nil)
 
-// unsaved is a token that the store did not take, and what it has instead.
-type unsaved struct {
-	token, stored *held
-	readOnly      bool // it may not be written to
-}
-
 // lost is a refresh that the service may have processed, although its response
 // was no token. Later, that explains why the refresh token is used up.
 type lost struct {

@@ -188,21 +188,6 @@ func (t *Token) same(as *Token) bool {
 	return t.AccessToken.Equal(as.AccessToken) && t.RefreshToken.Equal(as.RefreshToken)
 }
 
-// giveUp marks the store's token as expired if nobody accepts it any more and
-// only a login helps: Login would take it for good.
-func (p *Provider) giveUp(ctx context.Context, stored *held, err error) error {
-	var failure *Error
-	if !p.isRefused(stored.Token) || !errors.As(err, &failure) || failure.Kind == nil || failure.Kind == ErrWrongRegion {
-		return err
-	}
-	over := *stored.Token
-	over.ExpiresAt = p.clocks.wall().UTC().Truncate(time.Second)
-	if err := p.store.SaveToken(ctx, p.session, &over); err != nil {
-		p.report(p.fail(nil, fmt.Errorf("a token that is no good any more is still in the store: %w", err)))
-	}
-	return err
-}
-
 // meaning tells what the failure of a refresh means.
 func (p *Provider) meaning(t *Token, err error) error {
 	var (
@@ -227,34 +212,4 @@ func (p *Provider) meaning(t *Token, err error) error {
 		return p.fail(ErrRegistrationExpired, err)
 	}
 	return p.fail(nil, err)
-}
-
-// save saves a token. One that the store does not take is kept for later.
-func (p *Provider) save(ctx context.Context, h, stored *held) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
-	defer cancel()
-	err := p.store.SaveToken(ctx, p.session, h.Token)
-	before := p.unsaved.Swap(nil)
-	if err == nil {
-		return
-	}
-	readOnly := errors.Is(err, ErrReadOnly)
-	p.unsaved.Store(&unsaved{h, stored, readOnly})
-	if readOnly && before != nil && before.token == h {
-		return // it was reported
-	}
-	p.report(p.fail(nil, fmt.Errorf("only this process has the new token, because it was not saved: %w", err)))
-}
-
-// saveAgain returns the store's token, or the later one that it did not take
-// and that it is given once more. A token that is in the store since then is
-// later still.
-func (p *Provider) saveAgain(ctx context.Context, stored *held) *held {
-	u := p.unsaved.Load()
-	if u == nil || !u.stored.same(stored.Token) {
-		p.unsaved.Store(nil)
-		return stored
-	}
-	p.save(ctx, u.token, stored)
-	return u.token
 }

@@ -1,11 +1,9 @@
 package login
 
 import (
-	"slices"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
 // Token is the result of a login: an access token, and what refreshes it. Its
@@ -74,72 +72,4 @@ func (t *Token) CacheJSON() ([]byte, error) {
 	w.string("clientSecret", t.ClientSecret.Reveal())
 	w.time("registrationExpiresAt", t.RegistrationExpiresAt)
 	return w.json(t.rest)
-}
-
-// Registration is a client that was registered with RegisterClient. It serves
-// every login of its session for 90 days. Its text for a registration file is
-// [Registration.CacheJSON]; encoding/json shows no secret of it.
-type Registration struct {
-	ClientID     string
-	ClientSecret awstokens.Secret
-
-	// ExpiresAt is when the registration ends, by the local clock when it was
-	// made. One that does not end has the last second of the year 9999. Files
-	// keep whole seconds.
-	ExpiresAt time.Time
-
-	// Scopes are what the client was registered with, if it named any.
-	Scopes []string
-
-	// GrantTypes are the grants that the client was registered for. None means
-	// the device code and its refresh token.
-	GrantTypes []ssooidc.GrantType
-
-	rest awstokens.Secret // the members of a file that have no field
-}
-
-// Serves reports whether a login with the grant type can use the registration
-// at that time: it is for that grant, and has not expired.
-func (r *Registration) Serves(grant ssooidc.GrantType, now time.Time) bool {
-	grants := r.GrantTypes
-	if len(grants) == 0 {
-		grants = []ssooidc.GrantType{ssooidc.GrantTypeDeviceCode, ssooidc.GrantTypeRefreshToken}
-	}
-	return now.Before(r.ExpiresAt) && slices.Contains(grants, grant)
-}
-
-// ParseRegistration reads the JSON of a registration file, which the AWS CLI
-// or [Registration.CacheJSON] wrote. It keeps members that it does not know. It
-// returns an error if data has no client ID, no client secret or no expiration.
-// The error shows nothing of data.
-func ParseRegistration(data []byte) (*Registration, error) {
-	in := newReader(data)
-	r := &Registration{
-		ClientID:     take[string](&in, "clientId"),
-		ClientSecret: take[awstokens.Secret](&in, "clientSecret"),
-		ExpiresAt:    in.time("expiresAt"),
-		Scopes:       take[[]string](&in, "scopes"),
-		GrantTypes:   take[[]ssooidc.GrantType](&in, "grantTypes"),
-	}
-	in.require("clientId", r.ClientID != "")
-	in.require("clientSecret", !r.ClientSecret.IsZero())
-	in.require("expiresAt", !r.ExpiresAt.IsZero())
-	var err error
-	if r.rest, err = in.rest(); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-// CacheJSON returns the JSON of a registration file, as the AWS CLI reads it.
-// It holds the client's secret in plain text: a [Store] writes it where only
-// its user can read it.
-func (r *Registration) CacheJSON() ([]byte, error) {
-	w := writer{}
-	w.string("clientId", r.ClientID)
-	w.string("clientSecret", r.ClientSecret.Reveal())
-	w.time("expiresAt", r.ExpiresAt)
-	list(w, "scopes", r.Scopes)
-	list(w, "grantTypes", r.GrantTypes)
-	return w.json(r.rest)
 }

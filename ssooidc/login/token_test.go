@@ -161,15 +161,22 @@ func TestWhatIsNoToken(t *testing.T) {
 	}
 }
 
+// loginAt is a login without scopes at a time.
+func loginAt(now time.Time) *login { return &login{now: func() time.Time { return now }} }
+
 func TestWhatARegistrationServes(t *testing.T) {
-	device := Registration{ExpiresAt: moment}
-	browser := Registration{ExpiresAt: moment, GrantTypes: []ssooidc.GrantType{ssooidc.GrantTypeAuthorizationCode, ssooidc.GrantTypeRefreshToken}}
-	before := moment.Add(-time.Hour)
-	assert.True(t, device.Serves(ssooidc.GrantTypeDeviceCode, before))
-	assert.False(t, device.Serves(ssooidc.GrantTypeAuthorizationCode, before), "a registration without grant types is for the device flow")
-	assert.True(t, browser.Serves(ssooidc.GrantTypeAuthorizationCode, before))
-	assert.False(t, browser.Serves(ssooidc.GrantTypeDeviceCode, before))
-	assert.False(t, device.Serves(ssooidc.GrantTypeDeviceCode, moment))
+	device := &Registration{ExpiresAt: moment, Scopes: []string{"a", "b"}}
+	browser := &Registration{ExpiresAt: moment, GrantTypes: []ssooidc.GrantType{ssooidc.GrantTypeAuthorizationCode, ssooidc.GrantTypeRefreshToken}}
+	before := loginAt(moment.Add(-minRegistration - time.Second))
+	assert.True(t, before.serves(device, ssooidc.GrantTypeDeviceCode))
+	assert.False(t, before.serves(device, ssooidc.GrantTypeAuthorizationCode), "a registration without grant types is for the device flow")
+	assert.True(t, before.serves(browser, ssooidc.GrantTypeAuthorizationCode))
+	assert.False(t, before.serves(browser, ssooidc.GrantTypeDeviceCode))
+	assert.False(t, loginAt(moment.Add(-minRegistration)).serves(device, ssooidc.GrantTypeDeviceCode))
+	before.scopes = []string{"b"}
+	assert.True(t, before.serves(device, ssooidc.GrantTypeDeviceCode))
+	before.scopes = []string{"b", "c"}
+	assert.False(t, before.serves(device, ssooidc.GrantTypeDeviceCode))
 }
 
 // TestNothingSecretIsPrinted: what is printed or encoded of a token, in any
