@@ -383,6 +383,33 @@ func TestPromptThatFailsEndsTheLogin(t *testing.T) {
 	})
 }
 
+// A prompt that does not return when its context ends does not keep Login from
+// returning.
+func TestPromptThatIgnoresItsContext(t *testing.T) {
+	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
+		end := make(chan struct{})
+		defer close(end)
+		stuck := func(o *login.Options) {
+			o.Timeout = 5 * time.Second
+			o.Prompt = login.PromptFunc(func(context.Context, login.Request, func(string) error) error {
+				<-end
+				return errors.New("too late")
+			})
+		}
+		start := time.Now()
+		_, err := login.Login(t.Context(), session, options, stuck)
+		assert.ErrorIs(t, err, login.ErrTimedOut)
+		assert.Equal(t, 7*time.Second, time.Since(start))
+
+		server.IdentityCenter().AutoApprove(true)
+		start = time.Now()
+		token, err := login.Login(t.Context(), session, options, stuck)
+		require.NoError(t, err)
+		assert.NotEmpty(t, token.AccessToken)
+		assert.Equal(t, 3*time.Second, time.Since(start), "one poll, and the wait for the prompt")
+	})
+}
+
 // An expired registration that is reused fails only after the user approved.
 func TestRegistrationIsRenewedBeforeTheUserIsAsked(t *testing.T) {
 	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {

@@ -16,19 +16,20 @@ import (
 
 // Prompt tells the user what to do.
 type Prompt interface {
-	// Show shows a request. The context ends when the request is over, however
-	// it ended, and Login waits for Show to return then; its deadline is how
-	// long the user has. Show may return earlier. If it returns an error, the
-	// login ends with that error.
+	// Show shows a request. The deadline of the context is how long the user has.
+	// The context ends when the login has succeeded or failed. Then Show must
+	// return: Login waits 2 seconds for it, and no longer. Show may return
+	// earlier. If it returns an error before the context ends, Login returns that
+	// error.
 	//
 	// In FlowBrowser, whether a browser was opened or not, paste takes the
-	// address that a browser ended at whose redirect did not arrive. It returns
-	// an error for anything else, and the user may retry. In FlowDevice, it is
-	// nil.
+	// address of the browser's last page, if the redirect did not arrive. It
+	// returns an error for any other string, and the user may retry. In
+	// FlowDevice, paste is nil.
 	Show(ctx context.Context, r Request, paste func(url string) error) error
 }
 
-// PromptFunc makes a function a [Prompt].
+// PromptFunc is a function that is a [Prompt].
 type PromptFunc func(ctx context.Context, r Request, paste func(url string) error) error
 
 // Show calls f.
@@ -36,8 +37,8 @@ func (f PromptFunc) Show(ctx context.Context, r Request, paste func(url string) 
 	return f(ctx, r, paste)
 }
 
-// Request is what the user is asked to do: open a page and approve. What the
-// service has sent of it is on one line and has no control characters.
+// Request is what the user is asked to do: open a page and approve the login there.
+// What the service has sent of it is on one line, without control characters.
 type Request struct {
 	Session Session
 
@@ -48,17 +49,20 @@ type Request struct {
 	// approve in the user's place.
 	URL awstokens.Secret
 
-	// Opened says that a browser was opened at URL already.
+	// Opened says that a browser has been opened at URL.
 	Opened bool
 
-	// UserCode is what the page of FlowDevice must show. PlainURL is that page
-	// without the code in it, where the user types it.
+	// UserCode is the code that the page must show in FlowDevice. PlainURL is the
+	// page where the user types the code instead of opening URL.
 	UserCode awstokens.Secret
 	PlainURL string
 }
 
+// promptTime is how long a prompt may take to return after its context has ended.
+const promptTime = 2 * time.Second
+
 // show starts the prompt. The context that it returns ends with the prompt's
-// error, if there is one. Stop ends the prompt and waits for it.
+// error, if there is one. Stop ends the prompt, and waits for promptTime at most.
 func (l *login) show(ctx context.Context, r Request, paste func(string) error) (_ context.Context, stop func()) {
 	ctx, fail := context.WithCancelCause(ctx)
 	done := make(chan struct{})
@@ -70,26 +74,25 @@ func (l *login) show(ctx context.Context, r Request, paste func(string) error) (
 	}()
 	return ctx, func() {
 		fail(nil)
-		<-done
+		select {
+		case <-done:
+		case <-time.After(promptTime):
+		}
 	}
 }
 
-// Terminal is a [Prompt] that writes what to do to Out, with the time that is
-// left, which it counts down if Out is a terminal.
+// Terminal is a [Prompt] that writes to Out what the user must do and how much time
+// is left, which it counts down if Out is a terminal.
 //
-// For FlowBrowser it also reads In, unless that is nil, for the address to paste,
-// one a line. A read cannot be undone: one may still be waiting after the login,
-// and takes the next line. If a browser was opened and In is a file that is no
-// terminal, it is left alone: it is the program's input, and nobody types there.
-// Set In to nil if the program itself goes on to read from the terminal.
+// In FlowBrowser it also reads In, line by line, for the address to paste. If a
+// browser was opened and In is a file but not a terminal, Terminal does not read
+// it: it is the program's input, and nobody types there. A read cannot be
+// cancelled: after the login, a read may still wait and take the next line. If the
+// program itself reads from the terminal, leave In nil.
 type Terminal struct {
 	In  io.Reader
 	Out io.Writer
 }
-
-// defaultTerminal writes to standard error, because standard output is the
-// program's.
-func defaultTerminal() *Terminal { return &Terminal{In: os.Stdin, Out: os.Stderr} }
 
 var _ Prompt = (*Terminal)(nil)
 
@@ -100,12 +103,12 @@ func (t *Terminal) Show(ctx context.Context, r Request, paste func(string) error
 	}
 	var lines <-chan string
 	if r.Flow == FlowBrowser && t.In != nil && !(r.Opened && isFile(t.In) && !isTerminal(t.In)) {
-		fmt.Fprintln(t.Out, "If that browser is on another machine, or shows an error in the end, paste the address here that it ends at.")
+		fmt.Fprintln(t.Out, "If that browser is on another machine, or its last page is an error, paste the address of its last page here.")
 		lines = readLines(ctx, t.In)
 	}
 	deadline, _ := ctx.Deadline()
 	var second <-chan time.Time
-	if lines == nil && isTerminal(t.Out) { // a line that is typed into cannot count
+	if lines == nil && isTerminal(t.Out) { // the countdown would overwrite what the user types
 		ticker := time.NewTicker(time.Second)
 		defer ticker.Stop()
 		second = ticker.C
@@ -124,7 +127,7 @@ func (t *Terminal) Show(ctx context.Context, r Request, paste func(string) error
 			if !ok {
 				lines = nil
 			} else if paste(line) != nil {
-				fmt.Fprintln(t.Out, "This was not it. Paste the whole address of the last page.")
+				fmt.Fprintln(t.Out, "That is not the address. Paste the whole address of the browser's last page.")
 			}
 		}
 	}
@@ -158,8 +161,8 @@ func isFile(stream any) bool {
 	return ok
 }
 
-// isTerminal reports whether a stream is a device, which is close enough: a line
-// that counts does no harm to other devices.
+// isTerminal reports whether a stream is a character device. It need not be a
+// terminal, but a countdown does no harm to other devices.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	if !ok {
@@ -169,7 +172,7 @@ func isTerminal(stream any) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// maxPaste is far above the length of an address with a code in it.
+// maxPaste is far above the length of an address with a code.
 const maxPaste = 1 << 20
 
 // readLines sends lines until there are no more, and then closes the channel.

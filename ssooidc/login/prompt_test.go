@@ -108,7 +108,7 @@ func takesAPastedAddress(t *testing.T, opened bool) {
 	next("paste the address")
 	next("Time left")
 	fmt.Fprintln(typing, "\n  \nnonsense")
-	next("This was not it")
+	next("That is not the address")
 	fmt.Fprintln(typing, "right")
 	assert.False(t, lines.Scan())
 	require.NoError(t, <-done)
