@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -18,11 +19,11 @@ import (
 // resolveTimeout bounds the requests to a company's own domain.
 const resolveTimeout = 10 * time.Second
 
-// ResolveStartURL returns the session of a start URL as somebody types or pastes
-// it. The session has no name, and its Region is empty unless the host names it;
-// set both as needed. Nothing is logged in to.
+// ResolveStartURL returns the session of a start URL that a user typed or pasted.
+// The session has no name, and its Region is empty unless the host names it; set
+// both as needed. ResolveStartURL does not log in.
 //
-// These hosts are AWS's, and no request is sent for them:
+// These are start URLs of AWS, for which it sends no request:
 //
 //	https://NAME.awsapps.com/start
 //	https://start.us-gov-home.awsapps.com/directory/NAME, and below awsapps.cn
@@ -30,18 +31,18 @@ const resolveTimeout = 10 * time.Second
 //	https://ssoins-ID.REGION.portal.amazonaws.com, .com.cn or .eu
 //	https://identitycenter.amazonaws.com/ssoins-ID, .com.cn or .eu
 //
-// Space around the URL, a query, a fragment, and slashes at the end are cut off,
-// so that what people copy from the address bar of the portal is a start URL. An
-// absent https:// and an absent /start are added.
+// It removes space around the URL, a query, a fragment, and slashes at the end, so
+// that the address of any page of the portal is a start URL. It adds https:// and
+// /start if they are missing.
 //
 // Any other host may be a company's own domain that redirects to one of these. It
 // gets a HEAD request, and a GET request if it responds 405 or 501 to that,
-// within 10 seconds. One redirect is read, which must lead to an https URL of
-// AWS, to which nothing is sent. The requests carry nothing but the URL. Nothing
-// else in this package sends a request to a start URL.
+// within 10 seconds. The response must redirect to an https URL of AWS, which gets
+// no request. A request has nothing but the URL, without credentials or cookies. No
+// other function of this package sends a request to a start URL.
 //
 // Of the options, it uses Config.HTTPClient, which must be an *http.Client if it
-// is set: any other might follow redirects.
+// is set: another one might follow redirects.
 //
 // The error says what is wrong with the URL. It does not show a query or a
 // fragment, which may hold a code.
@@ -71,7 +72,7 @@ func startURLError(u *url.URL, err error) error {
 	return fmt.Errorf("start URL %s: %w", redact.Line(shown.String()), err)
 }
 
-// parseStartURL reads what somebody has typed.
+// parseStartURL parses what the user has typed.
 func parseStartURL(text string) (*url.URL, error) {
 	text = strings.TrimSpace(text)
 	hasScheme := strings.Contains(text, "://")
@@ -92,6 +93,8 @@ func parseStartURL(text string) (*url.URL, error) {
 		err = errors.New("it has a user name in it")
 	case !hasScheme && !strings.Contains(host, "."):
 		err = errors.New("not a URL: to log in to a session of the AWS config file, use LoadSession or LoadProfile")
+	case !isHost(host):
+		err = errors.New("the host is not a host name: write an international one as xn--")
 	}
 	if err != nil {
 		return nil, startURLError(u, err)
@@ -99,19 +102,32 @@ func parseStartURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// Hosts at and below one of these are AWS's; so are those of instances, where the
-// path names the instance.
+// hostName matches the name of a host. An HTTP client maps some other characters to
+// these, which could make any host one of AWS.
+var hostName = regexp.MustCompile(`^(?:[\w-]+\.)*[\w-]+\.?$`)
+
+func isHost(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil || hostName.MatchString(host)
+}
+
 var (
+	// portalDomains are those of portals: they and the hosts below them are AWS's.
 	portalDomains = []string{
 		"awsapps.com", "awsapps.cn", "app.aws", "app.amazonwebservices.com.cn", "api.amazonwebservices.eu",
 		"portal.amazonaws.com", "portal.amazonaws.com.cn", "portal.amazonaws.eu",
 	}
+
+	// An instanceHost is for all instances, which the path names.
 	instanceHost = regexp.MustCompile(`^identitycenter\.amazonaws\.(?:com|com\.cn|eu)$`)
 	regionHost   = regexp.MustCompile(`^[^.]+\.(?:portal\.([a-z0-9-]+)\.(?:app\.aws|app\.amazonwebservices\.com\.cn|api\.amazonwebservices\.eu)|([a-z0-9-]+)\.portal\.amazonaws\.(?:com|com\.cn|eu))$`)
 	companyHost  = regexp.MustCompile(`^[^.]+\.awsapps\.(?:com|cn)$`)
 )
 
 func isHostOfAWS(host string) bool {
+	if !hostName.MatchString(host) {
+		return false
+	}
 	host = plainHost(host)
 	isAt := func(domain string) bool { return host == domain || strings.HasSuffix(host, "."+domain) }
 	return slices.ContainsFunc(portalDomains, isAt) || instanceHost.MatchString(host)
@@ -158,7 +174,7 @@ func sessionAt(u *url.URL) (Session, error) {
 	return Session{StartURL: start.String(), Region: region}, nil
 }
 
-// redirectOf returns where a URL redirects to, which is a host of AWS.
+// redirectOf returns the URL that a company's URL redirects to, which is of AWS.
 func redirectOf(ctx context.Context, u *url.URL, httpClient awstokens.HTTPClient) (*url.URL, error) {
 	own := awstokens.DefaultHTTPClient()
 	switch client := httpClient.(type) {
@@ -171,7 +187,7 @@ func redirectOf(ctx context.Context, u *url.URL, httpClient awstokens.HTTPClient
 	default:
 		return nil, fmt.Errorf("Config.HTTPClient is a %T, which may follow redirects: set an *http.Client", httpClient)
 	}
-	transport := own.Transport // which follows no redirect and has no cookies
+	transport := own.Transport // unlike the client, it follows no redirect and sends no cookies
 	if transport == nil {
 		transport = http.DefaultTransport
 	}
@@ -185,7 +201,7 @@ func redirectOf(ctx context.Context, u *url.URL, httpClient awstokens.HTTPClient
 		req.Header.Set("User-Agent", "awstokens/"+awstokens.Version)
 		resp, err := transport.RoundTrip(req)
 		if err != nil {
-			return nil, fmt.Errorf("this is not a host of AWS, and cannot be asked for one: %w", err)
+			return nil, fmt.Errorf("this is not a host of AWS, and the request to it failed: %w", err)
 		}
 		_ = resp.Body.Close()
 		switch resp.StatusCode {
@@ -196,7 +212,7 @@ func redirectOf(ctx context.Context, u *url.URL, httpClient awstokens.HTTPClient
 		}
 		return nil, fmt.Errorf("this is not a host of AWS, and does not redirect to one: status %d", resp.StatusCode)
 	}
-	return nil, errors.New("this is not a host of AWS, and responds neither to HEAD nor to GET")
+	return nil, errors.New("this is not a host of AWS, and it accepts neither HEAD nor GET")
 }
 
 func redirectTarget(resp *http.Response) (*url.URL, error) {

@@ -71,6 +71,17 @@ func TestStartURLsThatCannotBe(t *testing.T) {
 		"https://start.home.awsapps.cn/":                    "the path must be /start or /directory/NAME",
 		"https://start.home.awsapps.cn/directory/a%2Fb":     "the path must be /start or /directory/NAME",
 		"https://awsapps.com/start":                         "the host must begin with the name",
+		"https://cörp.awsapps.com/start":                    "the host is not a host name",
+		"https://\u212a.awsapps.com/start":                  "the host is not a host name", // whose lower case is k
+		"https://corp\u3002awsapps\u3002com/start":          "the host is not a host name", // which a client maps to corp.awsapps.com
+		"https://<b>.awsapps.com/start":                     "the host is not a host name",
+		"https://*.awsapps.com/start":                       "the host is not a host name",
+		"https://a..awsapps.com/start":                      "the host is not a host name",
+		"https://.awsapps.com/start":                        "the host is not a host name",
+		"https://corp.awsapps.com../start":                  "the host is not a host name",
+		"https://corp.awsapps.com%2e/start":                 "not a URL",
+		"https://corp.awsapps.com\\start":                   "not a URL",
+		"https://corp.awsapps.com/start\u200b":              "the path must be /start",
 		"https://portal.amazonaws.com":                      "the host must begin with the name",
 		"https://identitycenter.amazonaws.com":              "the path must be the ID of an instance",
 		"https://identitycenter.amazonaws.com/ssoins-0/x":   "the path must be the ID of an instance",
@@ -142,6 +153,8 @@ func TestStartURLAtAHostileDomain(t *testing.T) {
 		"https://evil.example/?secret=FAKE-CODE":    "redirects to evil.example, which is not a host of AWS",
 		"https://awsapps.com.evil.example/start":    "not a host of AWS",
 		"https://evil-awsapps.com/start":            "not a host of AWS",
+		"https://<b>.awsapps.com/start":             "not a host of AWS",
+		"https://c%C3%B6rp.awsapps.com/start":       "not a host of AWS",
 		"http://corp.awsapps.com/start":             "redirects to corp.awsapps.com, but not by a plain https URL",
 		"https://me:pass@corp.awsapps.com/start":    "not by a plain https URL",
 		"file:///etc/passwd":                        "not a host of AWS",
@@ -186,7 +199,7 @@ func FuzzStartURL(f *testing.F) {
 		requests := 0
 		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			requests++
-			assert.False(t, isHostOfAWS(r.URL.Hostname()))
+			assert.True(t, isHost(r.URL.Hostname()) && !isHostOfAWS(r.URL.Hostname()))
 			assert.Equal(t, "https", r.URL.Scheme)
 			return &http.Response{StatusCode: 302, Header: http.Header{"Location": {location}}, Body: http.NoBody, Request: r}, nil
 		})}
@@ -197,7 +210,7 @@ func FuzzStartURL(f *testing.F) {
 		}
 		u, err := url.Parse(session.StartURL)
 		require.NoError(t, err)
-		assert.True(t, isHostOfAWS(u.Host) && u.Scheme == "https" && !strings.HasSuffix(u.Path, "/") && u.RawQuery+u.Fragment == "", session.StartURL)
+		assert.True(t, hostName.MatchString(u.Host) && isHostOfAWS(u.Host) && u.Scheme == "https" && !strings.HasSuffix(u.Path, "/") && u.RawQuery+u.Fragment == "", session.StartURL)
 		again, err := ResolveStartURL(t.Context(), session.StartURL, unreachable(t))
 		require.NoError(t, err)
 		assert.Equal(t, session, again)
