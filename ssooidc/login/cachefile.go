@@ -13,9 +13,9 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/timestamp"
 )
 
-// reader takes the known members out of a JSON object and leaves the others. It
-// matches names exactly, which encoding/json does not, and its errors show
-// nothing of the text.
+// reader takes the known members out of a JSON object. Unlike encoding/json, it
+// keeps the others and matches names exactly, and its errors show nothing of the
+// JSON.
 type reader struct {
 	members map[string]json.RawMessage
 	err     error // the first
@@ -30,7 +30,7 @@ func newReader(data []byte) reader {
 	return r
 }
 
-// take takes a member out. Null counts as absent.
+// take takes a member out. A null is an absent member.
 func take[T any](r *reader, name string) T {
 	var value T
 	raw, ok := r.members[name]
@@ -47,10 +47,10 @@ func take[T any](r *reader, name string) T {
 	return value
 }
 
-// cacheTime is a time as cache files have it, in any form that is in use.
+// cacheTime is a time in any of the formats that cache files have.
 type cacheTime time.Time
 
-// UnmarshalText shows nothing of the text in its error.
+// UnmarshalText implements encoding.TextUnmarshaler.
 func (t *cacheTime) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		return nil
@@ -67,8 +67,8 @@ func (t *cacheTime) UnmarshalText(text []byte) error {
 // time takes a time out.
 func (r *reader) time(name string) time.Time { return time.Time(take[cacheTime](r, name)) }
 
-// timeIfAny takes a time out, or leaves what is not a time where it is: whoever
-// wrote it may read it.
+// timeIfAny takes a time out. It leaves a member that is not a time: the program
+// that wrote it may read it.
 func (r *reader) timeIfAny(name string) time.Time {
 	var t cacheTime
 	if json.Unmarshal(r.members[name], &t) != nil {
@@ -78,16 +78,15 @@ func (r *reader) timeIfAny(name string) time.Time {
 	return time.Time(t)
 }
 
-// require notes that a member is absent.
+// require sets the error if a member is absent.
 func (r *reader) require(name string, present bool) {
 	if !present && r.err == nil {
 		r.err = fmt.Errorf("no %s", name)
 	}
 }
 
-// rest returns the members that nobody took as a JSON object, and the first
-// error. It is a Secret because a tool may keep a secret in a member that this
-// package does not know.
+// rest returns the JSON object of the members that were not taken, and the first
+// error. It is a Secret because a member that this package does not know may be one.
 func (r *reader) rest() (awstokens.Secret, error) {
 	if r.err != nil || len(r.members) == 0 {
 		return awstokens.Secret{}, r.err
@@ -96,13 +95,13 @@ func (r *reader) rest() (awstokens.Secret, error) {
 	return awstokens.NewSecret(string(text)), err
 }
 
-// maxYear is the last that timeLayout can write.
+// maxYear is the last year that timeLayout can represent.
 const maxYear = 9999
 
-// timeLayout is how times are written.
+// timeLayout is the format that times are written in.
 const timeLayout = "2006-01-02T15:04:05Z"
 
-// writer makes a JSON object of members. It leaves out those that are empty.
+// writer is the members of a JSON object. It leaves out those that are empty.
 type writer map[string]any
 
 func (w writer) string(name, value string) {
@@ -128,23 +127,22 @@ func list[S ~string](w writer, name string, values []S) {
 
 // json returns the object, with the members that a reader left.
 func (w writer) json(rest awstokens.Secret) ([]byte, error) {
-	members := map[string]any{}
+	var others map[string]json.RawMessage // not any, which would change numbers
 	if !rest.IsZero() {
-		var others map[string]json.RawMessage // not any, which would change numbers
 		if err := json.Unmarshal(rest.AppendReveal(nil), &others); err != nil {
 			return nil, err
 		}
-		for name, value := range others {
-			members[name] = value
+	}
+	for name, value := range others {
+		if _, known := w[name]; !known {
+			w[name] = value
 		}
 	}
-	for name, value := range w {
-		members[name] = value
-	}
-	return json.Marshal(members)
+	return json.Marshal(w)
 }
 
-// pythonString writes a string as json.dumps of Python does: nothing but ASCII.
+// pythonString returns the JSON of a string as Python's json.dumps writes it, in
+// ASCII.
 func pythonString(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')

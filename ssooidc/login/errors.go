@@ -42,6 +42,9 @@ var (
 // registration.
 var ErrNotFound = errors.New("not in the token cache")
 
+// ErrReadOnly is the error of a [Store] that this process may not write to.
+var ErrReadOnly = errors.New("the token cache is read-only")
+
 // Error is the error of a session. It wraps Kind and Err.
 type Error struct {
 	Session Session

@@ -15,18 +15,18 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 )
 
-// FileStore is a [Store] in the files that the AWS CLI and the AWS SDKs share. A
-// file is replaced as a whole and synced, so that a crash leaves the old
-// content or the new, and only its owner may read it. A symbolic link is
-// written through. Members of a file that this package does not know are kept.
+// FileStore is a [Store] in the files that the AWS CLI and the AWS SDKs share. It
+// replaces a file as a whole and syncs it, so that a crash leaves the old content or
+// the new. Only the owner can read the file. If the file is a symbolic link, its
+// target is replaced. Members of a file that this package does not know are kept.
 //
-// Other programs may write in place: a file that is not whole is read again
-// for 75 ms before it is a [*CorruptCacheError].
+// Other programs may write a file in place. A file that is not whole is read again
+// for 75 ms before the error is a [*CorruptCacheError].
 //
-// The locks are files beside the token's, with .lock and .prompt.lock for
-// .json. They hold an empty JSON object, for programs that read every file of
-// the directory as JSON, and they stay. On a file system without locks, only
-// the goroutines of one process exclude each other.
+// The locks of a session are files beside the token file, with the extensions .lock
+// and .prompt.lock instead of .json. They hold an empty JSON object, for programs
+// that read every file of the directory as JSON, and are not removed. On a file
+// system without locks, they exclude only the goroutines of one process.
 type FileStore struct {
 	dir  string
 	wait func(context.Context, time.Duration) error
@@ -35,10 +35,10 @@ type FileStore struct {
 	reserved map[string][]*atomicfile.Reservation // by path
 }
 
-// NewFileStore returns the store in a directory, which need not exist yet.
-// Empty means that of the AWS CLI, ~/.aws/sso/cache. Where HOME is not set, the
-// password database tells the home directory; a program that was built without
-// cgo reads /etc/passwd for it.
+// NewFileStore returns the store in a directory, which need not exist. The empty
+// string means the directory of the AWS CLI, ~/.aws/sso/cache. If HOME is not set,
+// the home directory is that of the password database, or, in a program that was
+// built without cgo, of /etc/passwd.
 func NewFileStore(dir string) (*FileStore, error) {
 	if dir == "" {
 		home, err := homeDir()
@@ -77,7 +77,7 @@ func (f *FileStore) DeleteToken(ctx context.Context, s Session) error {
 	return f.remove(ctx, f.TokenPath(s))
 }
 
-// tokenSpace is far more than a token file has, which is some kilobytes.
+// tokenSpace is far more than the size of a token file, which is some kilobytes.
 const tokenSpace = 32 << 10
 
 // ReserveToken takes disk space for the next SaveToken.
@@ -101,7 +101,7 @@ func (f *FileStore) ReserveToken(ctx context.Context, s Session) (release func()
 	}), nil
 }
 
-// takeReserved returns space that was reserved for a file, or nil.
+// takeReserved takes space that was reserved for a file, or returns nil.
 func (f *FileStore) takeReserved(path string) *atomicfile.Reservation {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -128,8 +128,8 @@ func (f *FileStore) DeleteRegistration(ctx context.Context, s Session) error {
 	return f.remove(ctx, f.RegistrationPath(s))
 }
 
-// rereads are the waits before a file that cannot be read is read again:
-// whoever writes in place is soon done.
+// rereads are the waits before a file that cannot be read is read again: another
+// program may be writing it in place.
 var rereads = []time.Duration{5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond}
 
 func loadFile[T any](ctx context.Context, f *FileStore, path string, parse func([]byte) (*T, error)) (*T, error) {
@@ -153,7 +153,7 @@ func loadFile[T any](ctx context.Context, f *FileStore, path string, parse func(
 	}
 }
 
-// maxFile is the most that a file may hold. Tokens have some kilobytes.
+// maxFile is the greatest size of a file. A token has some kilobytes.
 const maxFile = 1 << 20
 
 func read[T any](path string, parse func([]byte) (*T, error)) (*T, error) {
@@ -186,12 +186,12 @@ func (f *FileStore) save(ctx context.Context, path string, from interface{ Cache
 		defer space.Release()
 		if space.Write(data) == nil {
 			return nil
-		} // or somebody has removed the temporary file
+		} // the temporary file may have been removed
 	}
 	return readOnly(atomicfile.Write(path, data))
 }
 
-// leftoverAge is after what time nobody writes to a temporary file any more.
+// leftoverAge is the age of a temporary file that its process has left behind.
 const leftoverAge = time.Hour
 
 func (f *FileStore) remove(ctx context.Context, path string) error {
@@ -201,7 +201,7 @@ func (f *FileStore) remove(ctx context.Context, path string) error {
 	return readOnly(atomicfile.Remove(path))
 }
 
-// readOnly makes ErrReadOnly of an error that means it.
+// readOnly adds ErrReadOnly to an error that means it.
 func readOnly(err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return fmt.Errorf("%w: %w", ErrReadOnly, err)

@@ -16,8 +16,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/atomicfile"
 )
 
-// Lock is one of the two locks that a [Store] has for each session. Whoever
-// needs both takes LockPrompt first.
+// Lock is one of the two locks that a [Store] has for each session. If both are
+// needed, LockPrompt is taken first.
 type Lock string
 
 // The locks of a session.
@@ -30,20 +30,21 @@ const (
 	LockPrompt Lock = "prompt"
 )
 
-// lockPause is how often a lock that another process holds is tried again.
+// lockPause is the time between two attempts to take a lock that another process
+// has.
 const lockPause = 20 * time.Millisecond
 
-// lockFiles are the endings of the lock files' names.
+// lockFiles are the extensions of the lock files.
 var lockFiles = map[Lock]string{LockToken: ".lock", LockPrompt: ".prompt.lock"}
 
-// Lock locks the lock file. Goroutines of this process queue for it, so that
-// one of them at a time asks the system.
+// Lock locks a file beside the token file. Of the goroutines of this process, one at
+// a time waits for the file.
 func (f *FileStore) Lock(ctx context.Context, s Session, l Lock) (unlock func(), err error) {
-	ending, ok := lockFiles[l]
+	extension, ok := lockFiles[l]
 	if !ok {
 		return nil, fmt.Errorf("there is no lock %q", l)
 	}
-	path := filepath.Join(f.dir, tokenKey(s)+ending)
+	path := filepath.Join(f.dir, tokenKey(s)+extension)
 	leave, err := goroutines.lock(ctx, path)
 	if err != nil {
 		return nil, err
@@ -63,7 +64,7 @@ func (f *FileStore) Lock(ctx context.Context, s Session, l Lock) (unlock func(),
 	}), nil
 }
 
-// makeLockFile makes a file of an empty JSON object.
+// makeLockFile makes a lock file, which holds an empty JSON object.
 func makeLockFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -77,8 +78,8 @@ func makeLockFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	// Several processes may do this at once. Then all of them write the same,
-	// or, on Windows, one cannot because another has the lock already.
+	// Several processes that do this at once write the same. On Windows, one of
+	// them may fail because another has the lock already.
 	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
 		if _, missing := os.Stat(path); missing != nil {
 			return err
@@ -87,11 +88,11 @@ func makeLockFile(path string) error {
 	return nil
 }
 
-// goroutines keeps the goroutines of this process apart: on a network file
-// system, a file lock belongs to the whole process.
+// goroutines are the locks of this process by path. On a network file system, a file
+// lock belongs to the whole process.
 var goroutines locks
 
-// locks are locks by name.
+// locks are the locks of a process by name.
 type locks struct{ byName sync.Map }
 
 // lock waits for a lock, or until the context ends.

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// MemoryStore is a [Store] that lasts as long as the process and is shared with
-// nobody. Its zero value is ready to use.
+// MemoryStore is a [Store] in the memory of the process. Its zero value is empty and
+// ready to use.
 type MemoryStore struct {
-	tokens, registrations sync.Map // values by key
+	tokens, registrations sync.Map // by key
 	locks                 locks
 }
 

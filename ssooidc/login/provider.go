@@ -18,24 +18,25 @@ const (
 	earlyWindow = 15 * time.Minute
 
 	// lateWindow is how long before its expiration callers wait for a refresh
-	// that is under way, instead of going on with the token.
+	// under way, instead of using the token.
 	lateWindow = 5 * time.Minute
 
-	// earlyPause is the time between two early refreshes.
+	// earlyPause is the least time between two early refreshes.
 	earlyPause = time.Minute
 
-	// discardPause is the time between two tokens that are discarded: a
-	// service that refuses every token must not use up refreshes.
+	// discardPause is the least time between two discards, so that a service
+	// that refuses every token does not cause a refresh each time.
 	discardPause = time.Minute
 
-	// earlyPatience is how long the caller that begins an early refresh waits
-	// for it. A program that got its token at once might end before the new
-	// one is saved.
+	// earlyPatience is how long the caller that starts an early refresh waits
+	// for it. If it did not, a short program could end before the new token is
+	// saved.
 	earlyPatience = 5 * time.Second
 
-	// These bound the way to the lock, what is done with it before the refresh,
-	// the refresh, and the saving of what it got. No step suffers from one that
-	// took long: a refresh that is cut off may have used up the refresh token.
+	// These bound the wait for the lock, the work before the request, the
+	// request, and saving the new token. Each step has a time of its own, so
+	// that a slow step does not cut off the request, which may spend the refresh
+	// token.
 	lockTimeout    = time.Minute
 	prepareTimeout = 30 * time.Second
 	refreshTimeout = time.Minute
@@ -54,32 +55,32 @@ type ProviderOptions struct {
 	// the clock.
 	Config awstokens.Config
 
-	// Report is called with failures that did not keep a caller from its
-	// token: an early refresh that failed, and a token that could not be saved.
-	// It must be safe for concurrent use. The default is a warning to
-	// Config.Logger, if there is one.
+	// Report is called with errors that no caller gets: of an early refresh, and
+	// of saving a token. It must be safe for concurrent use. The default logs a
+	// warning to Config.Logger, if there is one.
 	Report func(error)
 }
 
-// Provider gives the access token of a session that has logged in, and
-// refreshes it. It implements bearer.TokenProvider of smithy-go, and is safe
-// for concurrent use.
+// Provider provides the access token of a session that has logged in, and refreshes
+// it. It implements bearer.TokenProvider of smithy-go, and is safe for concurrent
+// use.
 //
-// A token is refreshed in the 15 minutes before it expires, at most once a
-// minute; until it has expired, a refresh that fails costs nothing but a
-// report. One refresh happens at a time, in the process and, through the
-// store's lock, in all that share the store. It continues when its caller
-// gives up, because it may have used up the refresh token.
+// A token is refreshed in the 15 minutes before it expires, at most once a minute.
+// If that fails, callers get the old token until it expires, and Report gets the
+// error. One refresh runs at a time, in the process and, through the store's lock,
+// in all processes that share the store. It continues if its caller gives up,
+// because the service may have processed the request.
 //
-// A new token is saved before anybody gets it. If that fails, it is served
-// nevertheless, Report is told, and saving is retried. Where there is no space
-// for a new token, nothing is refreshed. A store that is read-only, such as one
-// that is mounted into a container, keeps nobody from refreshing, but whoever
-// may write to it comes first: the Provider waits until 5 minutes before the end.
+// A new token is saved before callers get it. If it cannot be saved, callers get it
+// nevertheless, Report gets the error, and saving is retried. If there is no space
+// for a new token, it is not requested. With a store that is read-only, such as one
+// that is mounted into a container, the Provider refreshes for itself alone, but
+// only in the last 5 minutes: until then, a process that can write may refresh the
+// token for all.
 //
-// The store is not read while the token is good: what another process does,
-// such as a login as somebody else, is found when the token is due for a
-// refresh, or after Discard.
+// The Provider does not read the store while its token is good. So it finds what
+// another process has done, such as a login as another user, when the token must be
+// refreshed, or after Discard.
 type Provider struct {
 	session Session
 	store   Store
@@ -89,33 +90,33 @@ type Provider struct {
 
 	mu        sync.Mutex // guards these, and the begin and the end of a flight
 	tried     reading    // the end of the last flight
-	discarded reading    // when a token was discarded last
+	discarded reading    // the last discard
 
 	token   atomic.Pointer[held]    // the latest; nil before the first
-	unsaved atomic.Pointer[unsaved] // nil if the store has the latest
-	flight  atomic.Pointer[flight]  // the refresh under way, if there is one
+	unsaved atomic.Pointer[unsaved] // nil if the store has the latest token
+	flight  atomic.Pointer[flight]  // the one under way, or nil
 	refused atomic.Pointer[Token]   // the latest that was discarded
-	lost    *lost                   // the latest; of the flight under way
+	lost    *lost                   // the latest, or nil; used by the flight under way
 }
 
 var _ bearer.TokenProvider = (*Provider)(nil)
 
-// lost is a refresh that the service may have processed, although its response
-// was no token. Later, that explains why the refresh token is used up.
+// lost is a refresh whose request the service may have processed, and whose
+// response had no token. It explains why the refresh token is refused later.
 type lost struct {
 	token *Token
 	err   error
 }
 
-// flight is a look into the store, and a refresh if need be.
+// flight reads the store, and refreshes the token if that is due.
 type flight struct {
 	done  chan struct{}
-	token *held // these are set before done is closed
+	token *held // set before done is closed, as is err
 	err   error
 }
 
-// NewProvider returns a Provider of a session. It fails on a session without
-// start URL or Region and on a bad configuration. It reads nothing yet.
+// NewProvider returns a Provider of a session. It does no I/O. It returns an error
+// if the session has no start URL or no Region, or the configuration is not valid.
 func NewProvider(s Session, options ...func(*ProviderOptions)) (*Provider, error) {
 	var o ProviderOptions
 	for _, change := range options {
@@ -152,11 +153,11 @@ func NewProvider(s Session, options ...func(*ProviderOptions)) (*Provider, error
 	return p, nil
 }
 
-// Region returns the session's Region, where its tokens are good.
+// Region returns the session's Region, the only one where its tokens are good.
 func (p *Provider) Region() string { return p.session.Region }
 
-// RetrieveBearerToken returns an access token that has not expired. Its error,
-// if it is not the context's, is an *Error.
+// RetrieveBearerToken returns an access token that has not expired. Its error is
+// the context's or an [*Error].
 func (p *Provider) RetrieveBearerToken(ctx context.Context) (bearer.Token, error) {
 	h, err := p.retrieve(ctx)
 	if err != nil {
@@ -166,14 +167,14 @@ func (p *Provider) RetrieveBearerToken(ctx context.Context) (bearer.Token, error
 	return bearer.Token{Value: h.AccessToken.Reveal(), CanExpire: true, Expires: now.wall.Add(h.left(now))}, nil
 }
 
-// Discard says that a service does not accept an access token of the provider,
-// although it has not expired: somebody has ended the session, or logged in
-// again. RetrieveBearerToken then gives what the store has by now, or refreshes
-// the token. If it cannot be refreshed, the store's token is marked as expired,
-// so that the next Login asks the user, and the error says so.
+// Discard reports that a service does not accept an access token of the Provider,
+// although it has not expired: the session has ended, or there was another login.
+// The next RetrieveBearerToken returns the token that the store has by then, or
+// refreshes it. If that is not possible, it returns the error and marks the store's
+// token as expired, so that the next Login asks the user.
 //
-// Discard makes no request, and does nothing when the provider has another
-// token by now, or discarded one within the last minute. portal.RoleCredentials
+// Discard makes no request. It does nothing if the Provider has another token by
+// now, or if it has discarded one within the last minute. portal.RoleCredentials
 // calls it.
 func (p *Provider) Discard(token awstokens.Secret) {
 	p.mu.Lock()
@@ -186,7 +187,7 @@ func (p *Provider) Discard(token awstokens.Secret) {
 	}
 }
 
-// isRefused says that a service does not accept a token any more.
+// isRefused reports whether a token was discarded.
 func (p *Provider) isRefused(t *Token) bool {
 	r := p.refused.Load()
 	return r != nil && t != nil && r.AccessToken.Equal(t.AccessToken)
@@ -229,8 +230,7 @@ func (p *Provider) retrieve(ctx context.Context) (*held, error) {
 	}
 }
 
-// fly looks for a token and ends the flight with it, or with the one that is
-// still good.
+// fly ends the flight with a fresh token, or else with the one that is still good.
 func (p *Provider) fly(ctx context.Context, f *flight) {
 	f.token, f.err = p.renew(ctx)
 	now := p.clocks.read()

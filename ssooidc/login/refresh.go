@@ -11,7 +11,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// renew returns the store's token, refreshed if it is time for that.
+// renew returns the store's token, and refreshes it if that is due.
 func (p *Provider) renew(ctx context.Context) (*held, error) {
 	lockCtx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
@@ -32,13 +32,13 @@ func (p *Provider) renew(ctx context.Context) (*held, error) {
 	case err == nil:
 		defer unlock()
 	case !errors.Is(err, ErrReadOnly):
-		// If it is only the time, somebody else refreshes the token or logs in.
+		// If the time has ended, another process refreshes the token or logs in.
 		return nil, p.fail(nil, fmt.Errorf("wait for the lock: %w", err))
 	}
 
 	ctx, cancel = context.WithTimeout(ctx, prepareTimeout)
 	defer cancel()
-	// Somebody may have refreshed it, or logged out, by now.
+	// Another process may have refreshed the token or logged out.
 	stored, err := p.load(ctx)
 	if err != nil {
 		return nil, err
@@ -49,13 +49,12 @@ func (p *Provider) renew(ctx context.Context) (*held, error) {
 	return p.refresh(ctx, h, stored)
 }
 
-// load returns the store's token, which callers get from then on if it is
-// good: they need not wait for what comes next.
+// load returns the store's token. If it is good, callers get it from then on, and
+// need not wait for its refresh.
 func (p *Provider) load(ctx context.Context) (*held, error) {
 	t, err := p.store.LoadToken(ctx, p.session)
-	var corrupt *CorruptCacheError
 	switch {
-	case errors.Is(err, ErrNotFound), errors.As(err, &corrupt):
+	case errors.Is(err, ErrNotFound), has[*CorruptCacheError](err):
 		return nil, p.fail(ErrLoginRequired, err)
 	case err != nil:
 		return nil, p.fail(nil, err)
@@ -67,9 +66,9 @@ func (p *Provider) load(ctx context.Context) (*held, error) {
 	return h, nil
 }
 
-// hold holds a token of the store, which is good until ExpiresAt by the wall
-// clock. If the process has it already, no longer than that: the clock may have
-// been set back.
+// hold returns a token of the store with its life, which is until ExpiresAt by the
+// wall clock. If the Provider has had the token before, its life is no longer than
+// it was: the wall clock may have been set back.
 func (p *Provider) hold(t *Token) *held {
 	now := p.clocks.read()
 	h := &held{Token: t, from: now, life: t.ExpiresAt.Sub(now.wall), early: earlyWindow}
@@ -87,21 +86,21 @@ func (p *Provider) fail(kind, err error) error {
 	return &Error{Session: p.session, Kind: kind, Err: err}
 }
 
-// refreshable says what keeps a token from being refreshed. The end of the
-// registration does not: it is by a clock that may have been set since, and the
-// service knows.
+// refreshable returns an error if a token cannot be refreshed. It ignores the end of
+// the registration, which is by a clock that may have been set since: the service
+// decides.
 func (p *Provider) refreshable(t *Token) error {
 	switch {
 	case t.RefreshToken.IsZero():
 		return p.fail(ErrLoginRequired, errors.New("there is no refresh token"))
 	case t.ClientID == "", t.ClientSecret.IsZero():
-		return p.fail(ErrLoginRequired, errors.New("the token says no client to refresh it with"))
+		return p.fail(ErrLoginRequired, errors.New("there is no client to refresh it with"))
 	}
 	return nil
 }
 
-// refresh gets the token after h. It is called with the lock, and the token
-// that is in the store.
+// refresh exchanges the refresh token of h for the next token, and saves that. Its
+// caller has the lock, and the token that is in the store.
 func (p *Provider) refresh(ctx context.Context, h, stored *held) (*held, error) {
 	release, err := p.store.ReserveToken(ctx, p.session)
 	switch {
@@ -124,23 +123,22 @@ func (p *Provider) refresh(ctx context.Context, h, stored *held) (*held, error) 
 		if awstokens.MayHaveProcessed(err) {
 			p.lost = &lost{h.Token, err}
 		}
-		var invalid *ssooidc.InvalidGrantException
-		if !errors.As(err, &invalid) {
-			return nil, p.giveUp(ctx, stored, p.meaning(h.Token, err))
+		var newer *held
+		if has[*ssooidc.InvalidGrantException](err) {
+			newer = p.newer(ctx, stored)
 		}
-		newer := p.newer(ctx, stored)
-		if newer == nil {
-			return nil, p.giveUp(ctx, stored, p.meaning(h.Token, err))
-		}
-		if newer.left(p.clocks.read()) > 0 {
+		switch {
+		case newer == nil:
+			return nil, p.giveUp(ctx, stored, p.explain(h.Token, err))
+		case newer.left(p.clocks.read()) > 0:
 			return newer, nil
 		}
 		h, stored = newer, newer
 	}
 }
 
-// request requests the token after t. It has a time of its own, whatever the
-// store took.
+// request exchanges the refresh token of t for the next token. It has a time of its
+// own, whatever time the store has taken.
 func (p *Provider) request(ctx context.Context, t *Token) (*held, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
 	defer cancel()
@@ -165,12 +163,12 @@ func (p *Provider) request(ctx context.Context, t *Token) (*held, error) {
 	return &held{Token: &next, from: asked, life: life, early: min(earlyWindow, life/2)}, nil
 }
 
-// newerPauses are the waits before the store is read again for what another
-// program got with the refresh token. It saves that just after the answer.
+// newerPauses are the waits before the store is read again, for the token that
+// another program got with the same refresh token and is about to save.
 var newerPauses = []time.Duration{0, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond}
 
-// newer returns the store's token if it is another by now: programs that know
-// nothing of the lock may have used up the refresh token.
+// newer returns the store's token if it has changed, or nil. Programs that do not
+// use the lock may have refreshed it.
 func (p *Provider) newer(ctx context.Context, than *held) *held {
 	for _, pause := range newerPauses {
 		if transport.Sleep(ctx, pause) != nil {
@@ -183,32 +181,26 @@ func (p *Provider) newer(ctx context.Context, than *held) *held {
 	return nil
 }
 
-// same says whether two tokens come from the same answer.
+// same reports whether two tokens are from the same response.
 func (t *Token) same(as *Token) bool {
 	return t.AccessToken.Equal(as.AccessToken) && t.RefreshToken.Equal(as.RefreshToken)
 }
 
-// meaning tells what the failure of a refresh means.
-func (p *Provider) meaning(t *Token, err error) error {
-	var (
-		grant   *ssooidc.InvalidGrantException
-		expired *ssooidc.ExpiredTokenException
-		client  *ssooidc.InvalidClientException
-		region  *ssooidc.InvalidRequestRegionException
-	)
+// explain returns the error of a refresh that failed with err.
+func (p *Provider) explain(t *Token, err error) error {
+	refused := has[*ssooidc.InvalidGrantException](err)
 	switch {
-	case errors.As(err, &region):
+	case has[*ssooidc.InvalidRequestRegionException](err):
 		return p.fail(ErrWrongRegion, err)
-	case errors.As(err, &grant) && t.Region != "" && t.Region != p.session.Region:
+	case refused && t.Region != "" && t.Region != p.session.Region:
 		return p.fail(ErrWrongRegion, fmt.Errorf("the token is of %s: %w", t.Region, err))
-	case errors.As(err, &grant):
-		if p.lost != nil && p.lost.token.same(t) {
-			err = after(p.lost.err, err)
-		}
+	case refused && p.lost != nil && p.lost.token.same(t):
+		return p.fail(ErrSessionEnded, after(p.lost.err, err))
+	case refused:
 		return p.fail(ErrSessionEnded, err)
-	case errors.As(err, &expired):
+	case has[*ssooidc.ExpiredTokenException](err):
 		return p.fail(ErrSessionEnded, withClock(err, p.clocks.wall()))
-	case errors.As(err, &client):
+	case has[*ssooidc.InvalidClientException](err):
 		return p.fail(ErrRegistrationExpired, err)
 	}
 	return p.fail(nil, err)

@@ -9,27 +9,27 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/redact"
 )
 
-// DefaultScope is the scope of a session that names none. It permits listing
-// accounts and roles, and getting their credentials.
+// DefaultScope is the scope of a session without Scopes. It permits listing accounts
+// and roles, and getting the credentials of roles.
 const DefaultScope = "sso:account:access"
 
-// Session says where and how to log in: a section [sso-session NAME] of the AWS
-// config file, or the same made by a program.
+// Session says where and how to log in. It is a section [sso-session NAME] of the
+// AWS config file, or made by a program.
 type Session struct {
-	// Name is the session's name, and what its token is stored under. Without
-	// one, the session is of the older kind that the AWS config file has in
-	// its profiles: its token is stored under the start URL.
+	// Name is the session's name. Its token is stored under the name. A session
+	// without a name is of the older kind that the AWS config file has in its
+	// profiles; its token is stored under the start URL.
 	Name string
 
-	// StartURL is the URL of the AWS access portal. It is compared byte by
-	// byte: with a slash at the end it is another session. Required.
+	// StartURL is the URL of the AWS access portal. It is compared byte by byte:
+	// with a slash at the end it is another URL. Required.
 	StartURL string
 
-	// Region is the Region of the Identity Center instance. All requests go
-	// there, whatever the Region of the rest of the program. Required.
+	// Region is the Region of the Identity Center instance. All requests for the
+	// session go there, whatever the Region of the configuration. Required.
 	Region string
 
-	// Scopes are what the client registers for. None means DefaultScope.
+	// Scopes are those that the client registers for. None means DefaultScope.
 	Scopes []string
 }
 
@@ -49,7 +49,7 @@ func (s Session) Validate() error {
 	return nil
 }
 
-// String names the session, as errors do.
+// String returns the name, the start URL and the Region, as errors have them.
 func (s Session) String() string {
 	var words []string
 	if s.Name != "" {
@@ -64,15 +64,12 @@ func (s Session) String() string {
 	return strings.Join(words, " ")
 }
 
-// otherRegion returns the Region that the host of the start URL names, if that
-// is not the session's, or "".
+// otherRegion returns the Region in the host of the start URL, if there is one and
+// it is not the session's, or "".
 func (s Session) otherRegion() string {
 	u, err := url.Parse(s.StartURL)
-	if err != nil {
+	if err != nil || regionInHost(u.Hostname()) == s.Region {
 		return ""
 	}
-	if region := regionInHost(u.Hostname()); region != s.Region {
-		return region
-	}
-	return ""
+	return regionInHost(u.Hostname())
 }

@@ -102,8 +102,8 @@ func parseStartURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// hostName matches the name of a host. An HTTP client maps some other characters to
-// these, which could make any host one of AWS.
+// hostName matches the name of a host. An HTTP client maps other characters, such
+// as full-width letters, to these, so that a host of AWS could pass for another.
 var hostName = regexp.MustCompile(`^(?:[\w-]+\.)*[\w-]+\.?$`)
 
 func isHost(host string) bool {

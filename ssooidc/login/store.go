@@ -4,57 +4,54 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 )
 
-// Store keeps tokens and registrations. [FileStore] shares them with the AWS
-// CLI and the AWS SDKs; a program may bring one of its own, such as a keyring,
-// which can store the text of [Token.CacheJSON] and [Registration.CacheJSON]. A
-// Store must be safe for concurrent use.
+// Store keeps tokens and registrations. [FileStore] shares them with the AWS CLI
+// and the AWS SDKs. A Store of your own, such as a keyring, can keep the JSON of
+// [Token.CacheJSON] and [Registration.CacheJSON]. A Store must be safe for
+// concurrent use.
 type Store interface {
-	// LoadToken returns the session's token, or an error in which errors.Is
-	// finds ErrNotFound.
+	// LoadToken returns the session's token. If there is none, errors.Is finds
+	// ErrNotFound in the error.
 	LoadToken(ctx context.Context, s Session) (*Token, error)
-	// SaveToken replaces the session's token.
+	// SaveToken replaces the session's token. It is called after each login and
+	// each refresh.
 	SaveToken(ctx context.Context, s Session, t *Token) error
-	// DeleteToken removes the session's token. It is no error if there is
+	// DeleteToken removes the session's token. It returns no error if there is
 	// none.
 	DeleteToken(ctx context.Context, s Session) error
 
 	// ReserveToken makes sure that the next SaveToken of the session succeeds,
-	// as far as the store can know, until release. It is called before a code
-	// or a refresh token is spent, and its error keeps that from being spent.
-	// If this process may not write to the store, errors.Is finds ErrReadOnly
-	// in it, and the refresh token of a token that expires soon is spent nevertheless. A
-	// store that cannot know does nothing. Release must be callable more than
-	// once.
+	// as far as the store can know, until release is called. It is called before
+	// a login asks the user and before a refresh; if it returns an error, neither
+	// happens. If this process may not write to the store, errors.Is finds
+	// ErrReadOnly in the error, and a token that expires soon is refreshed
+	// nevertheless. A store that cannot know does nothing. Calling release again
+	// must do nothing.
 	ReserveToken(ctx context.Context, s Session) (release func(), err error)
 
-	// LoadRegistration returns the client that was registered for the session
-	// with its Region and its scopes, or an error in which errors.Is finds
-	// ErrNotFound.
+	// LoadRegistration returns the client that was registered for the session,
+	// with the same Region and scopes. If there is none, errors.Is finds
+	// ErrNotFound in the error.
 	LoadRegistration(ctx context.Context, s Session) (*Registration, error)
 	// SaveRegistration replaces the session's registration.
 	SaveRegistration(ctx context.Context, s Session, r *Registration) error
-	// DeleteRegistration removes the session's registration. It is no error if
-	// there is none.
+	// DeleteRegistration removes the session's registration. It returns no error
+	// if there is none.
 	DeleteRegistration(ctx context.Context, s Session) error
 
-	// Lock waits until nobody else holds that lock of the session, or until
-	// the context ends. A lock excludes all users of the store, in other
-	// processes too, until unlock or the end of the process. The other methods
-	// do not wait for it. Unlock must be callable more than once. If this
-	// process may not write to the store, so that there is nothing to lock,
-	// errors.Is finds ErrReadOnly in the error.
+	// Lock takes a lock of the session. It waits until nobody else has that
+	// lock, or until the context ends. A lock excludes all users of the store, in
+	// other processes too, until unlock is called or the process ends. The other
+	// methods do not wait for it. Calling unlock again must do nothing. If this
+	// process may not write to the store, and so cannot lock it, errors.Is finds
+	// ErrReadOnly in the error.
 	Lock(ctx context.Context, s Session, l Lock) (unlock func(), err error)
 }
 
-// ErrReadOnly is the error of a [Store] that this process may not write to.
-var ErrReadOnly = errors.New("the token cache is read-only")
-
-// tokenKey is what the token of a session is stored under.
+// tokenKey returns the key of a session's token.
 func tokenKey(s Session) string {
 	if s.Name != "" {
 		return hash(s.Name)
@@ -62,9 +59,9 @@ func tokenKey(s Session) string {
 	return hash(s.StartURL)
 }
 
-// registrationKey is what the registration of a session is stored under: the
-// AWS CLI hashes the JSON of what distinguishes one from another, as Python
-// writes it, with the members sorted by name.
+// registrationKey returns the key of a session's registration. The AWS CLI hashes
+// the JSON of what tells registrations apart, as Python writes it, with the members
+// sorted by name.
 func registrationKey(s Session) string {
 	name, scopes := "null", "null"
 	if s.Name != "" {
@@ -81,8 +78,7 @@ func registrationKey(s Session) string {
 		pythonString(s.Region), scopes, name, pythonString(s.StartURL)))
 }
 
-// hash is SHA-1 because that is what the AWS CLI names its files with. It
-// protects nothing.
+// hash is SHA-1 because the AWS CLI names its files so. It protects nothing.
 func hash(text string) string {
 	sum := sha1.Sum([]byte(text))
 	return hex.EncodeToString(sum[:])

@@ -6,25 +6,24 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 )
 
-// Token is the result of a login: an access token, and what refreshes it. Its
-// text for a token file is [Token.CacheJSON]; encoding/json shows no secret of
-// it.
+// Token is the result of a login: an access token, and what is needed to refresh
+// it. To store it, use [Token.CacheJSON]; encoding/json redacts its secrets.
 type Token struct {
 	// StartURL and Region are those of the session that the token is for.
 	StartURL string
 	Region   string
 
 	// AccessToken is good until ExpiresAt, by the local clock when it was
-	// issued. Files keep whole seconds.
+	// issued. Files have whole seconds.
 	AccessToken awstokens.Secret
 	ExpiresAt   time.Time
 
-	// RefreshToken gets the next access token. It is empty for a session
-	// without a name, and for scopes that do not permit it.
+	// RefreshToken is exchanged for the next access token. It is empty for a
+	// session without a name, and for scopes that do not permit it.
 	RefreshToken awstokens.Secret
 
-	// ClientID and ClientSecret are the registration that the token was issued
-	// to, and which alone can refresh it, until about RegistrationExpiresAt: the
+	// ClientID and ClientSecret are of the registration that the token was issued
+	// to. It alone can refresh the token, until about RegistrationExpiresAt: the
 	// service decides. The zero time means that the end is not known.
 	ClientID              string
 	ClientSecret          awstokens.Secret
@@ -33,10 +32,10 @@ type Token struct {
 	rest awstokens.Secret // the members of a file that have no field
 }
 
-// ParseToken reads the JSON of a token file, which the AWS CLI, the AWS SDKs
-// or [Token.CacheJSON] wrote. It keeps members that it does not know, and
-// passes over a registrationExpiresAt that is not a time. It returns an error if
-// data has no access token or no expiration. The error shows nothing of data.
+// ParseToken reads the JSON of a token file of the AWS CLI, the AWS SDKs or
+// [Token.CacheJSON]. It keeps members that it does not know, and a
+// registrationExpiresAt that is not a time. It returns an error if data has no
+// access token or no expiration. The error shows nothing of data.
 func ParseToken(data []byte) (*Token, error) {
 	in := newReader(data)
 	t := &Token{
@@ -58,9 +57,9 @@ func ParseToken(data []byte) (*Token, error) {
 	return t, nil
 }
 
-// CacheJSON returns the JSON of a token file, as the AWS CLI and the AWS SDKs
-// read it. It holds the token's secrets in plain text: a [Store] writes it where
-// only its user can read it.
+// CacheJSON returns the JSON of a token file, as the AWS CLI and the AWS SDKs read
+// it. It holds the token's secrets in plain text: only its user must be able to
+// read it.
 func (t *Token) CacheJSON() ([]byte, error) {
 	w := writer{}
 	w.string("startUrl", t.StartURL)
