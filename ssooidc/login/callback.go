@@ -23,8 +23,8 @@ const (
 	callbackPath = "/oauth/callback"
 )
 
-// callback is the server that a browser login ends at. It takes one result: the
-// first with the login's state. All other requests change nothing.
+// callback is the server that the authorization endpoint redirects the browser to.
+// It takes the first result with the login's state. Other requests change nothing.
 type callback struct {
 	state  string
 	server *http.Server
@@ -33,13 +33,13 @@ type callback struct {
 	arrived chan struct{} // closed when there is a result
 	result  result        // set before
 
-	done chan struct{} // closed when the login is over
-	err  error         // how it ended; set before
+	done chan struct{} // closed when the login has ended
+	err  error         // of the login; set before
 }
 
 var errNotTheAddress = errors.New("that is not the address of this login")
 
-// result is what the authorization endpoint sent back.
+// result is the response of the authorization endpoint.
 type result struct {
 	code awstokens.Secret
 	err  error // an *AuthorizationError instead of the code
@@ -52,7 +52,7 @@ func serveCallback(listener net.Listener, state string) *callback {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       10 * time.Second,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(io.Discard, "", 0), // by default, that of the program
+		ErrorLog:          log.New(io.Discard, "", 0), // the default is the program's
 	}
 	go func() { _ = c.server.Serve(listener) }() // until close
 	return c
@@ -61,7 +61,7 @@ func serveCallback(listener net.Listener, state string) *callback {
 // closeTime is how long the browser has to receive its page.
 const closeTime = time.Second
 
-// finish tells the browser how the login ended.
+// finish ends the login with an error or nil, which the browser's page shows.
 func (c *callback) finish(err error) {
 	c.err = err
 	close(c.done)
@@ -75,15 +75,15 @@ func (c *callback) close() {
 	_ = c.server.Close() // browsers open connections that they do not use
 }
 
-// ServeHTTP responds when the login is over, so that the page can say how it
-// ended.
+// ServeHTTP implements http.Handler. It responds to the redirect when the login has
+// ended, so that the page can show how.
 func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet || r.URL.EscapedPath() != callbackPath {
 		webpage.Write(w, http.StatusNotFound, ignoredPage, "There is nothing here.")
 		return
 	}
 	if !c.take(r.URL.Query()) {
-		webpage.Write(w, http.StatusBadRequest, ignoredPage, "The program waits for the result of another login. It goes on waiting.")
+		webpage.Write(w, http.StatusBadRequest, ignoredPage, "This is not the result of the login that the program waits for. It still waits.")
 		return
 	}
 	select {
@@ -98,17 +98,17 @@ func (c *callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	webpage.Write(w, http.StatusOK, successPage, nil)
 }
 
-// paste takes the address that a browser on another machine ended at.
+// paste takes the address of the last page of a browser on another machine.
 func (c *callback) paste(address string) error {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil || u.EscapedPath() != callbackPath || !c.take(u.Query()) {
-		return errNotTheAddress // which shows nothing of what was pasted
+		return errNotTheAddress // the text may hold a secret, so the error does not show it
 	}
 	return nil
 }
 
-// take takes the login's result from the parameters of a callback. It reports
-// whether they hold one. A second one is not used.
+// take takes the result from the parameters of a redirect, and reports whether they
+// have one with the login's state. It does not use a second one.
 func (c *callback) take(query url.Values) bool {
 	if subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(c.state)) != 1 {
 		return false
@@ -127,10 +127,10 @@ func (c *callback) take(query url.Values) bool {
 	return true
 }
 
-// maxDescription is more than anybody reads.
+// maxDescription is the greatest length of a code or description.
 const maxDescription = 500
 
-// clean makes text that came with a URL fit for an error.
+// clean makes a parameter of a URL fit for an error: one line of limited length.
 func clean(text string) string {
 	text = redact.Line(text)
 	return strings.ToValidUTF8(text[:min(len(text), maxDescription)], "")

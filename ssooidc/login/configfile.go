@@ -13,14 +13,15 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/redact"
 )
 
-// maxConfigFile is far above what a config file has with a thousand profiles.
+// maxConfigFile is far above the size of a config file with a thousand profiles.
 const maxConfigFile = 16 << 20
 
-// LoadSession reads the section [sso-session NAME] of the AWS config file, which
-// is the one that the environment variable AWS_CONFIG_FILE names, or
-// ~/.aws/config; where HOME is not set, the password database tells the home
-// directory. It returns an error if there is no such section, or one without
-// sso_start_url or sso_region, and if the file is not a regular one.
+// LoadSession reads the section [sso-session NAME] of the AWS config file. The
+// environment variable AWS_CONFIG_FILE names the file; the default is
+// ~/.aws/config, in the home directory that [NewFileStore] uses as well.
+//
+// LoadSession returns an error if the file is not a regular file, if it has no such
+// section, and if the section has no sso_start_url or no sso_region.
 func LoadSession(name string) (Session, error) {
 	file, err := readConfigFile()
 	if err != nil {
@@ -33,7 +34,7 @@ func LoadSession(name string) (Session, error) {
 func (f *awsConfig) session(name string) (Session, error) {
 	settings, ok := f.find(sessionKind, name)
 	switch {
-	case ok && name != "": // without a name, it would be another kind of session
+	case ok && name != "": // a session without a name is of the older kind
 	case f.has(profileKind, name):
 		return Session{}, fmt.Errorf("%s has no %s, but a profile of that name: use LoadProfile", f.path, header(sessionKind, name))
 	default:
@@ -51,7 +52,7 @@ func (f *awsConfig) session(name string) (Session, error) {
 	return s, nil
 }
 
-// require returns an error for the first setting that a section does not have.
+// require returns an error for the first setting that is missing in a section.
 func (f *awsConfig) require(section string, settings map[string]string, names ...string) error {
 	for _, name := range names {
 		if settings[name] == "" {
@@ -61,9 +62,8 @@ func (f *awsConfig) require(section string, settings map[string]string, names ..
 	return nil
 }
 
-// homeDir is the user's home directory: $HOME (%USERPROFILE% on Windows), or
-// what the password database says, as with the AWS CLI. A program that was built
-// without cgo reads /etc/passwd only.
+// homeDir returns the user's home directory as the AWS CLI does: $HOME
+// (%USERPROFILE% on Windows), or else that of the password database.
 func homeDir() (string, error) {
 	home, err := os.UserHomeDir()
 	if err == nil {
@@ -76,8 +76,8 @@ func homeDir() (string, error) {
 	return who.HomeDir, nil
 }
 
-// configPath is where the AWS config file is. A tilde in the variable is the
-// home directory, also if no shell has replaced it.
+// configPath returns the path of the AWS config file. A tilde in the variable is
+// the home directory.
 func configPath() (string, error) {
 	path := os.Getenv("AWS_CONFIG_FILE")
 	rest, tilde := strings.CutPrefix(path, "~")
@@ -94,7 +94,7 @@ func configPath() (string, error) {
 	return filepath.Join(home, rest), nil
 }
 
-// quoteName writes a name as the config file requires it.
+// quoteName quotes a name for a section's header, if necessary.
 func quoteName(name string) string {
 	if name == "" || strings.ContainsAny(name, " \t'\"\\") {
 		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
@@ -108,7 +108,7 @@ const (
 	profileKind = "profile"
 )
 
-// header writes the header of a section as errors show it.
+// header returns the header of a section for an error.
 func header(kind, name string) string {
 	if kind == profileKind && name == defaultProfile {
 		return "[default]"
@@ -121,8 +121,8 @@ type awsConfig struct {
 	path     string
 	profiles []string // their names, in the file's order
 
-	// Settings of sections: by the header as it is written, by what it means,
-	// and those of [DEFAULT].
+	// The settings of sections by their headers, of the same sections by their
+	// names, and of [DEFAULT].
 	byHeader map[string]map[string]string
 	byName   map[sectionName]map[string]string
 	defaults map[string]string
@@ -147,7 +147,7 @@ func readConfigFile() (*awsConfig, error) {
 	return file, nil
 }
 
-// find returns the settings of a section, for the caller to keep.
+// find returns a copy of the settings of a section, with those of [DEFAULT].
 func (f *awsConfig) find(kind, name string) (settings map[string]string, found bool) {
 	own, found := f.byName[sectionName{kind, name}]
 	if !found {
@@ -163,13 +163,12 @@ func (f *awsConfig) has(kind, name string) bool {
 	return found
 }
 
-// parseConfig reads a config file as the AWS CLI does: comments are whole lines;
-// a line that is indented deeper than a setting continues its value, so that the
-// settings of a nested block are not the section's; names of settings have no
-// case; a section that occurs twice is one; the settings of [DEFAULT] are those
-// of each section that does not have them. Like the SDKs, and unlike the CLI, it
-// takes a space and # or ; in a value for a comment: no setting that is read
-// here can have a space there.
+// parseConfig parses a config file as the AWS CLI does. A comment is a line. A line
+// that is indented deeper than a setting continues its value, so the settings of a
+// nested block are not the section's. The case of a setting's name does not matter.
+// Two sections with one header are one. A section inherits the settings of
+// [DEFAULT]. As in the SDKs, but not in the CLI, a # or ; after a space in a value
+// begins a comment: no setting that this package reads has a space.
 func parseConfig(text string) *awsConfig {
 	file := &awsConfig{
 		byHeader: make(map[string]map[string]string),
@@ -179,7 +178,7 @@ func parseConfig(text string) *awsConfig {
 	var (
 		settings map[string]string // of the section, nil before the first
 		setting  string            // the last one in it
-		depth    int               // its indentation
+		depth    int               // the indentation of the last setting
 	)
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		trimmed := strings.TrimSpace(line)
@@ -205,9 +204,9 @@ func parseConfig(text string) *awsConfig {
 	return file
 }
 
-// open returns the settings of the section with a header, to be added to. Of two
-// headers that differ and mean the same, such as [profile x] and [profile "x"],
-// the second replaces the first.
+// open returns the settings of a section for parseConfig to add to. If two headers
+// differ but mean the same, such as [profile x] and [profile "x"], the second
+// section replaces the first.
 func (f *awsConfig) open(header string) map[string]string {
 	if header == "DEFAULT" {
 		return f.defaults
@@ -236,8 +235,8 @@ func (f *awsConfig) open(header string) map[string]string {
 	return settings
 }
 
-// withoutComment cuts a comment off a value. A start URL may have a # in it,
-// but no space before it.
+// withoutComment cuts a comment off a value. A # without a space before it is part
+// of the value, such as of a start URL.
 func withoutComment(value string) string {
 	for i := 1; i < len(value); i++ {
 		if (value[i] == '#' || value[i] == ';') && (value[i-1] == ' ' || value[i-1] == '\t') {
@@ -247,13 +246,14 @@ func withoutComment(value string) string {
 	return strings.TrimSpace(value)
 }
 
-// splitWords splits text at white space as a POSIX shell does, with its quotes
-// and backslashes. It returns nil if one has no end.
+// splitWords splits a string into words as a POSIX shell does, with quotes and
+// backslashes. It returns nil if a quote is not closed or nothing follows a
+// backslash.
 func splitWords(text string) []string {
 	var words []string
 	var word strings.Builder
 	var quote byte // the quote that is open
-	begun := false // there is a word, which may be empty
+	begun := false // a word has begun, which may be empty
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		switch {

@@ -124,16 +124,21 @@ type login struct {
 }
 
 func newLogin(s Session, options []func(*Options)) (*login, error) {
-	if err := s.Validate(); err != nil {
-		return nil, err
-	}
 	l := &login{session: s, scopes: s.Scopes, now: time.Now}
 	for _, change := range options {
 		if change != nil {
 			change(&l.Options)
 		}
 	}
-	l.Config.Region, l.Config.Credentials = s.Region, nil
+	var err error
+	if l.client, err = s.client(&l.Store, &l.Config); err != nil {
+		return nil, err
+	}
+	switch l.Flow {
+	case FlowAuto, FlowDevice, FlowBrowser:
+	default:
+		return nil, &Error{Session: s, Err: fmt.Errorf("there is no flow %q", l.Flow)}
+	}
 	l.Timeout = cmp.Or(l.Timeout, defaultTimeout)
 	if l.Config.Now != nil {
 		l.now = l.Config.Now
@@ -143,21 +148,6 @@ func newLogin(s Session, options []func(*Options)) (*login, error) {
 	}
 	if l.Prompt == nil {
 		l.Prompt = &Terminal{In: os.Stdin, Out: os.Stderr} // standard output is the program's
-	}
-	var err error
-	switch l.Flow {
-	case FlowAuto, FlowDevice, FlowBrowser:
-	default:
-		err = fmt.Errorf("there is no flow %q", l.Flow)
-	}
-	if err == nil && l.Store == nil {
-		l.Store, err = NewFileStore("")
-	}
-	if err == nil {
-		l.client, err = ssooidc.New(l.Config)
-	}
-	if err != nil {
-		return nil, &Error{Session: s, Err: err}
 	}
 	return l, nil
 }

@@ -14,37 +14,35 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 )
 
-// defaultProfile is the profile of those who name none.
 const defaultProfile = "default"
 
-// Profile is a profile of the AWS config file that belongs to a session. Pass it
-// to portal.ProfileCredentials to get credentials of its role.
+// Profile is a profile of the AWS config file that has a session. Pass it to
+// portal.ProfileCredentials to get the credentials of its role.
 type Profile struct {
 	// Name is the profile's name.
 	Name string
 
-	// Session is where to log in: the [sso-session NAME] that the profile names,
-	// or, without a name, one of the older kind, which the profile itself has.
+	// Session is the [sso-session NAME] that the profile names, or, without a
+	// name, a session of the older kind, whose settings are in the profile.
 	Session Session
 
-	// AccountID and RoleName are the role that the profile is for. Both are
-	// empty in a profile that is only for logging in.
+	// AccountID and RoleName are the role of the profile. Both are empty in a
+	// profile that is only for logging in.
 	AccountID, RoleName string
 
-	// Region is where the role's credentials are to be used, or empty if the
-	// profile does not say. It need not be the session's.
+	// Region is the Region for the clients that use the role's credentials, or
+	// empty if the profile has none. It need not be the session's Region.
 	Region string
 }
 
-// LoadProfile reads a profile of the AWS config file, which [LoadSession] finds as
-// well. For the empty name it reads the profile that the environment variable
-// AWS_PROFILE names, or default.
+// LoadProfile reads a profile of the AWS config file that [LoadSession] reads. The
+// empty name means the profile that the environment variable AWS_PROFILE names, or
+// else default. LoadProfile does not read the AWS credentials file.
 //
-// It returns an error, which names the file, the section and the setting, if
-// there is no such profile, if the profile has no session, an unknown one or half
-// of one, if it has an account without a role or a role without an account, and
-// if it contradicts its session. Profiles in the AWS credentials file are not
-// read.
+// It returns an error if there is no such profile, if the session is missing,
+// unknown or not complete, if the profile has an account without a role or a role
+// without an account, and if a setting differs from the session's. The error names
+// the file, the section and the setting.
 func LoadProfile(name string) (Profile, error) {
 	file, err := readConfigFile()
 	if err != nil {
@@ -54,8 +52,8 @@ func LoadProfile(name string) (Profile, error) {
 }
 
 // Profiles returns the profiles of the AWS config file that have a setting whose
-// name begins with sso_, in the file's order. If some of them cannot be loaded,
-// it returns the others and the errors of [LoadProfile], joined.
+// name begins with sso_, in the order of the file. If some of them cannot be
+// loaded, it returns the others and the joined errors of [LoadProfile].
 func Profiles() ([]Profile, error) {
 	file, err := readConfigFile()
 	if err != nil {
@@ -136,8 +134,8 @@ func (f *awsConfig) sessionOf(section string, settings map[string]string) (Sessi
 	return Session{StartURL: settings["sso_start_url"], Region: settings["sso_region"]}, nil
 }
 
-// inherit adds the settings of its session to those of a profile. The two must
-// not differ in any.
+// inherit adds the settings of its session to those of a profile. It returns an
+// error if the two differ in a setting.
 func (f *awsConfig) inherit(section string, settings map[string]string, session string) error {
 	inherited, _ := f.find(sessionKind, session)
 	for _, setting := range slices.Sorted(maps.Keys(inherited)) {
@@ -149,11 +147,10 @@ func (f *awsConfig) inherit(section string, settings map[string]string, session 
 	return nil
 }
 
-// RoleTokens returns what portal.ProfileCredentials makes credentials of: a
-// [Provider] of the session's tokens in the files of the AWS CLI, with the
-// configuration, and the account and the role. It returns an error if the
-// profile has none. To keep tokens elsewhere, give portal.RoleCredentials a
-// Provider with another [Store].
+// RoleTokens implements portal.Profile. It returns a [Provider] of the session's
+// tokens in the files of the AWS CLI, with the configuration, and the account and
+// the role, or an error if the profile has no role. For another [Store], call
+// portal.RoleCredentials with a Provider that has it.
 func (p Profile) RoleTokens(cfg awstokens.Config) (tokens bearer.TokenProvider, accountID, roleName string, err error) {
 	if p.AccountID == "" || p.RoleName == "" {
 		return nil, "", "", fmt.Errorf("profile %q has no role: set sso_account_id and sso_role_name", p.Name)

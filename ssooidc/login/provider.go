@@ -124,18 +124,7 @@ func NewProvider(s Session, options ...func(*ProviderOptions)) (*Provider, error
 			change(&o)
 		}
 	}
-	if err := s.Validate(); err != nil {
-		return nil, err
-	}
-	if o.Store == nil {
-		files, err := NewFileStore("")
-		if err != nil {
-			return nil, err
-		}
-		o.Store = files
-	}
-	o.Config.Region, o.Config.Credentials = s.Region, nil
-	client, err := ssooidc.New(o.Config)
+	client, err := s.client(&o.Store, &o.Config)
 	if err != nil {
 		return nil, err
 	}

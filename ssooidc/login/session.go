@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/redact"
+	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
 // DefaultScope is the scope of a session without Scopes. It permits listing accounts
@@ -47,6 +49,24 @@ func (s Session) Validate() error {
 		return &Error{Session: s, Err: err}
 	}
 	return nil
+}
+
+// client validates the session, sets the default Store and the session's Region, and
+// returns the client for its calls.
+func (s Session) client(store *Store, cfg *awstokens.Config) (*ssooidc.Client, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	var err error
+	if *store == nil {
+		*store, err = NewFileStore("")
+	}
+	cfg.Region, cfg.Credentials = s.Region, nil
+	client, clientErr := ssooidc.New(*cfg)
+	if err = errors.Join(err, clientErr); err != nil {
+		return nil, &Error{Session: s, Err: err}
+	}
+	return client, nil
 }
 
 // String returns the name, the start URL and the Region, as errors have them.
