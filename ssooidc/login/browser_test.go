@@ -447,9 +447,13 @@ func TestBrowserThatStays(t *testing.T) {
 func TestRegistrationOfTheOtherFlowIsReplaced(t *testing.T) {
 	server, options := browser(t)
 	server.IdentityCenter().AutoApprove(true)
-	device := func(o *login.Options) { o.Flow, o.Force = login.FlowDevice, true }
+	enough := errors.New("the client is registered")
+	device := func(o *login.Options) {
+		o.Flow, o.Force = login.FlowDevice, true
+		o.Prompt = login.PromptFunc(func(context.Context, login.Request, func(string) error) error { return enough })
+	}
 	_, err := login.Login(t.Context(), session, options, device)
-	require.NoError(t, err)
+	require.ErrorIs(t, err, enough)
 	_, err = login.Login(t.Context(), session, options, func(o *login.Options) {
 		o.Force = true
 		o.OpenBrowser = func(address string) error {
@@ -459,7 +463,7 @@ func TestRegistrationOfTheOtherFlowIsReplaced(t *testing.T) {
 	})
 	require.NoError(t, err)
 	_, err = login.Login(t.Context(), session, options, device)
-	require.NoError(t, err)
+	require.ErrorIs(t, err, enough)
 	assert.Equal(t, 3, server.IdentityCenter().Requests("RegisterClient"))
 }
 
@@ -601,9 +605,7 @@ func TestNoSecretInLogsAndErrors(t *testing.T) {
 			s.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidGrantException", "bad", nil)
 		},
 		func(s *awstokenstest.Server) { s.IdentityCenter().Next(1, "CreateToken").LoseAnswer() },
-		func(s *awstokenstest.Server) {
-			s.IdentityCenter().Next(1, "CreateToken").FailUntyped(http.StatusForbidden)
-		},
+		func(s *awstokenstest.Server) { s.IdentityCenter().Next(1, "CreateToken").FailUntyped(403) },
 	}
 	server, options := browser(t)
 	for _, spoil := range spoils {

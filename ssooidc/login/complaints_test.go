@@ -246,42 +246,49 @@ func TestComplaintSecretsArePastedWithDebugLogs(t *testing.T) {
 	})
 }
 
-// In 200 lives of a token, each with something going wrong, the session is
-// never lost: the refresh token rotates, and the one that a process or the
-// store has last is always the one that the service takes next.
+// recoverable are faults that must not cost the session.
+func recoverable(t *testing.T, server *awstokenstest.Server, store *flaky, random *rand.Rand) []func() {
+	createToken := func(n int) awstokenstest.Faults { return server.IdentityCenter().Next(n, "CreateToken") }
+	return []func(){
+		func() { createToken(1).Fail(500) },
+		func() { createToken(4).FailUntyped(503) },
+		func() { createToken(1).Throttle() },
+		func() { createToken(2).Cut() },
+		func() { createToken(1).Delay(45 * time.Second) },
+		func() { createToken(1).Delay(2 * time.Minute) }, // given up before it has an effect
+		func() { createToken(1).Refuse("InvalidGrantException", "only for a moment", nil) },
+		func() { store.locks.set(errFull) },
+		func() { store.loads.set(errFull) },
+		func() { store.saves.set(errFull) },
+		func() { // another program writes in place, and is slow
+			path := store.Store.(*FileStore).TokenPath(mySSO)
+			whole, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(path, whole[:random.IntN(len(whole))], 0o600))
+			time.AfterFunc(time.Duration(random.IntN(1000))*time.Millisecond, func() {
+				assert.NoError(t, os.WriteFile(path, whole, 0o600))
+			})
+		},
+	}
+}
+
+// In 100 lives of a token, each with a fault, the session is never lost: the
+// refresh token rotates, and the one that a process or the store has last is
+// always the one that the service takes next. AWSTOKENS_EXHAUSTIVE=1 runs 500.
 func TestComplaintTheSessionIsLost(t *testing.T) {
 	const seed = 4
+	lives := 100
+	if os.Getenv("AWSTOKENS_EXHAUSTIVE") != "" {
+		lives = 500
+	}
 	synctest.Test(t, func(t *testing.T) {
-		server, files := newService(t), newFiles(t)
-		store := &flaky{Store: files}
+		server, store := newService(t), &flaky{Store: newFiles(t)}
 		logIn(t, server, store)
 		random := rand.New(rand.NewPCG(seed, seed))
 		provider, reported := newProvider(t, server, store)
-		faults := []func(){
-			func() { server.IdentityCenter().Next(1, "CreateToken").Fail(500) },
-			func() { server.IdentityCenter().Next(4, "CreateToken").FailUntyped(503) },
-			func() { server.IdentityCenter().Next(1, "CreateToken").Throttle() },
-			func() { server.IdentityCenter().Next(2, "CreateToken").Cut() },
-			func() { server.IdentityCenter().Next(1, "CreateToken").Delay(45 * time.Second) },
-			func() { server.IdentityCenter().Next(1, "CreateToken").Delay(2 * time.Minute) }, // given up before it has an effect
-			func() {
-				server.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidGrantException", "only for a moment", nil)
-			},
-			func() { store.locks.set(errFull) },
-			func() { store.loads.set(errFull) },
-			func() { store.saves.set(errFull) },
-			func() { // somebody writes in place, and is killed
-				path := files.TokenPath(mySSO)
-				whole, err := os.ReadFile(path)
-				require.NoError(t, err)
-				require.NoError(t, os.WriteFile(path, whole[:random.IntN(len(whole))], 0o600))
-				time.AfterFunc(time.Duration(random.IntN(1000))*time.Millisecond, func() {
-					assert.NoError(t, os.WriteFile(path, whole, 0o600))
-				})
-			},
-		}
+		faults := recoverable(t, server, store, random)
 		var failed, served, unsaved int
-		for range 200 {
+		for range lives {
 			time.Sleep(tokenLife - earlyWindow + time.Duration(random.Int64N(int64(2*earlyWindow))))
 			faults[random.IntN(len(faults))]()
 			var callers sync.WaitGroup

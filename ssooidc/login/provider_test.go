@@ -442,78 +442,80 @@ func TestInvalidGrantReadsTheStoreAgain(t *testing.T) {
 	})
 }
 
+var failedRefreshes = map[string]struct {
+	spoil func(t *testing.T, server *awstokenstest.Server, store *flaky)
+	kind  error
+	text  string
+	sent  int
+}{
+	"no token": {
+		spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
+			require.NoError(t, store.DeleteToken(t.Context(), mySSO))
+		},
+		kind: ErrLoginRequired, text: "login required: log in: not in the token cache",
+	},
+	"no refresh token": {
+		spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
+			change(t, store, func(token *Token) { token.RefreshToken = awstokens.Secret{} })
+		},
+		kind: ErrLoginRequired, text: "no refresh token",
+	},
+	"no client": {
+		spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
+			change(t, store, func(token *Token) { token.ClientSecret = awstokens.Secret{} })
+		},
+		kind: ErrLoginRequired, text: "no client",
+	},
+	"revoked": {
+		spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
+			change(t, store, func(token *Token) { token.RefreshToken = awstokens.NewSecret("fake-revoked-token") })
+		},
+		kind: ErrSessionEnded, text: "the session has ended: log in again: ", sent: 1,
+	},
+	"over": {
+		spoil: func(_ *testing.T, server *awstokenstest.Server, _ *flaky) {
+			server.IdentityCenter().Next(1, "CreateToken").Refuse("ExpiredTokenException", "too old", nil)
+		},
+		kind: ErrSessionEnded, text: "too old", sent: 1,
+	},
+	"over, and the clock is wrong": {
+		spoil: func(_ *testing.T, server *awstokenstest.Server, _ *flaky) {
+			server.IdentityCenter().Next(1, "CreateToken").Answer(400, http.Header{
+				"X-Amzn-Errortype": {"ExpiredTokenException"}, "Date": {time.Now().Add(-2 * time.Hour).UTC().Format(http.TimeFormat)},
+			}, `{"error":"expired_token"}`)
+		},
+		kind: ErrSessionEnded, text: "the local clock is 3h0m0s ahead of the service's", sent: 1,
+	},
+	"used up by a lost response": {
+		spoil: func(t *testing.T, server *awstokenstest.Server, store *flaky) {
+			server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
+		},
+		text: "request send failed", sent: 1,
+	},
+	"unknown client": {
+		spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
+			change(t, store, func(token *Token) { token.ClientID = "somebody" })
+		},
+		kind: ErrRegistrationExpired, text: "registers a new client", sent: 1,
+	},
+	"wrong region, as the service says": {
+		spoil: func(_ *testing.T, server *awstokenstest.Server, _ *flaky) {
+			server.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidRequestRegionException", "elsewhere", map[string]string{"region": "eu-north-1"})
+		},
+		kind: ErrWrongRegion, text: "eu-north-1", sent: 1,
+	},
+	"no lock": {
+		spoil: func(_ *testing.T, _ *awstokenstest.Server, store *flaky) { store.locks.set(fs.ErrPermission) },
+		text:  "wait for the lock: permission denied",
+	},
+	"store fails": {
+		spoil: func(_ *testing.T, _ *awstokenstest.Server, store *flaky) { store.loads.set(fs.ErrPermission) },
+		text:  "permission denied",
+	},
+}
+
 func TestErrorsSayWhatToDo(t *testing.T) {
-	for name, test := range map[string]struct {
-		spoil func(t *testing.T, server *awstokenstest.Server, store *flaky)
-		kind  error
-		text  string
-		sent  int
-	}{
-		"no token": {
-			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
-				require.NoError(t, store.DeleteToken(t.Context(), mySSO))
-			},
-			kind: ErrLoginRequired, text: "login required: log in: not in the token cache",
-		},
-		"no refresh token": {
-			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
-				change(t, store, func(token *Token) { token.RefreshToken = awstokens.Secret{} })
-			},
-			kind: ErrLoginRequired, text: "no refresh token",
-		},
-		"no client": {
-			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
-				change(t, store, func(token *Token) { token.ClientSecret = awstokens.Secret{} })
-			},
-			kind: ErrLoginRequired, text: "no client",
-		},
-		"revoked": {
-			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
-				change(t, store, func(token *Token) { token.RefreshToken = awstokens.NewSecret("fake-revoked-token") })
-			},
-			kind: ErrSessionEnded, text: "the session has ended: log in again: ", sent: 1,
-		},
-		"over": {
-			spoil: func(_ *testing.T, server *awstokenstest.Server, _ *flaky) {
-				server.IdentityCenter().Next(1, "CreateToken").Refuse("ExpiredTokenException", "too old", nil)
-			},
-			kind: ErrSessionEnded, text: "too old", sent: 1,
-		},
-		"over, and the clock is wrong": {
-			spoil: func(_ *testing.T, server *awstokenstest.Server, _ *flaky) {
-				server.IdentityCenter().Next(1, "CreateToken").Answer(400, http.Header{
-					"X-Amzn-Errortype": {"ExpiredTokenException"}, "Date": {time.Now().Add(-2 * time.Hour).UTC().Format(http.TimeFormat)},
-				}, `{"error":"expired_token"}`)
-			},
-			kind: ErrSessionEnded, text: "the local clock is 3h0m0s ahead of the service's", sent: 1,
-		},
-		"used up by a lost response": {
-			spoil: func(t *testing.T, server *awstokenstest.Server, store *flaky) {
-				server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
-			},
-			text: "request send failed", sent: 1,
-		},
-		"unknown client": {
-			spoil: func(t *testing.T, _ *awstokenstest.Server, store *flaky) {
-				change(t, store, func(token *Token) { token.ClientID = "somebody" })
-			},
-			kind: ErrRegistrationExpired, text: "registers a new client", sent: 1,
-		},
-		"wrong region, as the service says": {
-			spoil: func(_ *testing.T, server *awstokenstest.Server, _ *flaky) {
-				server.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidRequestRegionException", "elsewhere", map[string]string{"region": "eu-north-1"})
-			},
-			kind: ErrWrongRegion, text: "eu-north-1", sent: 1,
-		},
-		"no lock": {
-			spoil: func(_ *testing.T, _ *awstokenstest.Server, store *flaky) { store.locks.set(fs.ErrPermission) },
-			text:  "wait for the lock: permission denied",
-		},
-		"store fails": {
-			spoil: func(_ *testing.T, _ *awstokenstest.Server, store *flaky) { store.loads.set(fs.ErrPermission) },
-			text:  "permission denied",
-		},
-	} {
+	for name, test := range failedRefreshes {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server, store := newService(t), &flaky{Store: NewMemoryStore()}

@@ -43,7 +43,7 @@ import (
 // AWSTOKENS_EXHAUSTIVE=1 runs 2,500 schedules, and AWSTOKENS_SEED=n the one of
 // that seed, with what happened in it.
 func TestSimulation(t *testing.T) {
-	first, schedules := uint64(1), uint64(100)
+	first, schedules := uint64(1), uint64(60)
 	if os.Getenv("AWSTOKENS_EXHAUSTIVE") != "" {
 		schedules = 2500
 	}
@@ -557,12 +557,7 @@ func (w *worker) Do(req *http.Request) (*http.Response, error) {
 		w.mu.Unlock()
 		return w.http.Do(req)
 	}
-	var f mishap
-	w.mu.Lock()
-	if len(w.faults) > 0 {
-		f, w.faults = w.faults[0], w.faults[1:]
-	}
-	w.mu.Unlock()
+	f := w.next()
 	if f.kind == "unsent" {
 		return nil, errors.New("no route to host")
 	}
@@ -584,9 +579,27 @@ func (w *worker) Do(req *http.Request) (*http.Response, error) {
 	if err := w.travel(req, f.wait); err != nil {
 		return nil, err
 	}
-	switch f.kind {
+	if resp, err := w.instead(req, f.kind, in.RefreshToken != ""); resp != nil || err != nil {
+		return resp, err
+	}
+	return w.forward(req, f.kind, in.RefreshToken, began)
+}
+
+// next takes what happens to the next request.
+func (s *simulation) next() (f mishap) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.faults) > 0 {
+		f, s.faults = s.faults[0], s.faults[1:]
+	}
+	return f
+}
+
+// instead is what a process gets in place of the service's response, if anything.
+func (w *worker) instead(req *http.Request, kind string, isRefresh bool) (*http.Response, error) {
+	switch kind {
 	case "500", "502", "503":
-		status, _ := strconv.Atoi(f.kind)
+		status, _ := strconv.Atoi(kind)
 		return response(status, nil, "<html>"), nil
 	case "cut":
 		return nil, io.ErrUnexpectedEOF
@@ -599,35 +612,40 @@ func (w *worker) Do(req *http.Request) (*http.Response, error) {
 	case "slow down":
 		return typed(400, "SlowDownException", "slow_down"), nil
 	case "refused once":
-		if in.RefreshToken != "" {
+		if isRefresh {
 			return typed(400, "InvalidGrantException", "invalid_grant"), nil
 		}
 	case "killed at the request":
 		w.kill()
 	case "killed before the save", "killed after the save":
-		w.killAt.Store(f.kind)
+		w.killAt.Store(kind)
 	}
+	return nil, nil
+}
+
+// forward sends a request to the service. Its response may be lost on the way back.
+func (w *worker) forward(req *http.Request, kind, refreshToken string, began time.Time) (*http.Response, error) {
 	resp, err := w.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
-	token, err := w.take(resp, in.RefreshToken)
+	token, err := w.take(resp, refreshToken)
 	if err == nil {
 		err = w.travel(req, 0)
 	}
 	switch {
-	case err != nil && in.RefreshToken != "" && time.Since(began) < refreshTimeout/5:
+	case err != nil && refreshToken != "" && time.Since(began) < refreshTimeout/5:
 		w.wrong("%s gives up on a refresh", w.name)
 		return nil, err
 	case err != nil:
 		return nil, err
-	case f.kind == "lost":
+	case kind == "lost":
 		return nil, io.ErrUnexpectedEOF
-	case f.kind == "forwarded, 504":
+	case kind == "forwarded, 504":
 		return response(504, nil, "<html>"), nil
-	case f.kind == "garbled":
+	case kind == "garbled":
 		return response(200, nil, `{"accessToken":`), nil
-	case f.kind == "killed at the response":
+	case kind == "killed at the response":
 		w.kill()
 	}
 	w.mu.Lock()
