@@ -1,6 +1,6 @@
-// Command credentials gives AWS credentials to programs in any language: those
-// that a license's refresh token stands for, those of a profile's login, or
-// those that carry the identity of a user.
+// Command credentials provides AWS credentials to programs in any language: those
+// of a license's refresh token, those of a profile's login, or those that carry the
+// identity of a user.
 //
 // As a credential_process it prints them once. In the AWS config file:
 //
@@ -8,7 +8,7 @@
 //	credential_process = credentials license
 //
 // As an endpoint it serves and renews them, and prints the environment variables
-// that the AWS CLI and SDKs find it by:
+// with which the AWS CLI and the AWS SDKs find it:
 //
 //	credentials -serve 127.0.0.1:0 license
 //
@@ -16,11 +16,11 @@
 //
 //	license  the refresh token in the file that AWS_LICENSE_ACCESS_FILE names, for
 //	         the role in AWS_ROLE_ARN
-//	profile  the profile in AWS_PROFILE, or default, of the AWS config file, whose
-//	         session was logged in, by aws sso login for example
-//	user     the user's JWT in the file that AWS_WEB_IDENTITY_TOKEN_FILE names,
-//	         which must be replaced by another one for each session, for the role
-//	         in AWS_ROLE_ARN and the application of -application
+//	profile  the profile in AWS_PROFILE, or default, of the AWS config file, after
+//	         a login to its session, for example by aws sso login
+//	user     the user's JWT in the file that AWS_WEB_IDENTITY_TOKEN_FILE names, for
+//	         the role in AWS_ROLE_ARN and the application of -application; each
+//	         session needs another JWT in the file
 //
 // Region, endpoints and the credentials that sign come from the environment
 // variables that the AWS CLI reads.
@@ -63,7 +63,7 @@ func main() {
 	}
 }
 
-// settings are what the sources need beyond the environment.
+// settings are what a source needs beyond the environment.
 type settings struct{ application, bootstrapRole string }
 
 // sources are where credentials come from.

@@ -4,15 +4,14 @@
 //
 //	go run ./examples/ssologin
 //
-// By default it brings its own service, which asks for approval on a page of
-// its own; with -auto, nobody is asked. At AWS, it logs in to an
-// [sso-session NAME] of the AWS config file, and shares its login with the AWS
-// CLI:
+// By default it starts an emulator, and the user approves the login on a page of
+// that; with -auto, the program approves it. At AWS, it logs in to an
+// [sso-session NAME] of the AWS config file, and shares the login with the AWS CLI:
 //
 //	go run ./examples/ssologin -session my-sso
 //
-// AWS_ENDPOINT_URL is honoured. If it is that of examples/emulator, -auto
-// approves the login on the emulator's device page.
+// If AWS_ENDPOINT_URL is the URL of examples/emulator, it uses that emulator, also
+// with -auto.
 package main
 
 import (
@@ -49,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ssologin", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	name := flags.String("session", "", "log in to the sso-session `NAME` of the AWS config file")
-	auto := flags.Bool("auto", false, "approve the login, which an emulator lets anybody do")
+	auto := flags.Bool("auto", false, "approve the login, which only an emulator permits")
 	device := flags.Bool("device", false, "show a page and a code even where a browser can be opened")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -82,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		fmt.Fprintf(stdout, "Logged in to %s until %s.\n", session, token.ExpiresAt.Local().Format(time.DateTime))
 		err = show(ctx, session, cfg, store, stdout)
-		var ended *portal.UnauthorizedException // somebody has logged out elsewhere
+		var ended *portal.UnauthorizedException // the session was ended elsewhere: log in again
 		if force || !errors.As(err, &ended) {
 			return err
 		}
@@ -90,8 +89,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// open returns where to log in and where to keep the login. Without a name,
-// that is a service in this process.
+// open returns the session to log in to, and the configuration and the store for it.
+// Without a name, they are of an emulator in this process.
 func open(name string) (login.Session, awstokens.Config, login.Store, func(), error) {
 	if name == "" {
 		server, err := awstokenstest.Start()
@@ -162,8 +161,8 @@ func show(ctx context.Context, session login.Session, cfg awstokens.Config, stor
 	return nil
 }
 
-// approver is a Prompt that asks nobody: it sends the code to the device page
-// as its form does, which only an emulator takes for a user's approval.
+// approver is a Prompt that approves the login itself: it sends the code to the
+// device page as the page's form does. Only an emulator accepts that.
 type approver struct{}
 
 func (approver) Show(ctx context.Context, r login.Request, _ func(string) error) error {
@@ -179,7 +178,7 @@ func (approver) Show(ctx context.Context, r login.Request, _ func(string) error)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the device page answered %s", resp.Status)
+		return fmt.Errorf("the device page responded with %s", resp.Status)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -31,26 +32,26 @@ func TestSessionOfTheConfigFile(t *testing.T) {
 	for name, value := range map[string]string{"HOME": home, "USERPROFILE": home, "AWS_CONFIG_FILE": config, "AWS_ENDPOINT_URL": server.URL(), "AWS_REGION": "eu-west-1"} {
 		t.Setenv(name, value)
 	}
+	session, err := login.LoadSession("my-sso")
+	require.NoError(t, err)
+	store, err := login.NewFileStore("")
+	require.NoError(t, err)
+	ended := &login.Token{StartURL: session.StartURL, Region: session.Region, AccessToken: server.IdentityCenter().SignIn(), ExpiresAt: time.Now().Add(time.Hour)}
+	require.NoError(t, store.SaveToken(t.Context(), session, ended))
+	client, err := portal.New(server.Config())
+	require.NoError(t, err)
+	_, err = client.Logout(t.Context(), &portal.LogoutInput{AccessToken: ended.AccessToken})
+	require.NoError(t, err)
+
 	for range 2 {
 		var out strings.Builder
 		require.NoError(t, run(t.Context(), []string{"-session", "my-sso", "-auto"}, &out, io.Discard))
 		assert.Contains(t, out.String(), "Credentials of AdministratorAccess in 111122223333")
 	}
-	assert.Equal(t, 1, server.IdentityCenter().Requests("StartDeviceAuthorization"), "the second time, nobody has to approve")
+	assert.Equal(t, 1, server.IdentityCenter().Requests("StartDeviceAuthorization"), "after the logout elsewhere, and not again")
 	files, err := filepath.Glob(filepath.Join(home, ".aws", "sso", "cache", "*.json"))
 	require.NoError(t, err)
 	assert.Len(t, files, 2, "the token and the registration")
-
-	store, err := login.NewFileStore("")
-	require.NoError(t, err)
-	token, err := store.LoadToken(t.Context(), login.Session{Name: "my-sso"})
-	require.NoError(t, err)
-	client, err := portal.New(server.Config())
-	require.NoError(t, err)
-	_, err = client.Logout(t.Context(), &portal.LogoutInput{AccessToken: token.AccessToken})
-	require.NoError(t, err)
-	require.NoError(t, run(t.Context(), []string{"-session", "my-sso", "-auto"}, io.Discard, io.Discard), "after a logout elsewhere")
-	assert.Equal(t, 2, server.IdentityCenter().Requests("StartDeviceAuthorization"))
 }
 
 func TestBadArguments(t *testing.T) {

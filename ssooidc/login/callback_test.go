@@ -13,7 +13,7 @@ import (
 
 const fakeState = "fake-state-0123456789"
 
-// brings reads what of an answer to fakeState a query holds: the first value
+// brings reads what a query holds of the response to fakeState: the first value
 // of each parameter counts.
 func brings(query string) (code, failure string, ok bool) {
 	first := map[string]string{}
@@ -28,9 +28,9 @@ func brings(query string) (code, failure string, ok bool) {
 	return first["code"], first["error"], first["state"] == fakeState && first["code"]+first["error"] != ""
 }
 
-// Only the login's own state at its own path ends a login, by an answer of the
+// Only the login's own state at its own path ends a login, by a redirect of the
 // browser as by a pasted address, and then with what is in there. All else
-// leaves it to the right answer.
+// leaves it to the right response.
 func FuzzCallback(f *testing.F) {
 	for _, seed := range []string{
 		"", callbackPath, callbackPath + "?state=" + fakeState, callbackPath + "?code=c&state=" + fakeState, callbackPath + "?state=" + fakeState + "&code=%20&error=",

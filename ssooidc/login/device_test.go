@@ -24,7 +24,7 @@ import (
 
 var session = login.Session{Name: "test", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"}
 
-// silent is a prompt for those that nobody answers.
+// silent is a prompt that nobody sees.
 var silent = login.PromptFunc(func(ctx context.Context, _ login.Request, _ func(string) error) error {
 	<-ctx.Done()
 	return nil
@@ -45,13 +45,13 @@ func device(t *testing.T, test func(*testing.T, *awstokenstest.Server, func(*log
 	})
 }
 
-// after answers the request in a while.
-func after(d time.Duration, answer func(userCode string) error) func(*login.Options) {
+// after is a prompt that does something after some time, with the code.
+func after(d time.Duration, do func(userCode string) error) func(*login.Options) {
 	return func(o *login.Options) {
 		o.Prompt = login.PromptFunc(func(ctx context.Context, r login.Request, _ func(string) error) error {
 			select {
 			case <-time.After(d):
-				return answer(r.UserCode.Reveal())
+				return do(r.UserCode.Reveal())
 			case <-ctx.Done():
 				return nil
 			}
@@ -103,9 +103,9 @@ func TestDeviceFlow(t *testing.T) {
 	})
 }
 
-// The user gives up just when the answer with the token is there. The code is
-// used up, so the token is kept.
-func TestTokenIsKeptWhenTheContextEndsWithTheAnswer(t *testing.T) {
+// The user gives up just when the response with the token arrives. The code is
+// spent, so the token is kept.
+func TestTokenIsKeptWhenTheContextEndsWithTheResponse(t *testing.T) {
 	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		server.IdentityCenter().AutoApprove(true)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -119,7 +119,7 @@ func TestTokenIsKeptWhenTheContextEndsWithTheAnswer(t *testing.T) {
 	})
 }
 
-// endsWithTheToken ends the caller's context when there is an answer of /token.
+// endsWithTheToken ends the caller's context when there is a response of /token.
 type endsWithTheToken struct {
 	awstokens.HTTPClient
 	end context.CancelFunc
@@ -240,12 +240,12 @@ func TestFaultsDoNotEndThePolling(t *testing.T) {
 // if the code expires, that was the reason.
 func TestResponsesOfSomethingElseDoNotEndThePolling(t *testing.T) {
 	html := http.Header{"Content-Type": {"text/html"}}
-	type answer struct {
+	type reply struct {
 		status int
 		header http.Header
 		body   string
 	}
-	answers := map[string]answer{
+	replies := map[string]reply{
 		"HTML 200":                 {200, html, "<html>log in to the Wi-Fi"},
 		"empty 200":                {200, nil, ""},
 		"empty object":             {200, nil, "{}"},
@@ -256,9 +256,9 @@ func TestResponsesOfSomethingElseDoNotEndThePolling(t *testing.T) {
 		"a throttle by the header": {400, http.Header{"X-Amzn-Errortype": {"ThrottlingException"}}, `{"message":"Rate exceeded"}`},
 	}
 	for _, status := range []int{400, 401, 403, 404, 407, 408, 429, 500, 502, 503, 504} {
-		answers[fmt.Sprint("HTML ", status)] = answer{status, html, "<html>"}
+		replies[fmt.Sprint("HTML ", status)] = reply{status, html, "<html>"}
 	}
-	for name, a := range answers {
+	for name, a := range replies {
 		t.Run(name, func(t *testing.T) {
 			device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 				server.IdentityCenter().Next(30, "CreateToken").Answer(a.status, a.header, a.body)
@@ -279,8 +279,8 @@ func TestResponsesOfSomethingElseDoNotEndThePolling(t *testing.T) {
 	}
 }
 
-// A code that is used up by a request whose response was lost is refused after
-// that. The error tells both.
+// A code that is spent by a request whose response was lost is refused after
+// that. The error has both.
 func TestTheLostResponseIsNamed(t *testing.T) {
 	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		server.IdentityCenter().AutoApprove(true)

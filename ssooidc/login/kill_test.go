@@ -301,11 +301,11 @@ func (c *telling) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := io.ReadAll(resp.Body)
+	response, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = io.NopCloser(strings.NewReader(string(answer)))
+	resp.Body = io.NopCloser(strings.NewReader(string(response)))
 	if resp.StatusCode == http.StatusOK {
 		fmt.Println("gets", c.spent)
 	}

@@ -163,7 +163,7 @@ func parse(t *testing.T, text []byte) *Token {
 	return token
 }
 
-func TestTheRefreshTokenIsKeptWhenTheAnswerHasNone(t *testing.T) {
+func TestRefreshTokenIsKeptWhenTheResponseHasNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		server.IdentityCenter().OmitRefreshTokens(true) // the member is null then
@@ -213,7 +213,7 @@ func TestAnEarlyRefreshThatFails(t *testing.T) {
 	})
 }
 
-// slow delays the answer to the next refresh.
+// slow delays the response to the next refresh.
 func slow(server *awstokenstest.Server, by time.Duration) {
 	server.IdentityCenter().Next(1, "CreateToken").Delay(by)
 }
@@ -486,7 +486,7 @@ var failedRefreshes = map[string]struct {
 		},
 		kind: ErrSessionEnded, text: "the local clock is 3h0m0s ahead of the service's", sent: 1,
 	},
-	"used up by a lost response": {
+	"spent by a lost response": {
 		spoil: func(t *testing.T, server *awstokenstest.Server, store *flaky) {
 			server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
 		},
@@ -540,8 +540,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}
 }
 
-// A refresh token that is used up by a request whose response was lost, or was
-// another's, is refused after that. The error tells both, and no call sends a
+// A refresh token that is spent by a request whose response was lost, or was
+// another's, is refused after that. The error has both, and no call sends a
 // refresh token twice.
 func TestTheLostRefreshIsNamed(t *testing.T) {
 	for name, fault := range map[string]func(*awstokenstest.Server, *ProviderOptions){

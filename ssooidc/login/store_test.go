@@ -128,14 +128,14 @@ func TestWhatIsNoFile(t *testing.T) {
 }
 
 func TestFileNamesLikeBotocore(t *testing.T) {
-	var want botocoreAnswers
+	var want botocoreNames
 	golden(t, "botocore.json", &want)
-	for _, answer := range want.TokenNames {
-		assert.Equal(t, answer.SHA1, tokenKey(Session{Name: answer.Name, StartURL: answer.StartURL}), "%q %q", answer.Name, answer.StartURL)
+	for _, known := range want.TokenNames {
+		assert.Equal(t, known.SHA1, tokenKey(Session{Name: known.Name, StartURL: known.StartURL}), "%q %q", known.Name, known.StartURL)
 	}
-	for _, answer := range want.RegistrationNames {
-		s := Session{Name: answer.Name, StartURL: answer.StartURL, Region: answer.Region, Scopes: answer.Scopes}
-		assert.Equal(t, answer.SHA1, registrationKey(s), answer.JSON)
+	for _, known := range want.RegistrationNames {
+		s := Session{Name: known.Name, StartURL: known.StartURL, Region: known.Region, Scopes: known.Scopes}
+		assert.Equal(t, known.SHA1, registrationKey(s), known.JSON)
 	}
 }
 

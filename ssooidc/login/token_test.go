@@ -15,8 +15,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// botocoreAnswers are the known answers.
-type botocoreAnswers struct {
+// botocoreNames are names and files of botocore.
+type botocoreNames struct {
 	TokenNames []struct{ Name, StartURL, SHA1 string }
 
 	RegistrationNames []struct {
@@ -28,7 +28,7 @@ type botocoreAnswers struct {
 }
 
 func TestFilesLikeBotocore(t *testing.T) {
-	var want botocoreAnswers
+	var want botocoreNames
 	golden(t, "botocore.json", &want)
 
 	token := parse(t, []byte(want.TokenFile))
