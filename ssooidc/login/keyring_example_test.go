@@ -84,7 +84,7 @@ func ExampleStore_keyring() {
 	server.IdentityCenter().AutoApprove(true)
 	session := login.Session{Name: "my-sso", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"}
 	token, err := login.Login(context.Background(), session, func(o *login.Options) {
-		o.Store, o.Config, o.Flow, o.Prompt = store, server.Config(), login.FlowDevice, silent
+		o.Store, o.Config, o.OpenBrowser, o.Prompt = store, server.Config(), visitPage, silent
 	})
 	if err != nil {
 		log.Fatal(err)
