@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -219,9 +220,15 @@ func (p *Provider) retrieve(ctx context.Context) (*held, error) {
 	}
 }
 
-// fly ends the flight with a fresh token, or else with the one that is still good.
+// fly makes a flight.
 func (p *Provider) fly(ctx context.Context, f *flight) {
+	f.err = p.fail(nil, errors.New("the refresh ended its goroutine"))
+	defer p.land(f) // also if the Store or the HTTPClient calls runtime.Goexit
 	f.token, f.err = p.renew(ctx)
+}
+
+// land ends a flight with a fresh token, or else with the one that is still good.
+func (p *Provider) land(f *flight) {
 	now := p.clocks.read()
 	if f.err == nil {
 		p.token.Store(f.token)

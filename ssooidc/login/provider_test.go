@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -287,6 +288,28 @@ func TestACallerThatGivesUpDoesNotEndTheRefresh(t *testing.T) {
 		assert.NotEqual(t, first.RefreshToken, load(t, store).RefreshToken)
 		get(t, provider)
 		assert.Equal(t, 2, server.IdentityCenter().Requests("CreateToken"))
+	})
+}
+
+// exiting is an HTTP client that ends the goroutine, as t.FailNow does.
+type exiting struct{}
+
+func (exiting) Do(*http.Request) (*http.Response, error) { runtime.Goexit(); return nil, nil }
+
+// A refresh that ends its goroutine keeps no caller waiting.
+func TestRefreshThatEndsItsGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), NewMemoryStore()
+		first := logIn(t, server, store)
+		provider, reported := newProvider(t, server, store, func(o *ProviderOptions) { o.Config.HTTPClient = exiting{} })
+		time.Sleep(tokenLife - lateWindow)
+		assert.Equal(t, first.AccessToken, get(t, provider))
+		assert.Len(t, reported.take(), 1)
+		time.Sleep(lateWindow)
+		for range 2 {
+			_, err := provider.RetrieveBearerToken(t.Context())
+			assert.ErrorContains(t, err, "the refresh ended its goroutine")
+		}
 	})
 }
 
