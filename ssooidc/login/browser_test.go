@@ -203,7 +203,7 @@ func TestErrorDescriptionIsNotLost(t *testing.T) {
 	assert.Contains(t, got.text, "server_error: &lt;b&gt;down&lt;/b&gt;")
 }
 
-func TestStartURLIsHintedAtInTheBrowser(t *testing.T) {
+func TestHintAtStartURLInTheBrowser(t *testing.T) {
 	_, options := browser(t)
 	_, err := login.Login(t.Context(), session, options, open(func(address string) error {
 		target, state := redirectURI(t, address)

@@ -134,7 +134,7 @@ func (e endsWithTheToken) Do(req *http.Request) (*http.Response, error) {
 }
 
 // A poll that is told to slow down waits 5 seconds more from then on.
-func TestSlowDownIsForGood(t *testing.T) {
+func TestSlowDownIsPermanent(t *testing.T) {
 	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		server.IdentityCenter().Next(2, "CreateToken").Refuse("SlowDownException", "too fast", nil)
 		start := time.Now()
@@ -281,7 +281,7 @@ func TestResponsesOfSomethingElseDoNotEndThePolling(t *testing.T) {
 
 // A code that is spent by a request whose response was lost is refused after
 // that. The error has both.
-func TestTheLostResponseIsNamed(t *testing.T) {
+func TestErrorHasTheLostResponse(t *testing.T) {
 	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		server.IdentityCenter().AutoApprove(true)
 		server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
@@ -457,7 +457,7 @@ func TestForgottenRegistrationIsRenewedOnce(t *testing.T) {
 
 // The start URL of another Region's instance is a bare invalid_request or
 // invalid_grant elsewhere.
-func TestWrongRegionIsNamed(t *testing.T) {
+func TestWrongRegion(t *testing.T) {
 	device(t, func(t *testing.T, server *awstokenstest.Server, options func(*login.Options)) {
 		server.IdentityCenter().Next(1, "StartDeviceAuthorization").Refuse("InvalidRequestRegionException", "not here", map[string]string{"region": "eu-west-1"})
 		_, err := login.Login(t.Context(), session, options)
@@ -468,7 +468,7 @@ func TestWrongRegionIsNamed(t *testing.T) {
 
 // A start URL that the service does not know is refused as an invalid request
 // or grant. The error says what to look at.
-func TestStartURLAndRegionAreHintedAt(t *testing.T) {
+func TestHintAtStartURLAndRegion(t *testing.T) {
 	for _, code := range []string{"InvalidRequestException", "InvalidGrantException"} {
 		for url, want := range map[string]string{
 			"https://example.awsapps.com/start":                          "is that the start URL, and is its Identity Center instance in us-east-1?",
@@ -519,7 +519,7 @@ type doFunc func(*http.Request) (*http.Response, error)
 
 func (f doFunc) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestLoginThatCannotBegin(t *testing.T) {
+func TestLoginErrors(t *testing.T) {
 	memory := func(o *login.Options) { o.Store = login.NewMemoryStore() }
 	_, err := login.Login(t.Context(), login.Session{Name: "half"}, memory)
 	assert.ErrorContains(t, err, "no start URL")

@@ -27,7 +27,7 @@ func endSession(t *testing.T, server *awstokenstest.Server, token *Token) {
 // A session that was ended elsewhere still has a token that has not expired.
 // The program is told to log in, Login asks the user, and the provider goes on
 // with the new token.
-func TestASessionThatWasEndedElsewhere(t *testing.T) {
+func TestSessionEndedElsewhere(t *testing.T) {
 	for name, change := range map[string]func(*Token){
 		"refresh token is refused": func(*Token) {},
 		"no refresh token":         func(token *Token) { token.RefreshToken = awstokens.Secret{} },
@@ -81,7 +81,7 @@ type mute struct{}
 func (mute) Show(context.Context, Request, func(string) error) error { return nil }
 
 // Only the access token was refused: the user is not asked.
-func TestADiscardedTokenIsRefreshed(t *testing.T) {
+func TestDiscardRefreshes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		logIn(t, server, store)
@@ -103,7 +103,7 @@ func TestADiscardedTokenIsRefreshed(t *testing.T) {
 }
 
 // Somebody has logged in again in the meantime.
-func TestADiscardedTokenIsReplacedByTheStores(t *testing.T) {
+func TestDiscardReadsTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		old := logIn(t, server, store)
@@ -118,7 +118,7 @@ func TestADiscardedTokenIsReplacedByTheStores(t *testing.T) {
 }
 
 // A failure that may pass leaves the store's token as it is.
-func TestADiscardedTokenThatCannotBeRefreshedNow(t *testing.T) {
+func TestDiscardWhenARefreshFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		token := logIn(t, server, store)

@@ -14,7 +14,7 @@ import (
 var OpenBrowser = openBrowser
 
 // A browser login without a display, over SSH or in a container cannot work.
-func TestWhereABrowserCanBeOpened(t *testing.T) {
+func TestHasBrowser(t *testing.T) {
 	type environment map[string]string
 	for name, test := range map[string]struct {
 		goos string
@@ -47,7 +47,7 @@ func TestWhereABrowserCanBeOpened(t *testing.T) {
 	}
 }
 
-func TestWhatOpensABrowser(t *testing.T) {
+func TestBrowserCommands(t *testing.T) {
 	for name, test := range map[string]struct {
 		goos, browser, wsl string
 		programs           string // that can be run

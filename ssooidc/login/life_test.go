@@ -66,7 +66,7 @@ func TestRegistrationEnd(t *testing.T) {
 }
 
 // A file's times have four digits for the year, whatever a program sets.
-func TestTimesThatNoFileCanHave(t *testing.T) {
+func TestTimesAfter9999(t *testing.T) {
 	late := never.Add(time.Hour)
 	text, err := (&Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: late, RegistrationExpiresAt: late}).CacheJSON()
 	require.NoError(t, err)

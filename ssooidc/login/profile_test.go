@@ -183,7 +183,7 @@ func TestProfileOfTheEnvironment(t *testing.T) {
 }
 
 // An error names the file, the section and the setting.
-func TestProfilesThatCannotBe(t *testing.T) {
+func TestLoadProfileErrors(t *testing.T) {
 	configFile(t, goodProfiles+"[profile keys]\nregion = us-east-1\n[profile half]\nsso_region = us-east-1\n"+
 		"[profile \"other half\"]\nsso_start_url = https://corp.example/start\n[profile unknown]\nsso_session = none\n[profile twice]\nsso_session = corp\n  forged\n"+
 		"[sso-session half]\nsso_region = us-east-1\n[profile of-half]\nsso_session = half\n[profile roleless]\nsso_session = corp\nsso_account_id = 111122223333\n"+

@@ -207,7 +207,7 @@ func TestNoSecretInProcessArguments(t *testing.T) {
 }
 
 // BROWSER is a list of commands, of which the first may fail.
-func TestTheBrowserOfTheEnvironment(t *testing.T) {
+func TestBrowserVariable(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil || runtime.GOOS == "windows" {
 		t.Skip("no shell")
 	}

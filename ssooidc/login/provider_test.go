@@ -219,7 +219,7 @@ func slow(server *awstokenstest.Server, by time.Duration) {
 	server.IdentityCenter().Next(1, "CreateToken").Delay(by)
 }
 
-func TestWhoWaitsForARefresh(t *testing.T) {
+func TestCallersDuringARefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		first := logIn(t, server, store)
@@ -566,7 +566,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 // A refresh token that is spent by a request whose response was lost, or was
 // another's, is refused after that. The error has both, and no call sends a
 // refresh token twice.
-func TestTheLostRefreshIsNamed(t *testing.T) {
+func TestErrorHasTheLostRefresh(t *testing.T) {
 	for name, fault := range map[string]func(*awstokenstest.Server, *ProviderOptions){
 		"lost": func(server *awstokenstest.Server, _ *ProviderOptions) {
 			server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
@@ -627,7 +627,7 @@ func (h *hosts) Do(r *http.Request) (*http.Response, error) {
 	return nil, errors.New("no network today")
 }
 
-func TestTheRegionIsTheSessions(t *testing.T) {
+func TestProviderUsesTheSessionsRegion(t *testing.T) {
 	store := NewMemoryStore()
 	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{
 		Region: "eu-west-1", AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment, RefreshToken: awstokens.NewSecret("fake"), ClientID: "c", ClientSecret: awstokens.NewSecret("fake"),
@@ -666,7 +666,7 @@ func TestNewProvider(t *testing.T) {
 	assert.ErrorContains(t, err, "0ad374308c5a4e22f723adf10145eafad7c4031c.json")
 }
 
-func TestWithoutReportTheLoggerIsTold(t *testing.T) {
+func TestReportDefaultsToTheLogger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		logIn(t, server, store)

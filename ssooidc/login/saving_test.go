@@ -326,7 +326,7 @@ func TestLogoutWithACorruptFile(t *testing.T) {
 
 // While somebody is asked to log in, the session's other users go on, also in
 // other processes.
-func TestAPromptKeepsNobodyFromRefreshing(t *testing.T) {
+func TestTokenIsRefreshedDuringAPrompt(t *testing.T) {
 	for name, store := range stores(t) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -65,7 +65,7 @@ func TestSessionsThatSDKsReadToo(t *testing.T) {
 	assert.Equal(t, Session{Name: "x", StartURL: "https://x.example/start#/", Region: "eu-west-1"}, session)
 }
 
-func TestSessionsThatCannotBe(t *testing.T) {
+func TestLoadSessionErrors(t *testing.T) {
 	configFile(t, "[sso-session no region]\n[sso-session \"no region\"]\nsso_start_url = https://x.example/start\n[sso-session empty]\nsso_start_url =\n")
 	_, err := LoadSession("no region")
 	assert.ErrorContains(t, err, `[sso-session "no region"] has no sso_region`)
@@ -83,7 +83,7 @@ func TestSessionsThatCannotBe(t *testing.T) {
 	assert.EqualError(t, err, `session "x": no start URL`+"\nno region")
 }
 
-func TestWhereTheConfigFileIs(t *testing.T) {
+func TestConfigPath(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("USERPROFILE", home)

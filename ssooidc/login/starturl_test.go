@@ -54,7 +54,7 @@ func TestStartURLsOfAWS(t *testing.T) {
 	}
 }
 
-func TestStartURLsThatCannotBe(t *testing.T) {
+func TestStartURLErrors(t *testing.T) {
 	const code = "FAKE-CODE"
 	for typed, want := range map[string]string{
 		"":                                                  "not a URL",

@@ -64,7 +64,7 @@ func TestHomeOfThePasswordDatabase(t *testing.T) {
 }
 
 // A token file that is a symbolic link stays one.
-func TestALinkIsWrittenThrough(t *testing.T) {
+func TestSymbolicLinkIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), newFiles(t)
 		logIn(t, server, store)
@@ -88,7 +88,7 @@ func TestALinkIsWrittenThrough(t *testing.T) {
 
 // What is no file neither blocks nor fills the memory, and the end of the
 // context ends the wait for a file that may become whole.
-func TestWhatIsNoFile(t *testing.T) {
+func TestFilesThatAreNotRegular(t *testing.T) {
 	for name, make := range map[string]func(path string) error{
 		"FIFO":      mkfifo,
 		"/dev/zero": func(path string) error { return os.Symlink("/dev/zero", path) },
@@ -290,7 +290,7 @@ func TestNothingElseEndsInJSON(t *testing.T) {
 	assert.FileExists(t, mine)
 }
 
-func TestWhatCannotBeStored(t *testing.T) {
+func TestFileStoreErrors(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
 	store, err := NewFileStore(filepath.Join(dir, "file"))
@@ -317,9 +317,9 @@ func TestWhatCannotBeStored(t *testing.T) {
 	assert.Equal(t, "longer than 1 MiB", corrupt.Reason)
 }
 
-// TestLocksAreApart: a prompt that waits for a person keeps nobody from
+// TestLocksAreIndependent: a prompt that waits for a person keeps nobody from
 // refreshing the token.
-func TestLocksAreApart(t *testing.T) {
+func TestLocksAreIndependent(t *testing.T) {
 	for name, store := range stores(t) {
 		t.Run(name, func(t *testing.T) {
 			unlockPrompt, err := store.Lock(t.Context(), mySSO, LockPrompt)

@@ -130,7 +130,7 @@ func TestAnUnreadableRegistrationEnd(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoToken(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		``:                       "not a whole JSON object",
 		`null`:                   "no accessToken",
@@ -164,7 +164,7 @@ func TestWhatIsNoToken(t *testing.T) {
 // loginAt is a login without scopes at a time.
 func loginAt(now time.Time) *login { return &login{now: func() time.Time { return now }} }
 
-func TestWhatARegistrationServes(t *testing.T) {
+func TestRegistrationServes(t *testing.T) {
 	device := &Registration{ExpiresAt: moment, Scopes: []string{"a", "b"}}
 	browser := &Registration{ExpiresAt: moment, GrantTypes: []ssooidc.GrantType{ssooidc.GrantTypeAuthorizationCode, ssooidc.GrantTypeRefreshToken}}
 	before := loginAt(moment.Add(-minRegistration - time.Second))

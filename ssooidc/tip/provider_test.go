@@ -79,7 +79,7 @@ func TestRefreshTokenIsUsedFirst(t *testing.T) {
 }
 
 // Only a refusal of the refresh token makes the Source be asked.
-func TestWhatRefusesARefreshToken(t *testing.T) {
+func TestRefreshTokenRefusals(t *testing.T) {
 	for code, refused := range map[string]bool{
 		"ExpiredTokenException":         true,
 		"InvalidGrantException":         true,
