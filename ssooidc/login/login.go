@@ -131,7 +131,7 @@ func newLogin(s Session, options []func(*Options)) (*login, error) {
 		}
 	}
 	var err error
-	if l.client, err = s.client(&l.Store, &l.Config); err != nil {
+	if l.client, err = newClient(s, &l.Store, &l.Config); err != nil {
 		return nil, err
 	}
 	switch l.Flow {

@@ -125,7 +125,7 @@ func NewProvider(s Session, options ...func(*ProviderOptions)) (*Provider, error
 			change(&o)
 		}
 	}
-	client, err := s.client(&o.Store, &o.Config)
+	client, err := newClient(s, &o.Store, &o.Config)
 	if err != nil {
 		return nil, err
 	}

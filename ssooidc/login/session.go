@@ -51,9 +51,9 @@ func (s Session) Validate() error {
 	return nil
 }
 
-// client validates the session, sets the default Store and the session's Region, and
+// newClient validates a session, sets the default Store and the session's Region, and
 // returns the client for its calls.
-func (s Session) client(store *Store, cfg *awstokens.Config) (*ssooidc.Client, error) {
+func newClient(s Session, store *Store, cfg *awstokens.Config) (*ssooidc.Client, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
