@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/internal/endpoint"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
@@ -23,10 +22,6 @@ var errNoBrowser = errors.New("a browser login is not possible here")
 // byBrowser sends a browser to the authorization endpoint, waits for it to be
 // redirected back, and exchanges the code that it brings.
 func (l *login) byBrowser(ctx context.Context, r *Registration) (token *Token, err error) {
-	base, err := endpoint.Resolve(endpoint.OIDC, l.Config)
-	if err != nil {
-		return nil, err
-	}
 	listener, err := net.Listen("tcp4", net.JoinHostPort(callbackHost, strconv.Itoa(l.CallbackPort)))
 	switch {
 	case err != nil && l.CallbackPort != 0:
@@ -38,7 +33,7 @@ func (l *login) byBrowser(ctx context.Context, r *Registration) (token *Token, e
 	back := serveCallback(listener, state)
 	defer back.close()
 	redirectURI := "http://" + listener.Addr().String() + callbackPath
-	page := authorizeURL(base, r.ClientID, redirectURI, state, verifier, l.scopes)
+	page := authorizeURL(l.base, r.ClientID, redirectURI, state, verifier, l.scopes)
 
 	failure := l.open(ctx, page, back.arrived)
 	if failure != nil && l.Flow == FlowAuto {

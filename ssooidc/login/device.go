@@ -11,7 +11,6 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/seed-25f54b62/awstokens"
-	"github.com/seed-25f54b62/awstokens/internal/endpoint"
 	"github.com/seed-25f54b62/awstokens/internal/redact"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
@@ -46,15 +45,11 @@ func (l *login) byDevice(ctx context.Context, r *Registration) (*Token, error) {
 // and its pages must be https URLs, or of the scheme of the endpoint: a prompt may
 // open them in a browser.
 func (l *login) request(device *ssooidc.StartDeviceAuthorizationOutput) (Request, error) {
-	base, err := endpoint.Resolve(endpoint.OIDC, l.Config)
-	if err != nil {
-		return Request{}, err
-	}
 	plain := redact.Line(device.VerificationUri)
 	page := cmp.Or(redact.Line(device.VerificationUriComplete.Reveal()), plain)
 	for _, address := range []string{plain, page} {
 		u, err := url.Parse(address)
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != base.Scheme {
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != l.base.Scheme {
 			return Request{}, errors.New("the service sent a page for the user that is not an https URL")
 		}
 	}

@@ -32,9 +32,9 @@
 //
 // If the error of the credentials is [ErrLoginRequired], [ErrSessionEnded] or
 // [ErrRegistrationExpired], call Login again. These errors also report a session
-// that was ended elsewhere: portal.RoleCredentials reports a token that the portal
-// refuses to the Provider with [Provider.Discard], and so must a program that calls
-// the portal itself. [Logout] ends the session.
+// that was ended elsewhere: if the portal refuses a token, portal.RoleCredentials
+// calls [Provider.Discard], and so must a program that calls the portal itself.
+// [Logout] ends the session.
 //
 // # Token cache
 //

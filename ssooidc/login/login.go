@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/endpoint"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
@@ -119,6 +121,7 @@ type login struct {
 	Options
 	session Session
 	client  *ssooidc.Client
+	base    *url.URL // of the client
 	scopes  []string
 	now     func() time.Time
 }
@@ -134,10 +137,14 @@ func newLogin(s Session, options []func(*Options)) (*login, error) {
 	if l.client, err = newClient(s, &l.Store, &l.Config); err != nil {
 		return nil, err
 	}
+	l.base, err = endpoint.Resolve(endpoint.OIDC, l.Config)
 	switch l.Flow {
 	case FlowAuto, FlowDevice, FlowBrowser:
 	default:
-		return nil, &Error{Session: s, Err: fmt.Errorf("there is no flow %q", l.Flow)}
+		err = fmt.Errorf("there is no flow %q", l.Flow)
+	}
+	if err != nil {
+		return nil, &Error{Session: s, Err: err}
 	}
 	l.Timeout = cmp.Or(l.Timeout, defaultTimeout)
 	if l.Config.Now != nil {
