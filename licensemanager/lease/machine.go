@@ -6,25 +6,37 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 )
 
-// This file is the protocol that keeps one floating seat, as a function: step
+// The machine is the protocol that keeps one floating seat, as a function: step
 // takes a machine and an event, and returns the machine after the event and the
-// one action that it waits for. There is no I/O and no clock in it, so that a
-// test can explore it exhaustively. machine_time.go has its timers.
+// one action that it waits for. It has no I/O and no clock, so that a test can
+// explore it exhaustively. The driver does what it waits for.
 //
-// A machine is in a state, one for each row of the protocol, and in that state
-// saves the record, calls the service or waits:
+// In each state it saves the record, then makes a call, then waits before the
+// next call if that one failed:
 //
-//	state       saves            calls                 waits
-//	asking      asking           CheckoutLicense       before the same ClientToken is sent again
-//	held        held             -                     for the renewal
-//	extending   held, pending    ExtendLicense...      before it is sent again
-//	replacing   closing          CheckInLicense        before it is sent again
-//	givingBack  -                CheckoutLicense       before the same ClientToken is sent again
-//	closing     closing          CheckInLicense        before it is sent again
-//	removing    no record        -                     -
+//	state       saves            calls                 file
+//	asking      asking           CheckoutLicense       machine_checkout.go
+//	held        held             -                     machine_renewal.go
+//	extending   held, pending    ExtendLicense...      machine_renewal.go
+//	replacing   closing          CheckInLicense        machine_renewal.go
+//	givingBack  -                CheckoutLicense       machine_checkout.go
+//	closing     closing          CheckInLicense        machine_checkin.go
+//	removing    no record        -                     machine_checkin.go
+//
+// Where to look:
+//
+//	the response of a checkout is lost    turn.checkedOut, ambiguous
+//	the response of a renewal is lost     turn.extended, maybeExtended
+//	a renewal fails, the seat is lost     turn.fail
+//	the service does not know the seat    turn.extended, turn.replaced
+//	the wall clock is set, a Date is odd  machine_clock.go
+//	the machine was suspended             machine.status, turn.renewalDue
+//	the process was killed                turn.start
+//	a save fails                          turn.saved
+//	when something is due, or sent again  machine_timers.go
 //
 // A record is saved before the call that it announces. Only a ClientToken must
-// be saved before it is sent; after any other failed save the machine goes on.
+// be saved before it is sent; after any other failed save the machine continues.
 
 // phase is what a record says about a seat.
 type phase string
@@ -37,7 +49,7 @@ const (
 )
 
 // A record is what is known of a seat and must outlive the process. Its times
-// are the service's; a zero time is unknown.
+// are the service's; zero means unknown.
 type record struct {
 	Phase       phase
 	ClientToken string
@@ -47,7 +59,7 @@ type record struct {
 	Hi          time.Time        // latest possible expiry: a pending extension may have been processed
 	Pending     bool             // an extension was sent, its outcome is not recorded
 	Life        time.Duration    // what an extension grants
-	Dead        awstokens.Secret // a token that seems gone, while ClientToken is sent again
+	Dead        awstokens.Secret // a token that the service refuses, while ClientToken is sent again
 	OrphanUntil time.Time        // until then a seat that nobody can name may be taken
 }
 
@@ -72,7 +84,7 @@ const (
 	finished
 )
 
-// A claim is what the machine says about the seat.
+// A claim is what the machine tells the user about the seat.
 type claim int8
 
 const (
@@ -93,32 +105,32 @@ type machine struct {
 	lost     bool
 	partial  bool // the seat is given back because it lacks an entitlement
 
-	ambiguous  bool      // a checkout with ClientToken may have been processed
-	unanswered bool      // an extension may have been processed, its response is unknown
-	before     time.Time // Hi before the extension under way
-	resumed    bool      // nothing in the record is confirmed by this process
-	again      bool      // ClientToken was sent again for a dead token, once is enough
-	unsaved    bool      // the last save failed
-	strikes    int8      // refusals in a row
+	ambiguous     bool      // a checkout with ClientToken may have been processed; its response is unknown
+	maybeExtended bool      // an extension may have been processed; its response is unknown
+	before        time.Time // Hi before the extension under way
+	resumed       bool      // this process has not confirmed the record yet
+	again         bool      // ClientToken was sent again for a dead token, which is done once
+	unsaved       bool      // the last save failed
+	strikes       int8      // refusals in a row
 
 	claim claim
 	timers
 
-	taken      bool      // finished: a seat may be taken
-	takenUntil time.Time // at most, by the service's time; zero: unknown
+	taken      bool      // finished: a seat may stay taken
+	takenUntil time.Time // at most, by the service's clock; zero: unknown
 }
 
 type eventKind int8
 
 const (
-	eventStarted   eventKind = iota // event.record was read; a zero one: there is none
+	eventStarted   eventKind = iota // event.record was read; it is zero if there is none
 	eventSaved                      // event.ok
 	eventResponded                  // a call has ended
 	eventWoke                       // the wait is over, or a part of it
 	eventStopped                    // Close, or the end of Acquire's context
 )
 
-// An event is what the driver tells a machine.
+// An event is what the driver reports to a machine.
 type event struct {
 	kind   eventKind
 	now    reading
@@ -136,8 +148,8 @@ type verdict int8
 const (
 	verdictOK       verdict = iota
 	verdictUnknown          // the service may have processed the request
-	verdictNotDone          // not sent, throttled, no credentials; of extensions and check-ins also AccessDenied and the like
-	verdictRefused          // a checkout is denied; or the token of an extension or check-in is gone
+	verdictNotDone          // not sent, throttled or no credentials; of extensions and check-ins also AccessDenied and the like
+	verdictRefused          // a checkout is denied, or the service does not know the token
 	verdictConflict         // the license forbids check-in
 )
 
@@ -146,7 +158,7 @@ type response struct {
 	sent       reading // before the call
 	verdict    verdict
 	maybe      bool      // the service may have processed an attempt before the one with the verdict
-	date       time.Time // the Date of the response; zero: none
+	date       time.Time // the Date header; zero: none
 	retryAfter time.Duration
 
 	token      awstokens.Secret
@@ -158,7 +170,7 @@ type response struct {
 type task int8
 
 const (
-	taskSave     task = iota // the machine's record; a zero Phase: nothing but OrphanUntil
+	taskSave     task = iota // the record; if its Phase is zero, OrphanUntil alone
 	taskCheckout             // with the record's ClientToken
 	taskExtend
 	taskCheckIn
@@ -173,14 +185,14 @@ type action struct {
 	notes []note
 }
 
-// A note is something to tell the user.
+// A note is something that the driver reports to the user.
 type note int8
 
 const (
 	noteAcquired note = iota
 	noteRenewed
 	noteReacquired
-	noteOddExpiry // why the attempt of noteFailed failed
+	noteOddExpiry // the reason of the noteFailed that follows
 	noteFailed    // an attempt to take or renew the seat
 	noteUnsaved
 	noteLost
@@ -224,7 +236,7 @@ func (t *turn) start() {
 		t.resumed, t.ambiguous = true, true
 		t.do(asking, calling)
 	case phaseHeld, phaseClosing:
-		t.resumed, t.unanswered = true, t.Pending
+		t.resumed, t.maybeExtended = true, t.Pending
 		t.extend()
 	}
 }
@@ -233,124 +245,11 @@ func (t *turn) do(s state, d doing) { t.state, t.doing = s, d }
 
 func (t *turn) note(n note) { t.notes = append(t.notes, n) }
 
-// acquiring says whether Acquire has not returned yet.
+// acquiring reports whether Acquire is still running.
 func (t *turn) acquiring() bool { return !t.keeper && !t.acquired }
 
-// stopping says whether stop is still to be acted on.
+// stopping reports whether stop has not taken effect yet.
 func (t *turn) stopping() bool { return t.stop && t.state < givingBack }
-
-// ask takes a seat with a new ClientToken.
-func (t *turn) ask() {
-	t.record = record{Phase: phaseAsking, ClientToken: t.e.fresh, Life: t.Life, OrphanUntil: t.OrphanUntil}
-	t.FirstSent = t.service.at(t.e.now)
-	t.sent, t.sentHere = t.e.now, true
-	t.ambiguous, t.unanswered, t.resumed, t.again, t.strikes = false, false, false, false, 0
-	t.do(asking, saving)
-}
-
-// askAgain sends the ClientToken of a seat that seems gone again, while it
-// surely names the same seat.
-func (t *turn) askAgain() {
-	t.orphan()
-	t.record = record{Phase: phaseAsking, ClientToken: t.ClientToken, FirstSent: t.FirstSent, Life: t.Life, Dead: t.Token, OrphanUntil: t.OrphanUntil}
-	t.ambiguous, t.unanswered, t.strikes = true, false, 0
-	t.do(asking, saving)
-}
-
-// orphan notes that an extension without a response may have left a seat that
-// nobody can name.
-func (t *turn) orphan() {
-	if t.unanswered && !t.over(t.Hi) {
-		t.OrphanUntil = later(t.OrphanUntil, t.Hi)
-	}
-}
-
-// hold notes a seat that lives for so long from now.
-func (t *turn) hold(life time.Duration) {
-	lo := t.expiry(life)
-	t.record = record{
-		Phase: phaseHeld, ClientToken: t.ClientToken, FirstSent: t.FirstSent,
-		Token: t.e.token, Lo: lo, Hi: lo, Life: t.fullLife(life), OrphanUntil: t.OrphanUntil,
-	}
-	t.ambiguous, t.unanswered, t.strikes = false, false, 0
-}
-
-// confirm claims the seat that was noted.
-func (t *turn) confirm(life time.Duration) {
-	switch {
-	case !t.acquired:
-		t.note(noteAcquired)
-	case t.claim == claimNone || t.state == asking:
-		t.note(noteReacquired)
-	default:
-		t.note(noteRenewed)
-	}
-	t.claim, t.acquired, t.resumed, t.again, t.failures = claimActive, true, false, false, 0
-	t.measure(life)
-	t.do(held, saving)
-}
-
-func (t *turn) extend() {
-	t.before = t.Hi
-	t.Pending, t.Hi = true, later(t.Hi, t.latestExpiry())
-	t.pace()
-	t.do(extending, saving)
-}
-
-func (t *turn) close() {
-	t.Phase, t.claim, t.strikes, t.failures = phaseClosing, claimNone, 0, 0
-	t.giveUpIn(t.c.givingBack)
-	t.do(closing, saving)
-}
-
-// giveBack sends the ClientToken again to learn which seat to check in. After
-// the window that would take a second seat.
-func (t *turn) giveBack() {
-	t.claim = claimNone
-	t.giveUpIn(t.c.givingBack)
-	if t.unsaved || t.age() >= t.c.window || t.gaveUp() {
-		t.finish()
-		return
-	}
-	t.do(givingBack, calling)
-}
-
-// remove ends the machine when no seat is left that could be named.
-func (t *turn) remove() {
-	t.orphan()
-	t.record = record{OrphanUntil: t.OrphanUntil}
-	if t.over(t.OrphanUntil) {
-		t.record = record{}
-	}
-	t.do(removing, saving)
-}
-
-// finish ends the machine. The record stays as it was saved.
-func (t *turn) finish() {
-	t.takenUntil = t.OrphanUntil
-	switch t.Phase {
-	case phaseAsking:
-		if t.taken = t.ambiguous; t.taken {
-			t.takenUntil = later(t.takenUntil, t.latestExpiry())
-		}
-	case phaseHeld, phaseClosing:
-		if t.taken = t.resumed || !t.over(t.Hi); t.taken {
-			t.takenUntil = later(t.takenUntil, t.Hi)
-		}
-	}
-	t.taken = t.taken || !t.OrphanUntil.IsZero() && !t.over(t.OrphanUntil)
-	if t.takenUntil == endless {
-		t.takenUntil = time.Time{}
-	}
-	switch {
-	case !t.acquired:
-	case t.taken:
-		t.note(noteCheckInFailed)
-	default:
-		t.note(noteCheckedIn)
-	}
-	t.doing = finished
-}
 
 func (t *turn) saved() {
 	t.unsaved = !t.e.ok
@@ -362,11 +261,10 @@ func (t *turn) saved() {
 		switch {
 		case t.e.ok:
 			t.doing = calling
-		case t.acquiring(): // nothing is sent whose ClientToken is not safe
+		case t.acquiring(): // a ClientToken that is not saved is not sent
 			t.finish()
 		default:
-			t.fail()
-			t.pause(t.c.pause, t.c.longestPause)
+			t.retryLater()
 		}
 	case held:
 		t.pause(t.c.pause, t.c.longestPause) // before the next save, if this one failed
@@ -377,9 +275,9 @@ func (t *turn) saved() {
 	}
 }
 
-// responded continues after a call, in whose row of the protocol it is.
+// responded continues after a call.
 func (t *turn) responded() {
-	t.listen()
+	t.learnTime()
 	if t.e.maybe && t.e.verdict == verdictNotDone {
 		t.e.verdict = verdictUnknown
 	}
@@ -398,213 +296,7 @@ func (t *turn) responded() {
 	}
 }
 
-func (t *turn) checkedOut() {
-	if t.e.maybe {
-		t.ambiguous, t.resumed, t.strikes = true, false, 0
-	}
-	switch t.e.verdict {
-	case verdictOK:
-		life, expired := t.granted()
-		if expired { // the first response, repeated
-			t.ask()
-			return
-		}
-		second := t.ambiguous && t.age() >= t.c.window // an earlier attempt may have taken another seat
-		dead := !t.Dead.IsZero()
-		t.hold(life)
-		if second {
-			t.OrphanUntil = later(t.OrphanUntil, t.Lo)
-		}
-		switch {
-		case t.e.partial && t.acquiring():
-			t.partial = true
-			t.close()
-		case t.e.partial:
-			t.partial = true
-			t.replace()
-		case dead: // the response may be the first one, repeated
-			t.resumed, t.again = true, true
-			t.extend()
-		default:
-			t.confirm(life)
-		}
-	case verdictRefused:
-		t.strike()
-		switch {
-		case t.acquiring() && !t.ambiguous:
-			t.remove()
-		case t.ambiguous && t.strikes < struckOut:
-			t.strikePause()
-		case t.acquiring():
-			t.finish()
-		default:
-			t.fail()
-			t.pause(t.c.denial, t.c.longestDenial)
-		}
-	default:
-		switch {
-		case t.acquiring() && !t.ambiguous:
-			t.remove()
-		case t.acquiring() && t.resumed:
-			t.finish()
-		default:
-			t.fail()
-			t.pause(t.c.pause, t.c.longestPause)
-		}
-	}
-}
-
-func (t *turn) extended() {
-	if t.e.maybe {
-		t.unanswered, t.strikes = true, 0
-	}
-	switch t.e.verdict {
-	case verdictOK:
-		life := t.life()
-		if life <= 0 { // the seat is held, nobody knows until when
-			t.Token, t.unanswered, t.strikes = t.e.token, true, 0
-			t.renewIn(t.within(t.c.oddExpiry))
-			t.do(held, saving)
-			t.note(noteOddExpiry)
-			t.fail()
-			return
-		}
-		t.hold(life)
-		t.confirm(life)
-		return
-	default:
-		switch {
-		case !t.unanswered:
-			t.Hi, t.Pending = t.Lo, false
-		case !t.e.maybe:
-			t.Hi = t.before
-		}
-	}
-	if t.e.verdict != verdictRefused {
-		t.fail()
-		if t.acquiring() && t.e.verdict != verdictUnknown {
-			t.finish()
-			return
-		}
-		t.pause(t.c.pause, t.c.longestPause)
-		return
-	}
-	t.strike()
-	out := t.strikes >= struckOut
-	switch {
-	case !t.resumed && t.over(t.Hi):
-		t.ask()
-	case out && t.Phase == phaseHeld && !t.again && t.age() < t.c.window:
-		t.askAgain()
-	case t.strikes >= struckOut-1 && (t.over(t.Lo) || t.Phase == phaseClosing), out && t.resumed:
-		t.replace()
-	case t.resumed || t.over(t.Lo):
-		t.strikePause()
-	default: // before Lo a refusal ends nothing
-		t.fail()
-		t.pause(t.c.pause, t.c.longestPause)
-	}
-}
-
-// replace checks in the old token before another seat is taken: wrong refusals
-// make no second seat.
-func (t *turn) replace() {
-	t.Phase = phaseClosing
-	t.do(replacing, saving)
-}
-
-func (t *turn) replaced() {
-	switch t.e.verdict {
-	case verdictUnknown, verdictNotDone:
-		t.fail()
-		if t.acquiring() && t.e.verdict == verdictNotDone {
-			t.finish()
-			return
-		}
-		t.pause(t.c.pause, t.c.longestPause)
-		return
-	case verdictRefused, verdictConflict:
-		if t.partial && t.e.verdict == verdictRefused {
-			if t.strike(); t.strikes < struckOut {
-				t.strikePause()
-				return
-			}
-		}
-		t.orphan()
-	}
-	partial := t.partial
-	t.partial = false
-	t.ask()
-	if partial { // as if denied
-		t.unsaved = true
-		t.fail()
-		t.pause(t.c.denial, t.c.longestDenial)
-	}
-}
-
-func (t *turn) gaveBack() {
-	switch t.e.verdict {
-	case verdictOK:
-		life, expired := t.granted()
-		if expired {
-			t.ambiguous = false
-			t.remove()
-			return
-		}
-		t.hold(life)
-		t.close()
-	case verdictRefused:
-		if t.strike(); t.strikes >= struckOut {
-			t.finish()
-			return
-		}
-		t.pause(t.c.checkIn, t.c.longestCheckIn)
-	default:
-		t.pause(t.c.checkIn, t.c.longestCheckIn)
-	}
-}
-
-func (t *turn) closed() {
-	switch t.e.verdict {
-	case verdictOK:
-		t.unanswered = false
-		t.remove()
-	case verdictConflict:
-		t.finish()
-	case verdictRefused:
-		if t.strike(); t.strikes >= struckOut || !t.resumed && t.over(t.Hi) {
-			t.remove()
-			return
-		}
-		t.pause(t.c.checkIn, t.c.longestCheckIn)
-	default:
-		t.pause(t.c.checkIn, t.c.longestCheckIn)
-	}
-}
-
-// struckOut is how many refusals in a row end a token.
-const struckOut = 3
-
-func (t *turn) strike() { t.strikes = min(t.strikes+1, struckOut) }
-
-// fail ends an attempt: Active becomes Degraded, and after Lo and Grace nothing
-// is claimed.
-func (t *turn) fail() {
-	t.note(noteFailed)
-	if t.claim == claimActive {
-		t.claim = claimDegraded
-	}
-	if t.claim == claimNone || t.e.now.boot < t.lapse {
-		return
-	}
-	t.claim = claimNone
-	t.note(noteLost)
-	if !t.keeper {
-		t.stop, t.lost = true, true
-	}
-}
-
-// wake continues when a wait is over, or cut short by stop.
+// wake continues when a wait is over, or was cut short by stop.
 func (t *turn) wake() {
 	if t.doing != waiting || !t.due() && !t.stopping() {
 		return
@@ -615,38 +307,17 @@ func (t *turn) wake() {
 	t.striking = false
 	switch t.state {
 	case asking:
-		switch {
-		case t.stop && t.unsaved:
-			t.finish()
-		case t.stop && t.ambiguous:
-			t.strikes, t.failures = 0, 0
-			t.giveBack()
-		case t.stop:
-			t.remove()
-		case t.unsaved:
-			t.doing = saving
-		case !t.ambiguous && t.e.now.boot-t.sent.boot >= t.c.renewToken:
-			t.ask()
-		default:
-			t.doing = calling
-		}
-	case held:
+		t.retryCheckout()
+	case held, extending, replacing:
 		switch {
 		case t.stop:
 			t.close()
-		case t.renewalDue():
-			t.extend()
-		default:
-			t.doing = saving
-		}
-	case extending, replacing:
-		switch {
-		case t.stop:
-			t.close()
-		case t.state == extending:
-			t.extend()
-		default:
+		case t.state == replacing:
 			t.doing = calling
+		case t.state == held && !t.renewalDue(): // the save failed
+			t.doing = saving
+		default:
+			t.extend()
 		}
 	case givingBack:
 		t.giveBack()

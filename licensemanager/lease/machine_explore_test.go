@@ -505,7 +505,7 @@ func (w *world) appendKey(b []byte) []byte {
 	m := &w.m
 	rec(&m.record)
 	b = append(b, byte(m.state), byte(m.doing), byte(m.claim), byte(m.strikes), byte(w.last))
-	flags(m.acquired, m.stop, m.lost, m.ambiguous, m.unanswered, m.resumed, m.again, m.unsaved, m.striking, w.waited, m.sentHere, m.service.sure)
+	flags(m.acquired, m.stop, m.lost, m.ambiguous, m.maybeExtended, m.resumed, m.again, m.unsaved, m.striking, w.waited, m.sentHere, m.service.sure)
 	until(m.service.at(clocks), -99)
 	if !m.service.date.IsZero() {
 		until(m.service.date.Add(clocks.wall.Sub(m.service.when.wall)), -99)
@@ -679,7 +679,7 @@ var mutants = []struct {
 		}
 		return step(c, m, e)
 	}},
-	{"an unanswered checkout is sent with a new ClientToken", nil, func(c *settings, m machine, e event) (machine, action) {
+	{"a checkout without a response is sent with a new ClientToken", nil, func(c *settings, m machine, e event) (machine, action) {
 		if e.kind == eventWoke && m.state == asking && m.ambiguous && !m.stop {
 			t := turn{machine: m, c: c, e: &e}
 			t.ask()
@@ -710,7 +710,7 @@ var mutants = []struct {
 		return m, a
 	}},
 	{"a start trusts the record's expiry", func(c *config) { c.kinds = of(unsaved, killed, refused) }, func(c *settings, m machine, e event) (machine, action) {
-		if e.kind == eventResponded && m.state == extending && e.verdict == verdictRefused && !m.unanswered && !e.date.Before(m.Lo) {
+		if e.kind == eventResponded && m.state == extending && e.verdict == verdictRefused && !m.maybeExtended && !e.date.Before(m.Lo) {
 			t := turn{machine: m, c: c, e: &e}
 			t.ask()
 			return t.machine, t.action()
@@ -731,8 +731,8 @@ var mutants = []struct {
 		}
 		return n, a
 	}},
-	{"an unanswered extension notes no orphan", nil, func(c *settings, m machine, e event) (machine, action) {
-		m.unanswered = m.unanswered && m.state == extending && e.kind == eventResponded && e.verdict == verdictOK
+	{"an extension without a response notes no orphan", nil, func(c *settings, m machine, e event) (machine, action) {
+		m.maybeExtended = m.maybeExtended && m.state == extending && e.kind == eventResponded && e.verdict == verdictOK
 		return step(c, m, e)
 	}},
 	{"one refusal of a check-in is believed", nil, func(c *settings, m machine, e event) (machine, action) {
@@ -747,7 +747,7 @@ var mutants = []struct {
 		}
 		return step(c, m, e)
 	}},
-	{"a denial after an unanswered checkout is believed", func(c *config) { c.keeper = false }, func(c *settings, m machine, e event) (machine, action) {
+	{"a denial after a checkout without a response is believed", func(c *config) { c.keeper = false }, func(c *settings, m machine, e event) (machine, action) {
 		if m.state == asking && e.kind == eventResponded && e.verdict == verdictRefused {
 			m.ambiguous, e.maybe = false, false
 		}

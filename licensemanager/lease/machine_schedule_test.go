@@ -625,8 +625,8 @@ func TestOddDates(t *testing.T) {
 	}
 }
 
-// The first Date after a resumption is wrong: the seat that then ends is not
-// claimed for longer than it can live.
+// The first Date after a resumption is wrong, and the next response has none:
+// the seat is not claimed for longer than it can live.
 func TestFirstDateAfterResumption(t *testing.T) {
 	for _, off := range []time.Duration{-720 * time.Hour, -5 * time.Hour} {
 		p := newPlay(t, 1)

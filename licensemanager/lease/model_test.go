@@ -27,7 +27,7 @@ import (
 // What excuses a violation, because no client can do better:
 //
 //	Z1  the response of an extension that changed the token was lost
-//	Z2  an unanswered checkout could not be sent again within the window
+//	Z2  a checkout without a response could not be sent again within the window
 //	Z3  three wrong refusals in a row
 //	Z4  a save failed, then a kill
 //	Z5  a request is processed after its attempt was given up

@@ -1,0 +1,160 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+)
+
+// call makes the call that the machine waits for.
+func (d *driver) call(ctx context.Context, a action) action {
+	m := &d.machine
+	ctx, cancel := context.WithTimeout(ctx, a.limit)
+	defer cancel()
+	sent := d.now()
+	var r response
+	var err error
+	switch a.do {
+	case taskCheckout:
+		r, err = d.checkOut(ctx)
+	case taskExtend:
+		r, err = d.extend(ctx)
+	default:
+		_, err = d.api.CheckInLicense(ctx, &licensemanager.CheckInLicenseInput{Beneficiary: d.request.Beneficiary, LicenseConsumptionToken: m.Token})
+	}
+	if err != nil {
+		r = classify(a.do, err)
+	}
+	r.sent = sent
+	switch {
+	case m.state == asking && r.verdict == verdictRefused:
+		err = d.explain(ctx, err)
+	case r.partial:
+		err = &PartialError{Granted: d.checkout.granted, Missing: d.checkout.missing}
+	}
+	d.mu.Lock()
+	if m.state >= givingBack {
+		d.giving = err
+	} else {
+		d.failure = err
+	}
+	d.mu.Unlock()
+	return d.tell(event{kind: eventResponded, response: r})
+}
+
+func (d *driver) checkOut(ctx context.Context) (response, error) {
+	out, err := d.api.CheckoutLicense(ctx, d.request.input(d.machine.ClientToken, d.nodeID()))
+	if err != nil {
+		return response{}, err
+	}
+	c := checkout{out.LicenseArn, out.EntitlementsAllowed, missing(d.request.Entitlements, out.EntitlementsAllowed)}
+	d.mu.Lock()
+	d.checkout = c
+	d.mu.Unlock()
+	r := response{date: out.Date, token: out.LicenseConsumptionToken}
+	r.partial = len(c.missing) > 0 && (!d.request.AllowPartial || len(c.granted) == 0)
+	r.issued = readable(out.Issued())
+	r.expiration = readable(out.Expires())
+	if r.date.IsZero() && r.issued.IsZero() { // nothing tells the service's time
+		r.date = d.now().wall
+	}
+	return r, nil
+}
+
+func (d *driver) extend(ctx context.Context) (response, error) {
+	out, err := d.api.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: d.machine.Token})
+	if err != nil {
+		return response{}, err
+	}
+	r := response{date: out.Date, token: out.LicenseConsumptionToken, expiration: readable(out.Expires())}
+	if r.token.IsZero() {
+		r.token = d.machine.Token
+	}
+	return r, nil
+}
+
+// readable is the zero time if there is none that can be read.
+func readable(t time.Time, err error) time.Time {
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// classify says what an error means for the seat.
+func classify(do task, err error) response {
+	r := response{verdict: verdictNotDone, maybe: mayHaveProcessed(err)}
+	if r.maybe {
+		r.verdict = verdictUnknown
+	}
+	failure := responseError(err)
+	if failure == nil {
+		return r
+	}
+	r.date, r.retryAfter = failure.Date, max(failure.RetryAfter, failure.AmzRetryAfter)
+	var api smithy.APIError
+	if failure.StatusCode < 400 || failure.StatusCode > 499 || failure.Throttled() || !errors.As(failure.Err, &api) {
+		return r
+	}
+	switch code := api.ErrorCode(); {
+	case code == unknownCode: // something in front of the service
+	case do == taskCheckout:
+		r.verdict = verdictRefused
+	case slices.Contains(goneCodes, code):
+		r.verdict = verdictRefused
+	case do == taskCheckIn && code == "ConflictException":
+		r.verdict = verdictConflict
+	}
+	return r
+}
+
+// unknownCode is that of an error without a code.
+const unknownCode = "UnknownError"
+
+// goneCodes are what the service may say about a token that it does not know.
+// Others, such as AccessDeniedException, say nothing about the seat.
+var goneCodes = []string{"InvalidParameterValueException", "ResourceNotFoundException", "ValidationException"}
+
+// mayHaveProcessed is awstokens.MayHaveProcessed, also for an API that is not
+// of this module and gives up with its context.
+func mayHaveProcessed(err error) bool {
+	var call interface{ MayHaveProcessed() bool }
+	if errors.As(err, &call) {
+		return call.MayHaveProcessed()
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// responseError is the response of the service to the call itself, not to
+// one that a credentials provider made for it.
+func responseError(err error) *awstokens.ResponseError {
+	var op *smithy.OperationError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return findResponse(err)
+}
+
+func findResponse(err error) *awstokens.ResponseError {
+	switch e := err.(type) {
+	case *awstokens.ResponseError:
+		return e
+	case *smithy.OperationError: // of another call
+		return nil
+	case interface{ Unwrap() error }:
+		return findResponse(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			if r := findResponse(part); r != nil {
+				return r
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package lease
+
+import (
+	"time"
+)
+
+// EventType is what an event is about.
+type EventType string
+
+// The types of events.
+const (
+	EventAcquired      EventType = "acquired"        // a Keeper has its first seat, or has resumed the one in Options.Store
+	EventAcquireFailed EventType = "acquire_failed"  // a Keeper could not take its first seat and tries again
+	EventRenewed       EventType = "renewed"         // the seat was extended
+	EventRenewalFailed EventType = "renewal_failed"  // it could not be extended or replaced, also while a Keeper in StateLost looks for another; the lease tries again
+	EventReacquired    EventType = "reacquired"      // the seat had gone, another was taken
+	EventLost          EventType = "lost"            // the last event of a Lease that was not closed; a Keeper goes on
+	EventSaveFailed    EventType = "save_failed"     // Options.Store could not keep the record; Err is a *StoreError. The lease goes on
+	EventCheckedIn     EventType = "checked_in"      // the seat was given back, or had gone; the last event
+	EventCheckInFailed EventType = "check_in_failed" // the last event; Err, a *TakenError, says when the seat is free
+)
+
+// Event is something that happened to a lease.
+type Event struct {
+	Type    EventType
+	Time    time.Time // by the wall clock
+	Expires time.Time // when the seat expires, by the wall clock; zero if there was none
+	Err     error     // why, for failures; that of EventRenewalFailed is the reason of StateDegraded
+}
+
+// report tells the user what the machine noted.
+func (d *driver) report(n note) {
+	if n == noteOddExpiry {
+		d.mu.Lock()
+		d.failure = errOddExpiry
+		d.mu.Unlock()
+		return
+	}
+	now, m := d.now(), &d.machine
+	e := Event{Type: eventTypes[n], Time: now.wall, Expires: d.expiry(now)}
+	d.mu.Lock()
+	switch n {
+	case noteFailed, noteLost:
+		e.Err = d.failure
+	case noteUnsaved:
+		e.Err = d.unsaved
+	case noteCheckInFailed:
+		e.Err = d.closeError()
+	}
+	if n == noteFailed && !m.acquired {
+		e.Type = EventAcquireFailed
+	}
+	if n == noteLost && !m.keeper {
+		d.end(&LostError{At: e.Time, Err: e.Err})
+	}
+	d.mu.Unlock()
+	// Acquire's result reports its seat, and EventLost is the last of a Lease.
+	told := !m.keeper && (n == noteAcquired || !m.acquired || m.lost && n != noteFailed && n != noteLost)
+	if d.onEvent != nil && !told {
+		d.onEvent(e)
+	}
+}
+
+var eventTypes = [...]EventType{
+	noteAcquired:      EventAcquired,
+	noteRenewed:       EventRenewed,
+	noteReacquired:    EventReacquired,
+	noteFailed:        EventRenewalFailed,
+	noteUnsaved:       EventSaveFailed,
+	noteLost:          EventLost,
+	noteCheckedIn:     EventCheckedIn,
+	noteCheckInFailed: EventCheckInFailed,
+}
