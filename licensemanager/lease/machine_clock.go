@@ -127,7 +127,7 @@ func (t *turn) life() (life time.Duration) {
 			life = d
 		}
 	}
-	if t.resumed && !t.service.sure && t.Life > 0 { // the only Date may be wrong
+	if !t.service.sure && t.Life > 0 { // the only Date may be wrong
 		life = min(life, t.Life)
 	}
 	return min(life, t.c.longestLife)

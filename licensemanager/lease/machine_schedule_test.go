@@ -636,6 +636,10 @@ func TestFirstDateAfterResumption(t *testing.T) {
 		p.start()
 		require.Equal(t, claimActive, p.claim())
 		require.LessOrEqual(t, p.m.active.boot-p.clocks().boot, life)
+		p.answers[taskExtend] = func(r *response) { r.date = time.Time{} }
+		p.run(40 * time.Minute)
+		require.Greater(t, p.calls[taskExtend], 1)
+		require.LessOrEqual(t, p.m.active.boot-p.clocks().boot, life)
 		p.down = true
 		p.run(life + time.Minute)
 		require.NotEqual(t, claimActive, p.claim())
