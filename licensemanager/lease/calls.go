@@ -39,9 +39,10 @@ func (d *driver) call(ctx context.Context, a action) action {
 		err = &PartialError{Granted: d.checkout.granted, Missing: d.checkout.missing}
 	}
 	d.mu.Lock()
-	if m.state >= givingBack {
+	switch {
+	case m.state >= givingBack:
 		d.giving = err
-	} else {
+	case m.state != replacing || err != nil: // a check-in does not end the failure that it follows
 		d.failure = err
 	}
 	d.mu.Unlock()
@@ -61,7 +62,7 @@ func (d *driver) checkOut(ctx context.Context) (response, error) {
 	r.partial = len(c.missing) > 0 && (!d.request.AllowPartial || len(c.granted) == 0)
 	r.issued = readable(out.Issued())
 	r.expiration = readable(out.Expires())
-	if r.date.IsZero() && r.issued.IsZero() { // nothing tells the service's time
+	if r.date.IsZero() && r.issued.IsZero() { // nothing else tells the service's time
 		r.date = d.now().wall
 	}
 	return r, nil
@@ -79,7 +80,7 @@ func (d *driver) extend(ctx context.Context) (response, error) {
 	return r, nil
 }
 
-// readable is the zero time if there is none that can be read.
+// readable is a time of a response, or zero if it is missing or unreadable.
 func readable(t time.Time, err error) time.Time {
 	if err != nil {
 		return time.Time{}
@@ -103,7 +104,7 @@ func classify(do task, err error) response {
 		return r
 	}
 	switch code := api.ErrorCode(); {
-	case code == unknownCode: // something in front of the service
+	case code == unknownCode: // of a proxy or gateway
 	case do == taskCheckout:
 		r.verdict = verdictRefused
 	case slices.Contains(goneCodes, code):
@@ -117,12 +118,12 @@ func classify(do task, err error) response {
 // unknownCode is that of an error without a code.
 const unknownCode = "UnknownError"
 
-// goneCodes are what the service may say about a token that it does not know.
-// Others, such as AccessDeniedException, say nothing about the seat.
+// goneCodes are the codes by which the service may refuse a token that it does
+// not know. Others, such as AccessDeniedException, say nothing about the seat.
 var goneCodes = []string{"InvalidParameterValueException", "ResourceNotFoundException", "ValidationException"}
 
-// mayHaveProcessed is awstokens.MayHaveProcessed, also for an API that is not
-// of this module and gives up with its context.
+// mayHaveProcessed is awstokens.MayHaveProcessed. Of an API that is not of this
+// module, a call that ended with its context may have been processed.
 func mayHaveProcessed(err error) bool {
 	var call interface{ MayHaveProcessed() bool }
 	if errors.As(err, &call) {
@@ -131,8 +132,8 @@ func mayHaveProcessed(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// responseError is the response of the service to the call itself, not to
-// one that a credentials provider made for it.
+// responseError finds the response of the service to the call itself, not to a
+// call of its credentials provider.
 func responseError(err error) *awstokens.ResponseError {
 	var op *smithy.OperationError
 	if errors.As(err, &op) {

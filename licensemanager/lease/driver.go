@@ -13,12 +13,12 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// wakeEvery is the longest sleep at a time: what follows from a wall clock that
-// was set, or from a suspended machine, is seen so soon.
+// wakeEvery is the longest sleep at a time. A wall clock that was set, and a
+// suspension, are noticed within it.
 const wakeEvery = 30 * time.Second
 
-// A driver runs a machine: it does what the machine waits for, tells it what
-// came of that, and shows its state.
+// A driver runs a machine: it does what the machine waits for, and reports the
+// outcome to the machine. Lease and Keeper show its state.
 type driver struct {
 	api      API
 	request  Request
@@ -29,22 +29,23 @@ type driver struct {
 
 	file    *FileStore
 	store   *openStore
-	resumed stored // the record that was found
+	resumed stored // the record that was found in it
 
 	calls    context.Context // of calls that nobody waits for
 	detach   func() bool     // from a Keeper's context
 	done     chan struct{}   // closed by Close, and when a Lease is lost
 	finished chan struct{}   // closed when the machine has ended
 
-	mu        sync.Mutex // of what follows; not held during calls and waits
+	mu        sync.Mutex // guards what follows; not held during calls and waits
 	machine   machine
 	checkout  checkout
-	failure   error  // of the last attempt to take or renew the seat
-	unsaved   error  // of the last save that failed
-	giving    error  // of the last attempt to give it back
-	closed    bool   // Close was called, or a Keeper's context has ended
-	interrupt func() // cuts the last wait short
-	ended     error  // what Err returns after the end
+	failure   error         // of the last call to take or renew the seat; nil: it succeeded
+	unsaved   error         // of the last save that failed
+	giving    error         // of the last call to give the seat back
+	closed    bool          // Close was called, or a Keeper's context has ended
+	interrupt func()        // cuts the last wait short
+	ended     error         // what Err returns after the end
+	stepped   chan struct{} // closed by the next step of the machine; nil: nobody waits for it
 }
 
 // checkout is what a seat consists of.
@@ -61,11 +62,14 @@ func newDriver(ctx context.Context, api API, request Request, options []func(*Op
 	if ctx == nil {
 		return nil, errors.New("lease: the context is nil")
 	}
-	o := Options{RenewAt: 0.6, random: rand.Float64}
+	o := Options{random: rand.Float64}
 	for _, change := range options {
 		if change != nil {
 			change(&o)
 		}
+	}
+	if o.RenewAt == 0 {
+		o.RenewAt = 0.6
 	}
 	if !(o.RenewAt >= 0.1 && o.RenewAt <= 0.9) || o.Grace < 0 || o.Grace > protocolTiming.longestLife {
 		return nil, errors.New("lease: RenewAt must be from 0.1 to 0.9, and Grace from 0 to ten years")
@@ -97,9 +101,8 @@ func (d *driver) start(ctx context.Context) (action, error) {
 	}
 	d.mu.Lock()
 	d.store, d.resumed = store, found
-	d.checkout = checkout{found.LicenseARN, found.Granted, missing(d.request.Entitlements, found.Granted)}
-	if found.Granted == nil {
-		d.checkout = checkout{}
+	if found.Granted != nil {
+		d.checkout = checkout{found.LicenseARN, found.Granted, missing(d.request.Entitlements, found.Granted)}
 	}
 	d.mu.Unlock()
 	return d.tell(event{kind: eventStarted, record: found.record}), nil
@@ -112,7 +115,7 @@ func (d *driver) finish() {
 	close(d.finished)
 }
 
-// save has the store keep the record.
+// save saves the record in the store.
 func (d *driver) save(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, protocolTiming.call)
 	defer cancel()
@@ -130,8 +133,8 @@ func (d *driver) save(ctx context.Context) error {
 	return err
 }
 
-// nodeID is what goes with the ClientToken: one that is sent again must have
-// the same parameters.
+// nodeID is the NodeID of a checkout. One that is sent again must have the same
+// parameters.
 func (d *driver) nodeID() string {
 	if d.resumed.ClientToken != "" && d.machine.ClientToken == d.resumed.ClientToken {
 		return d.resumed.NodeID
@@ -149,7 +152,7 @@ func (d *driver) work(a action) {
 		d.mu.Lock()
 		stop := d.closed && !d.ending()
 		if !stop {
-			d.sleep(min(a.limit, wakeEvery))
+			d.sleep(a.limit)
 		}
 		d.mu.Unlock()
 		if !stop {
@@ -162,11 +165,11 @@ func (d *driver) work(a action) {
 
 func (d *driver) resume(kind eventKind) { d.work(d.tell(event{kind: kind})) }
 
-// sleep has the work resumed later. By the system's clock it takes no
-// goroutine, whose stack would be larger than all the rest of a lease.
+// sleep resumes the work later. By the system's clock it takes no goroutine,
+// whose stack would be larger than the rest of a lease.
 func (d *driver) sleep(limit time.Duration) {
 	if _, ok := d.clock.(clock.System); ok {
-		timer := time.AfterFunc(limit, func() { d.resume(eventWoke) })
+		timer := time.AfterFunc(min(limit, wakeEvery), func() { d.resume(eventWoke) })
 		d.interrupt = func() {
 			if timer.Stop() {
 				go d.resume(eventStopped)
@@ -206,12 +209,12 @@ func (d *driver) advance(ctx context.Context, a action) action {
 	return d.call(ctx, a)
 }
 
-// ending says whether the machine gives a seat back, which the end of a context
-// is no reason to leave off.
+// ending reports whether the machine gives a seat back, which continues after
+// the end of a context.
 func (d *driver) ending() bool { return d.machine.stop || d.machine.state >= givingBack }
 
-// tell gives the machine an event and reports what it notes. Only one goroutine
-// calls it.
+// tell gives the machine an event and reports what it notes. One goroutine at a
+// time calls it.
 func (d *driver) tell(e event) action {
 	e.now, e.jitter = d.now(), d.random()
 	if d.machine.state != held {
@@ -220,6 +223,10 @@ func (d *driver) tell(e event) action {
 	m, a := step(&d.settings, d.machine, e)
 	d.mu.Lock()
 	d.machine = m
+	if d.stepped != nil {
+		close(d.stepped)
+		d.stepped = nil
+	}
 	d.mu.Unlock()
 	for _, n := range a.notes {
 		d.report(n)
@@ -227,7 +234,7 @@ func (d *driver) tell(e event) action {
 	return a
 }
 
-// end notes why there is no seat any more, once.
+// end records why there is no seat any more, once. The caller holds mu.
 func (d *driver) end(err error) {
 	if d.ended == nil {
 		d.ended = err
@@ -247,6 +254,22 @@ func (d *driver) closeError() error {
 	return &TakenError{Until: d.machine.takenUntil, Err: err}
 }
 
+// nextStep returns a channel that is closed when the machine takes a step.
+func (d *driver) nextStep() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stepped == nil {
+		d.stepped = make(chan struct{})
+	}
+	return d.stepped
+}
+
+func (d *driver) lastError() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failure
+}
+
 // expiry is the confirmed expiry by the wall clock; zero: there was no seat.
 func (d *driver) expiry(now reading) time.Time {
 	d.mu.Lock()
@@ -263,7 +286,7 @@ func (d *driver) held() checkout {
 	return d.checkout
 }
 
-// stop has the seat given back.
+// stop begins to give the seat back.
 func (d *driver) stop() {
 	d.mu.Lock()
 	d.closed = true

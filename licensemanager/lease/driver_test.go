@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -369,6 +370,98 @@ func TestKeeper(t *testing.T) {
 		require.NoError(t, k.Close(t.Context()))
 		assert.Equal(t, lease.StateClosed, k.State())
 		assert.ErrorIs(t, k.Err(), lease.ErrClosed)
+		assert.Zero(t, s.taken())
+	})
+}
+
+// A program waits for its seat, and is told why there is none when it gives up.
+func TestKeeperWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.SetSeats(1)
+		first := lease.Keep(t.Context(), s.client, s.seats(1))
+		require.NoError(t, first.Wait(t.Context()))
+		assert.Equal(t, lease.StateActive, first.State())
+		require.NoError(t, first.Wait(t.Context()), "the seat is held")
+
+		k := lease.Keep(t.Context(), s.client, s.seats(1))
+		err := k.Wait(within(t, time.Minute))
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		var denied *lease.DeniedError
+		require.ErrorAs(t, err, &denied)
+		assert.Equal(t, lease.ReasonSeatsFull, denied.Reason)
+		start := time.Now()
+		time.AfterFunc(time.Hour, func() { assert.NoError(t, first.Close(t.Context())) })
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() { assert.NoError(t, k.Wait(t.Context())) })
+		}
+		wg.Wait()
+		assert.WithinRange(t, time.Now(), start.Add(time.Hour), start.Add(time.Hour+5*time.Minute))
+
+		s.SetSeats(0)
+		other := lease.Keep(t.Context(), s.client, s.seats(1))
+		time.AfterFunc(time.Hour, func() { assert.NoError(t, other.Close(t.Context())) })
+		assert.Equal(t, lease.ErrClosed, other.Wait(t.Context()))
+		require.NoError(t, k.Close(t.Context()))
+		assert.Equal(t, lease.ErrClosed, k.Wait(t.Context()))
+	})
+	broken := lease.Keep(t.Context(), nil, lease.Request{})
+	assert.Equal(t, broken.Err(), broken.Wait(t.Context()))
+	assert.EqualError(t, broken.Wait(nil), "lease: the context is nil") //nolint:staticcheck // a caller's mistake
+}
+
+// While the seat is held and renewals fail, LastError says why.
+func TestLastError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+		require.NoError(t, err)
+		k := lease.Keep(t.Context(), s.client, s.seats(1))
+		require.NoError(t, k.Wait(t.Context()))
+		for _, held := range []interface {
+			State() lease.State
+			Err() error
+			LastError() error
+		}{l, k} {
+			assert.NoError(t, held.LastError())
+			s.OneIn(1, "ExtendLicenseConsumption").Fail(http.StatusInternalServerError)
+			time.Sleep(40 * time.Minute)
+			synctest.Wait()
+			assert.Equal(t, lease.StateDegraded, held.State())
+			assert.NoError(t, held.Err(), "the seat is held")
+			var exception *licensemanager.ServerInternalException
+			assert.ErrorAs(t, held.LastError(), &exception)
+			s.ClearFaults()
+			time.Sleep(2 * time.Minute)
+			synctest.Wait()
+			assert.Equal(t, lease.StateActive, held.State())
+			assert.NoError(t, held.LastError())
+		}
+		require.NoError(t, l.Close(t.Context()))
+		require.NoError(t, k.Close(t.Context()))
+	})
+}
+
+// A Keeper gives a partial seat back, and says what was missing until the next
+// checkout.
+func TestKeeperWithAPartialSeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		request := s.seats(2)
+		request.Entitlements = append(request.Entitlements, licensemanager.Feature("Unheard"))
+		var e events
+		k := lease.Keep(t.Context(), s.client, request, e.option)
+		synctest.Wait()
+		assert.Equal(t, lease.StateAcquiring, k.State())
+		assert.Zero(t, s.taken(), "the part is given back")
+		require.Equal(t, 1, e.count(lease.EventAcquireFailed))
+		for _, err := range []error{k.Err(), e.list[0].Err} {
+			var partial *lease.PartialError
+			require.ErrorAs(t, err, &partial)
+			assert.Equal(t, []licensemanager.EntitlementData{licensemanager.Feature("Unheard")}, partial.Missing)
+		}
+		require.NoError(t, k.Close(t.Context()))
 		assert.Zero(t, s.taken())
 	})
 }

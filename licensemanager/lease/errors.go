@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// ErrClosed is what Err returns after Close.
+// ErrClosed is what [Lease.Err] and [Keeper.Err] return after Close.
 var ErrClosed = errors.New("the lease is closed")
 
-var errOrphan = errors.New("a lost response may have left a seat that nobody can give back")
+var (
+	errOrphan    = errors.New("a lost response may have left a seat that nobody can give back")
+	errOddExpiry = errors.New("the extension succeeded, but its Expiration is unreadable or not ahead")
+	errAsking    = errors.New("the checkout has no response yet")
+)
 
-// errOddExpiry is the failure of an extension that succeeded without an
-// expiry that can be used.
-var errOddExpiry = errors.New("the extension succeeded, but its Expiration is unreadable or not ahead")
-
-// LostError is what Err returns after a seat was lost.
+// LostError is what [Lease.Err] returns after the seat was lost.
 type LostError struct {
 	// At is when the lease was lost, by the wall clock.
 	At time.Time
@@ -25,7 +25,7 @@ type LostError struct {
 }
 
 func (e *LostError) Error() string {
-	return "license seat lost at " + e.At.Format(time.RFC3339) + ": " + e.Err.Error()
+	return fmt.Sprintf("license seat lost at %s: %v", e.At.Format(time.RFC3339), e.Err)
 }
 
 // Unwrap returns the reason.
@@ -33,8 +33,8 @@ func (e *LostError) Unwrap() error { return e.Err }
 
 // TakenError says that a seat may stay taken although the lease has ended.
 type TakenError struct {
-	// Until is when the seat expires at the latest, by the service's clock. It
-	// is zero if that is unknown, which is at most the life of a seat.
+	// Until is when the seat expires at the latest, by the service's clock. If
+	// it is zero, that is unknown, but at most the life of a seat away.
 	Until time.Time
 
 	// Err is why the lease ended, or why the seat was not given back.

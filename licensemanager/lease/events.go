@@ -1,8 +1,6 @@
 package lease
 
-import (
-	"time"
-)
+import "time"
 
 // EventType is what an event is about.
 type EventType string
@@ -10,12 +8,12 @@ type EventType string
 // The types of events.
 const (
 	EventAcquired      EventType = "acquired"        // a Keeper has its first seat, or has resumed the one in Options.Store
-	EventAcquireFailed EventType = "acquire_failed"  // a Keeper could not take its first seat and tries again
+	EventAcquireFailed EventType = "acquire_failed"  // a Keeper could not take its first seat, and retries
 	EventRenewed       EventType = "renewed"         // the seat was extended
-	EventRenewalFailed EventType = "renewal_failed"  // it could not be extended or replaced, also while a Keeper in StateLost looks for another; the lease tries again
-	EventReacquired    EventType = "reacquired"      // the seat had gone, another was taken
-	EventLost          EventType = "lost"            // the last event of a Lease that was not closed; a Keeper goes on
-	EventSaveFailed    EventType = "save_failed"     // Options.Store could not keep the record; Err is a *StoreError. The lease goes on
+	EventRenewalFailed EventType = "renewal_failed"  // the seat could not be extended or replaced, and the lease retries; also of a Keeper in StateLost
+	EventReacquired    EventType = "reacquired"      // another seat was taken, because the first had gone
+	EventLost          EventType = "lost"            // the last event of a Lease that was not closed; a Keeper continues
+	EventSaveFailed    EventType = "save_failed"     // the record could not be saved in Options.Store; Err is a *StoreError. The lease continues
 	EventCheckedIn     EventType = "checked_in"      // the seat was given back, or had gone; the last event
 	EventCheckInFailed EventType = "check_in_failed" // the last event; Err, a *TakenError, says when the seat is free
 )
@@ -25,10 +23,10 @@ type Event struct {
 	Type    EventType
 	Time    time.Time // by the wall clock
 	Expires time.Time // when the seat expires, by the wall clock; zero if there was none
-	Err     error     // why, for failures; that of EventRenewalFailed is the reason of StateDegraded
+	Err     error     // the reason of a failure; that of EventRenewalFailed is the reason of StateDegraded
 }
 
-// report tells the user what the machine noted.
+// report gives the user an event for what the machine noted.
 func (d *driver) report(n note) {
 	if n == noteOddExpiry {
 		d.mu.Lock()
@@ -55,8 +53,8 @@ func (d *driver) report(n note) {
 	}
 	d.mu.Unlock()
 	// Acquire's result reports its seat, and EventLost is the last of a Lease.
-	told := !m.keeper && (n == noteAcquired || !m.acquired || m.lost && n != noteFailed && n != noteLost)
-	if d.onEvent != nil && !told {
+	silent := !m.keeper && (n == noteAcquired || !m.acquired || m.lost && n != noteFailed && n != noteLost)
+	if d.onEvent != nil && !silent {
 		d.onEvent(e)
 	}
 }

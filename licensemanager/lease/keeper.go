@@ -1,11 +1,14 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
+	"github.com/seed-25f54b62/awstokens/internal/clock"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
@@ -26,25 +29,24 @@ type Keeper struct{ d *driver }
 func Keep(ctx context.Context, api API, request Request, options ...func(*Options)) *Keeper {
 	d, err := newDriver(ctx, api, request, options)
 	if err != nil {
-		d = &driver{closed: true, ended: err, done: make(chan struct{}), finished: make(chan struct{})}
-		close(d.finished)
-		return &Keeper{d}
-	}
-	if ctx.Err() != nil {
-		d.stop()
+		d = &driver{clock: clock.New(), closed: true, done: make(chan struct{}), finished: make(chan struct{})}
+		d.end(err)
 		close(d.finished)
 		return &Keeper{d}
 	}
 	d.calls = context.WithoutCancel(ctx)
 	d.detach = context.AfterFunc(ctx, d.stop)
 	d.machine.keeper = true
+	if ctx.Err() != nil { // the goroutine of AfterFunc may be too late
+		d.stop()
+	}
 	go d.keep()
 	return &Keeper{d}
 }
 
 // keep works as soon as the store can be used.
 func (d *driver) keep() {
-	for pause := protocolTiming.pause; ; pause = min(2*pause, protocolTiming.longestPause) {
+	for pause := protocolTiming.retry.first; ; pause = min(2*pause, protocolTiming.retry.longest) {
 		ctx, cancel := context.WithCancel(d.calls)
 		d.mu.Lock()
 		d.interrupt = cancel
@@ -81,33 +83,50 @@ func (k *Keeper) State() State {
 
 func (k *Keeper) status() (State, error) {
 	d := k.d
-	if d.clock == nil { // the options or the request broke their rules
-		return StateClosed, d.ended
-	}
 	now := d.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch m := &d.machine; {
 	case d.closed:
-		return StateClosed, ErrClosed
+		return StateClosed, d.ended
 	case m.status(now) == claimActive:
 		return StateActive, nil
 	case m.claim == claimDegraded || m.claim == claimActive:
 		return StateDegraded, nil
 	case m.acquired:
-		return StateLost, d.failure
+		return StateLost, cmp.Or(d.failure, errAsking)
 	}
-	if d.failure == nil {
-		return StateAcquiring, errAsking
-	}
-	return StateAcquiring, d.failure
+	return StateAcquiring, cmp.Or(d.failure, errAsking)
 }
 
-// errAsking is what Err returns before the first response.
-var errAsking = errors.New("the first checkout has no response yet")
+// Wait waits until the program is licensed: until the state is StateActive or
+// StateDegraded. It returns the error of [Keeper.Err] if the Keeper is closed
+// first. If the context ends first, the error wraps the context's and that of
+// Err, such as a [*DeniedError]. Any number of goroutines may wait.
+func (k *Keeper) Wait(ctx context.Context) error {
+	if ctx == nil {
+		return errors.New("lease: the context is nil")
+	}
+	for {
+		stepped := k.d.nextStep()
+		state, err := k.status()
+		switch state {
+		case StateActive, StateDegraded:
+			return nil
+		case StateClosed:
+			return err
+		}
+		select {
+		case <-stepped:
+		case <-k.d.done:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+	}
+}
 
-// Err returns why the program is not licensed right now: nil in StateActive and
-// StateDegraded, whose reason is in [Event].Err of EventRenewalFailed, [ErrClosed] after Close, and otherwise the error of the last
+// Err returns why the program is not licensed now: nil in StateActive and
+// StateDegraded, [ErrClosed] after Close, and otherwise the error of the last
 // attempt, which is a [*DeniedError] or a [*PartialError] if the service denied
 // the seat.
 func (k *Keeper) Err() error {
@@ -115,12 +134,13 @@ func (k *Keeper) Err() error {
 	return err
 }
 
+// LastError returns why the last call to take or renew the seat failed, or nil
+// if it succeeded. In StateDegraded it is the reason.
+func (k *Keeper) LastError() error { return k.d.lastError() }
+
 // Expires returns when the seat expires if it is not extended, by the wall
 // clock, or the zero time before the first seat.
 func (k *Keeper) Expires() time.Time {
-	if k.d.clock == nil {
-		return time.Time{}
-	}
 	return k.d.expiry(k.d.now())
 }
 

@@ -180,10 +180,10 @@ func (l *Lease) State() State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case d.ended != nil && !errors.Is(d.ended, ErrClosed):
-		return StateLost
-	case d.closed:
+	case d.ended == ErrClosed:
 		return StateClosed
+	case d.ended != nil:
+		return StateLost
 	case d.machine.status(now) == claimActive:
 		return StateActive
 	}
@@ -195,12 +195,16 @@ func (l *Lease) State() State {
 func (l *Lease) Done() <-chan struct{} { return l.d.done }
 
 // Err returns nil while the lease lives, a [*LostError] after the seat was
-// lost, and [ErrClosed] after Close. The reason of StateDegraded is in [Event].Err.
+// lost, and [ErrClosed] after Close.
 func (l *Lease) Err() error {
 	l.d.mu.Lock()
 	defer l.d.mu.Unlock()
 	return l.d.ended
 }
+
+// LastError returns why the last call to renew the seat failed, or nil if it
+// succeeded. In StateDegraded it is the reason.
+func (l *Lease) LastError() error { return l.d.lastError() }
 
 // Expires returns when the seat expires if it is not extended, by the wall
 // clock.

@@ -114,7 +114,7 @@ func TestRenewalsAreSpread(t *testing.T) {
 		var e events
 		var leases []*lease.Lease
 		for range 50 {
-			l, err := lease.Acquire(t.Context(), s.client, s.seats(1), e.option)
+			l, err := lease.Acquire(t.Context(), s.client, s.seats(1), e.option, func(o *lease.Options) { o.RenewAt = 0 }) // the default
 			require.NoError(t, err)
 			leases = append(leases, l)
 		}
@@ -464,7 +464,7 @@ func TestInvalidOptions(t *testing.T) {
 	s := newService(t)
 	for name, option := range map[string]func(*lease.Options){
 		"RenewAt of 1":        func(o *lease.Options) { o.RenewAt = 1 },
-		"RenewAt of 0":        func(o *lease.Options) { o.RenewAt = 0 },
+		"RenewAt below 0":     func(o *lease.Options) { o.RenewAt = -0.6 },
 		"RenewAt of 1e-9":     func(o *lease.Options) { o.RenewAt = 1e-9 },
 		"RenewAt of NaN":      func(o *lease.Options) { o.RenewAt = math.NaN() },
 		"Grace below 0":       func(o *lease.Options) { o.Grace = -1 },

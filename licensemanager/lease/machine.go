@@ -267,7 +267,7 @@ func (t *turn) saved() {
 			t.retryLater()
 		}
 	case held:
-		t.pause(t.c.pause, t.c.longestPause) // before the next save, if this one failed
+		t.pause(t.c.retry) // before the next save, if this one failed
 	case removing:
 		t.finish()
 	default:

@@ -5,7 +5,7 @@ import "time"
 // close gives the seat back.
 func (t *turn) close() {
 	t.Phase, t.claim, t.strikes, t.failures = phaseClosing, claimNone, 0, 0
-	t.giveUpIn(t.c.givingBack)
+	t.limitGivingBack()
 	t.do(closing, saving)
 }
 
@@ -22,7 +22,7 @@ func (t *turn) closed() {
 			t.remove()
 			return
 		}
-		t.pause(t.c.checkIn, t.c.longestCheckIn)
+		t.pause(t.c.checkIn)
 	}
 }
 

@@ -71,7 +71,7 @@ func (t *turn) checkoutGranted() {
 // denied waits for a seat. The pauses are longer than in an outage.
 func (t *turn) denied() {
 	t.fail()
-	t.pause(t.c.denial, t.c.longestDenial)
+	t.pause(t.c.denial)
 }
 
 // retryCheckout continues after a pause.
@@ -97,7 +97,7 @@ func (t *turn) retryCheckout() {
 // the window that would take a second seat.
 func (t *turn) giveBack() {
 	t.claim = claimNone
-	t.giveUpIn(t.c.givingBack)
+	t.limitGivingBack()
 	if t.unsaved || t.age() >= t.c.window || t.gaveUp() {
 		t.finish()
 		return
@@ -123,5 +123,5 @@ func (t *turn) gaveBack() {
 			return
 		}
 	}
-	t.pause(t.c.checkIn, t.c.longestCheckIn)
+	t.pause(t.c.checkIn)
 }

@@ -97,7 +97,7 @@ func (t *turn) confirm(life time.Duration) {
 // retryLater ends an attempt, and waits for the next.
 func (t *turn) retryLater() {
 	t.fail()
-	t.pause(t.c.pause, t.c.longestPause)
+	t.pause(t.c.retry)
 }
 
 // fail ends an attempt: Active becomes Degraded, and after Lo and Grace the

@@ -1,8 +1,6 @@
 package lease
 
-import (
-	"time"
-)
+import "time"
 
 // settings are what a machine is told once.
 type settings struct {
@@ -13,56 +11,53 @@ type settings struct {
 
 // timing is the protocol's table of timers.
 type timing struct {
-	margin         time.Duration // Active ends so long before the expiry: a Date has whole seconds
-	shortestRenew  time.Duration
-	longestRenew   time.Duration
-	spacing        time.Duration // between renewals in the long run
-	burst          time.Duration // how far renewals may be ahead of that
-	oddExpiry      time.Duration // until the next renewal if the expiry is unreadable or not ahead
-	call           time.Duration // the longest call
-	attempt        time.Duration // the longest attempt: a run of calls up to its outcome
-	settle         time.Duration // after an expiry until the seat is surely free
-	pause          time.Duration
-	longestPause   time.Duration
-	denial         time.Duration
-	longestDenial  time.Duration
-	strike         time.Duration // between the first two refusals; twice that after the second
-	checkIn        time.Duration
-	longestCheckIn time.Duration
-	givingBack     time.Duration // in all
-	window         time.Duration // in which a ClientToken surely names the same seat
-	renewToken     time.Duration // a ClientToken that was not sent is so old at most
-	tolerance      time.Duration // between a Date and what was expected
-	assumedLife    time.Duration // of a new seat whose expiry is unreadable
-	longestLife    time.Duration
+	margin        time.Duration // Active ends so long before the expiry: a Date has whole seconds
+	shortestRenew time.Duration
+	longestRenew  time.Duration
+	spacing       time.Duration // between renewals in the long run
+	burst         time.Duration // how far renewals may be ahead of that
+	oddExpiry     time.Duration // until the next renewal if the Expiration is unreadable or not ahead
+	call          time.Duration // the longest call
+	attempt       time.Duration // the longest attempt: a run of calls up to its outcome
+	settle        time.Duration // after an expiry until the seat is certainly free
+	retry         backoff       // after an attempt that failed
+	denial        backoff       // after a denial
+	checkIn       backoff       // of check-ins, and of what is sent to give a seat back
+	strike        time.Duration // between the first two refusals; twice that after the second
+	givingBack    time.Duration // in all
+	window        time.Duration // in which a ClientToken certainly names the same seat
+	renewToken    time.Duration // the greatest age of a ClientToken that was not sent
+	tolerance     time.Duration // between a Date and what was expected
+	assumedLife   time.Duration // of a new seat whose Expiration is unreadable
+	longestLife   time.Duration
 }
+
+// A backoff is a row of pauses, each twice as long as the one before.
+type backoff struct{ first, longest time.Duration }
 
 var protocolTiming = timing{
-	margin:         time.Second,
-	shortestRenew:  5 * time.Second,
-	longestRenew:   12 * time.Hour,
-	spacing:        12 * time.Second,
-	burst:          time.Minute,
-	oddExpiry:      time.Minute,
-	call:           30 * time.Second,
-	attempt:        30 * time.Second,
-	settle:         2 * time.Second,
-	pause:          5 * time.Second,
-	longestPause:   time.Minute,
-	denial:         30 * time.Second,
-	longestDenial:  5 * time.Minute,
-	strike:         time.Second,
-	checkIn:        100 * time.Millisecond,
-	longestCheckIn: 5 * time.Second,
-	givingBack:     time.Minute,
-	window:         9 * time.Minute,
-	renewToken:     5 * time.Minute,
-	tolerance:      5 * time.Minute,
-	assumedLife:    time.Hour,
-	longestLife:    10 * 365 * 24 * time.Hour,
+	margin:        time.Second,
+	shortestRenew: 5 * time.Second,
+	longestRenew:  12 * time.Hour,
+	spacing:       12 * time.Second,
+	burst:         time.Minute,
+	oddExpiry:     time.Minute,
+	call:          30 * time.Second,
+	attempt:       30 * time.Second,
+	settle:        2 * time.Second,
+	retry:         backoff{5 * time.Second, time.Minute},
+	denial:        backoff{30 * time.Second, 5 * time.Minute},
+	checkIn:       backoff{100 * time.Millisecond, 5 * time.Second},
+	strike:        time.Second,
+	givingBack:    time.Minute,
+	window:        9 * time.Minute,
+	renewToken:    5 * time.Minute,
+	tolerance:     5 * time.Minute,
+	assumedLife:   time.Hour,
+	longestLife:   10 * 365 * 24 * time.Hour,
 }
 
-// timers are a machine's times. Those of one clock are of the boot clock.
+// timers are a machine's times. A time.Duration is one of the boot clock.
 type timers struct {
 	service  serviceTime
 	sent     reading // when ClientToken was first sent
@@ -70,19 +65,19 @@ type timers struct {
 
 	active  reading       // Active ends when either clock reaches it
 	expires time.Duration // not before Lo
-	lapse   time.Duration // an attempt that fails after it ends the claim
+	lapse   time.Duration // an attempt that fails after this ends the claim
 	renew   reading       // the renewal is due when either clock reaches it
 	paced   time.Duration // when one more renewal fits into the spacing
 
-	until    time.Duration // the wait
+	until    time.Duration // when the wait is over
 	striking bool          // the wait is part of an attempt
 	attempt  time.Duration // when the attempt began
 	giveUp   time.Duration // when giving back ends; zero: not begun
-	base     time.Duration // the first pause of its kind
-	failures int8          // pauses of that kind in a row
+	base     time.Duration // the first pause of the backoff in use
+	failures int8          // pauses of that backoff in a row
 }
 
-// status is what the machine claims at a moment.
+// status is what the machine claims at a moment: Active ends by itself.
 func (m *machine) status(now reading) claim {
 	if m.claim == claimActive && (now.boot >= m.active.boot || !now.wall.Before(m.active.wall)) {
 		return claimDegraded
@@ -103,7 +98,7 @@ func (t *turn) renewIn(d time.Duration) {
 	t.renew = t.e.now.add(min(max(d, t.c.shortestRenew), t.c.longestRenew))
 }
 
-// pace counts a renewal.
+// pace counts a renewal against the spacing.
 func (t *turn) pace() {
 	t.paced = max(t.paced, t.e.now.boot-t.c.burst) + t.c.spacing
 }
@@ -120,27 +115,26 @@ func (t *turn) due() bool {
 	return t.e.now.boot >= t.until
 }
 
-// pause waits before another attempt, longer after each. What the service asks
-// for is respected; where a seat may have become free, it is tried at once.
-func (t *turn) pause(first, longest time.Duration) {
-	if t.base != first {
-		t.base, t.failures = first, 0
+// pause waits before another attempt, longer after each. It respects what the
+// service asks for, up to five minutes.
+func (t *turn) pause(b backoff) {
+	if t.base != b.first {
+		t.base, t.failures = b.first, 0
 	}
-	d := min(first<<t.failures, longest)
+	d := min(b.first<<t.failures, b.longest)
 	t.failures = min(t.failures+1, 20)
 	d -= time.Duration(t.e.jitter * float64(d) / 10)
 	if t.e.kind == eventResponded {
-		d = max(d, min(t.e.retryAfter, t.c.longestDenial))
+		d = max(d, min(t.e.retryAfter, t.c.denial.longest))
 	}
 	t.wait(d)
 }
 
-// strikePause waits before the next call of the same attempt.
+// strikePause waits for the next call of the same attempt.
 func (t *turn) strikePause() {
 	d := t.c.strike * time.Duration(t.strikes)
 	if t.e.now.boot+d > t.attemptEnd() {
-		t.fail()
-		t.pause(t.c.pause, t.c.longestPause)
+		t.retryLater()
 		return
 	}
 	t.striking = true
@@ -158,8 +152,8 @@ func (t *turn) wait(d time.Duration) {
 	}
 }
 
-// within cuts a wait at the moments when something changes: a seat becomes
-// free, the claim or the time for giving back ends.
+// within cuts a wait at the next moment when something changes: a seat becomes
+// free, the claim ends, or the time for giving back is over.
 func (t *turn) within(d time.Duration) time.Duration {
 	now := t.e.now.boot
 	moments := [...]time.Duration{t.lapse, t.giveUp, 0, 0}
@@ -186,9 +180,10 @@ func (t *turn) attemptEnd() time.Duration {
 	return end
 }
 
-func (t *turn) giveUpIn(d time.Duration) {
+// limitGivingBack starts the time for giving back, once.
+func (t *turn) limitGivingBack() {
 	if t.giveUp == 0 {
-		t.giveUp = t.e.now.boot + d
+		t.giveUp = t.e.now.boot + t.c.givingBack
 	}
 }
 
