@@ -34,7 +34,7 @@ func (d *driver) call(ctx context.Context, a action) action {
 	r.sent = sent
 	switch {
 	case m.state == asking && r.verdict == verdictRefused:
-		err = d.explain(ctx, err)
+		err = d.explain(ctx, err, r.date)
 	case r.partial:
 		err = &PartialError{Granted: d.checkout.granted, Missing: d.checkout.missing}
 	}

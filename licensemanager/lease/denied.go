@@ -3,25 +3,27 @@ package lease
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// Reason is why a seat was denied, as far as the service lets it be known.
+// Reason is why a seat was denied, as far as the credentials permit to find out.
 type Reason string
 
 // The reasons, from the farthest from a seat to the nearest.
 const (
-	ReasonUnknown       Reason = ""               // the credentials do not permit to find out, or nothing was found
-	ReasonNoLicense     Reason = "no_license"     // there is none of the product and issuer, or none was granted to the account
+	ReasonUnknown       Reason = ""               // the credentials do not permit to find out, or no reason was found
+	ReasonNoLicense     Reason = "no_license"     // the account has no license of the product and issuer
 	ReasonWrongProduct  Reason = "wrong_product"  // Request.LicenseARN is a license of another ProductSKU
 	ReasonWrongIssuer   Reason = "wrong_issuer"   // Request.LicenseARN is a license of another KeyFingerprint
 	ReasonExpired       Reason = "expired"        // the license has expired, or its validity has not begun
 	ReasonNotAvailable  Reason = "not_available"  // the license or its grant is not active, or the grant does not permit a checkout
-	ReasonNoEntitlement Reason = "no_entitlement" // the license has none of this name
+	ReasonNoEntitlement Reason = "no_entitlement" // the license has no entitlement of this name
 	ReasonWrongUnit     Reason = "wrong_unit"     // the license has the entitlement in another unit
 	ReasonTooMany       Reason = "too_many"       // more was asked for than the license has in all
 	ReasonSeatsFull     Reason = "seats_full"     // all seats are taken, or fewer are free than were asked for
@@ -43,7 +45,7 @@ var reasons = []struct {
 	{ReasonSeatsFull, "not enough seats are free"},
 }
 
-// nearness is a place in reasons.
+// nearness is a reason's index in reasons.
 func nearness(r Reason) int {
 	for i := range reasons {
 		if reasons[i].reason == r {
@@ -53,7 +55,7 @@ func nearness(r Reason) int {
 	return 0
 }
 
-// DeniedError is the denial of a seat by the service. It wraps the service's
+// DeniedError says that the service denied a seat. It wraps the service's
 // exception, which is the same for all reasons.
 type DeniedError struct {
 	Reason Reason
@@ -63,16 +65,16 @@ type DeniedError struct {
 // Error gives the reason in words.
 func (e *DeniedError) Error() string {
 	if text := reasons[nearness(e.Reason)].text; text != "" {
-		return "license denied: " + text + ": " + e.Err.Error()
+		return fmt.Sprintf("license denied: %s: %v", text, e.Err)
 	}
-	return "license denied: " + e.Err.Error()
+	return fmt.Sprintf("license denied: %v", e.Err)
 }
 
 // Unwrap returns the service's exception.
 func (e *DeniedError) Unwrap() error { return e.Err }
 
-// PartialError says that a checkout did not have all the entitlements. What was
-// granted has been given back, unless a [*TakenError] says otherwise.
+// PartialError says that a checkout granted only a part of the entitlements. The
+// part has been given back, unless a [*TakenError] says otherwise.
 type PartialError struct {
 	Granted []licensemanager.EntitlementData
 	Missing []licensemanager.EntitlementData
@@ -87,8 +89,8 @@ func (e *PartialError) Error() string {
 	return "license granted in part only: missing " + strings.Join(names, ", ")
 }
 
-// missing returns what was asked for and is not granted: of a counted
-// entitlement, the number that lacks.
+// missing returns what was asked for and not granted. The value of a counted
+// entitlement is the number that is missing.
 func missing(asked, granted []licensemanager.EntitlementData) []licensemanager.EntitlementData {
 	var list []licensemanager.EntitlementData
 	for _, a := range asked {
@@ -121,23 +123,26 @@ func number(value string) (int64, bool) {
 	return n, err == nil
 }
 
-// explain returns the denial that an error of a checkout is, with its reason
-// where the credentials permit to find it out, or the error itself.
-func (d *driver) explain(ctx context.Context, err error) error {
+// explain returns the denial that an error of a checkout is, or the error
+// itself. The date is that of the service's response.
+func (d *driver) explain(ctx context.Context, err error, date time.Time) error {
 	var none *licensemanager.NoEntitlementsAllowedException
 	var notFound *licensemanager.ResourceNotFoundException
 	if !errors.As(err, &none) && !errors.As(err, &notFound) {
 		return err
 	}
-	if d.request.LicenseARN != "" {
-		return &DeniedError{Reason: d.reasonOfLicense(ctx), Err: err}
+	if date.IsZero() {
+		date = d.clock.Now()
 	}
-	return &DeniedError{Reason: d.reason(ctx), Err: err}
+	if d.request.LicenseARN != "" {
+		return &DeniedError{Reason: d.reasonOfLicense(ctx, date), Err: err}
+	}
+	return &DeniedError{Reason: d.reason(ctx, date), Err: err}
 }
 
 // reasonOfLicense finds out why no seat of Request.LicenseARN could be had,
 // with the permissions of the role AWSLicenseManagerConsumptionRole.
-func (d *driver) reasonOfLicense(ctx context.Context) Reason {
+func (d *driver) reasonOfLicense(ctx context.Context, now time.Time) Reason {
 	api, ok := d.api.(interface {
 		GetLicense(context.Context, *licensemanager.GetLicenseInput) (*licensemanager.GetLicenseOutput, error)
 	})
@@ -153,19 +158,19 @@ func (d *driver) reasonOfLicense(ctx context.Context) Reason {
 		return ReasonUnknown
 	case out.License.ProductSKU != "" && out.License.ProductSKU != d.request.ProductSKU:
 		return ReasonWrongProduct
-	case d.isOtherIssuer(out.License):
+	case d.request.isOtherIssuer(out.License):
 		return ReasonWrongIssuer
 	}
-	if reason := d.judge(out.License, nil); reason != ReasonUnknown {
+	if reason := d.request.judge(out.License, nil, now); reason != ReasonUnknown {
 		return reason
 	}
-	return ReasonSeatsFull // the remainder
+	return ReasonSeatsFull // the only reason left
 }
 
-// reason finds out why no seat could be had, which takes more permissions than
-// the role AWSLicenseManagerConsumptionRole has. Of several licenses, the
-// reason of the one that came nearest counts.
-func (d *driver) reason(ctx context.Context) Reason {
+// reason finds out why no seat could be had, with permissions that the role
+// AWSLicenseManagerConsumptionRole does not have. Of several licenses, the one
+// that came nearest to a seat counts.
+func (d *driver) reason(ctx context.Context, now time.Time) Reason {
 	api, ok := d.api.(interface {
 		ListReceivedLicenses(context.Context, *licensemanager.ListReceivedLicensesInput) (*licensemanager.ListReceivedLicensesOutput, error)
 		GetLicenseUsage(context.Context, *licensemanager.GetLicenseUsageInput) (*licensemanager.GetLicenseUsageOutput, error)
@@ -185,7 +190,7 @@ func (d *driver) reason(ctx context.Context) Reason {
 	}
 	for i := range out.Licenses {
 		license := &out.Licenses[i]
-		if d.isOtherIssuer(&license.License) {
+		if d.request.isOtherIssuer(&license.License) {
 			continue
 		}
 		reason := ReasonNotAvailable
@@ -194,23 +199,19 @@ func (d *driver) reason(ctx context.Context) Reason {
 			if err != nil {
 				usage = &licensemanager.GetLicenseUsageOutput{}
 			}
-			reason = d.judge(&license.License, usage.LicenseUsage)
+			reason = d.request.judge(&license.License, usage.LicenseUsage, now)
 		}
 		nearest = max(nearest, nearness(reason))
 	}
 	return reasons[nearest].reason
 }
 
-func (d *driver) isOtherIssuer(license *licensemanager.License) bool {
-	return license.Issuer != nil && license.Issuer.KeyFingerprint != "" && license.Issuer.KeyFingerprint != d.request.keyFingerprint()
+func (r *Request) isOtherIssuer(license *licensemanager.License) bool {
+	return license.Issuer != nil && license.Issuer.KeyFingerprint != "" && license.Issuer.KeyFingerprint != r.keyFingerprint()
 }
 
-// judge says why a license has no seat. The usage may be nil.
-func (d *driver) judge(license *licensemanager.License, usage *licensemanager.LicenseUsage) Reason {
-	now := d.machine.service.at(d.now())
-	if now.IsZero() {
-		now = d.clock.Now()
-	}
+// judge returns why a license has no seat. The usage may be nil.
+func (r *Request) judge(license *licensemanager.License, usage *licensemanager.LicenseUsage, now time.Time) Reason {
 	if v := license.Validity; v != nil {
 		begins, beginErr := v.Begins()
 		ends, endErr := v.Ends()
@@ -225,7 +226,7 @@ func (d *driver) judge(license *licensemanager.License, usage *licensemanager.Li
 	default:
 		return ReasonNotAvailable
 	}
-	for _, asked := range d.request.Entitlements {
+	for _, asked := range r.Entitlements {
 		i := slices.IndexFunc(license.Entitlements, func(e licensemanager.Entitlement) bool { return e.Name == asked.Name })
 		switch {
 		case i < 0:
@@ -248,7 +249,8 @@ func permitsCheckout(m *licensemanager.ReceivedMetadata) bool {
 		(len(m.AllowedOperations) == 0 || slices.Contains(m.AllowedOperations, licensemanager.AllowedOperationCheckoutLicense))
 }
 
-// demand is how much of an entitlement is used and asked for, if it is limited.
+// demand returns how much of an entitlement is used and asked for, if it is
+// limited.
 func demand(e *licensemanager.Entitlement, asked licensemanager.EntitlementData, usage *licensemanager.LicenseUsage) (used, want int64, limited bool) {
 	want, counted := number(asked.Value)
 	if !counted || e.MaxCount == nil || e.Overage != nil && *e.Overage {

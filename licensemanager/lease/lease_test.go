@@ -18,6 +18,7 @@ import (
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
+	"github.com/seed-25f54b62/awstokens/internal/clock"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
@@ -712,6 +713,31 @@ func (s *service) product(t *testing.T) *licensemanager.Client {
 	client, err := licensemanager.New(cfg)
 	require.NoError(t, err)
 	return client
+}
+
+// A wall clock that is wrong makes no license look expired.
+func TestDenialIsExplainedByTheServicesClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.SetSeats(0)
+		c := set{clock.New(), new(atomic.Int64)}
+		c.by.Store(int64(20 * 365 * 24 * time.Hour))
+		request := s.seats(1)
+		for _, arn := range []string{"", s.LicenseARN()} {
+			request.LicenseARN = arn
+			_, err := lease.Acquire(t.Context(), s.client, request, func(o *lease.Options) { o.Clock = c })
+			var denied *lease.DeniedError
+			require.ErrorAs(t, err, &denied)
+			assert.Equal(t, lease.ReasonTooMany, denied.Reason)
+		}
+	})
+}
+
+// An error that a program makes itself, in a test, has a text.
+func TestZeroErrors(t *testing.T) {
+	for _, err := range []error{&lease.DeniedError{}, &lease.LostError{}, &lease.PartialError{}, &lease.StoreError{}, &lease.TakenError{}} {
+		assert.NotEmpty(t, err.Error())
+	}
 }
 
 // A key fingerprint that was forgotten is named as a cause.
