@@ -720,8 +720,12 @@ func TestDenialIsExplainedByTheServicesClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
 		s.SetSeats(0)
+		s.ChangeLicense(s.LicenseARN(), func(l *licensemanager.License) {
+			period := licensemanager.Period(time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+			l.Validity = &period
+		})
 		c := set{clock.New(), new(atomic.Int64)}
-		c.by.Store(int64(20 * 365 * 24 * time.Hour))
+		c.by.Store(int64(2 * time.Hour))
 		request := s.seats(1)
 		for _, arn := range []string{"", s.LicenseARN()} {
 			request.LicenseARN = arn
