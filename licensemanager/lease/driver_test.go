@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -524,51 +523,4 @@ func TestLeasesAmongFaults(t *testing.T) {
 		require.NoError(t, k.Close(t.Context()))
 		assert.Zero(t, s.taken())
 	})
-}
-
-// What a lease costs while it waits.
-func TestMemory(t *testing.T) {
-	s := newService(t)
-	const n = 400
-	s.SetSeats(n)
-	used := func() uint64 {
-		var m runtime.MemStats
-		for range 5 {
-			runtime.GC()
-		}
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc + m.StackInuse
-	}
-	warm, err := lease.Acquire(t.Context(), s.client, s.seats(1))
-	require.NoError(t, err)
-	require.NoError(t, warm.Close(t.Context()))
-	api := &constant{}
-	before := used()
-	leases := make([]*lease.Lease, n)
-	for i := range leases {
-		leases[i], err = lease.Acquire(context.Background(), api, s.seats(1))
-		require.NoError(t, err)
-	}
-	cost := (used() - before) / n
-	t.Logf("%d bytes", cost)
-	assert.Less(t, cost, uint64(4608))
-	for _, l := range leases {
-		require.NoError(t, l.Close(t.Context()))
-	}
-}
-
-// constant is a service without memory.
-type constant struct{ fake }
-
-func (*constant) CheckoutLicense(_ context.Context, in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
-	now := time.Now()
-	return &licensemanager.CheckoutLicenseOutput{
-		LicenseConsumptionToken: awstokens.NewSecret("0123456789abcdef0123456789abcdef"), EntitlementsAllowed: in.Entitlements,
-		IssuedAt: now.Format(time.RFC3339), Expiration: now.Add(time.Hour).Format(time.RFC3339),
-		LicenseArn: "arn:aws:license-manager::111122223333:license:l-0123456789abcdef0123456789abcdef",
-	}, nil
-}
-
-func (*constant) CheckInLicense(context.Context, *licensemanager.CheckInLicenseInput) (*licensemanager.CheckInLicenseOutput, error) {
-	return &licensemanager.CheckInLicenseOutput{}, nil
 }
