@@ -10,21 +10,20 @@ type Verdict string
 
 // The verdicts.
 const (
-	VerdictEntitled Verdict = "entitled" // a seat was there
+	VerdictEntitled Verdict = "entitled" // a seat was free
 	VerdictDenied   Verdict = "denied"   // the service denied it
-	VerdictUnknown  Verdict = "unknown"  // the service could not be asked, or refused the credentials
+	VerdictUnknown  Verdict = "unknown"  // the service could not be reached, or refused the credentials
 )
 
-// Check finds out whether a seat can be had, by taking one and giving it back
-// at once. Only a denial by the service is VerdictDenied, with a [*DeniedError]
-// or a [*PartialError]; every other failure is VerdictUnknown, with its error,
-// and no reason to lock a customer out. That includes a refresh token that was
-// deleted or has expired, which a product may want to treat as a denial: with
-// credentials of package tokencreds, errors.Is finds its ErrTokenRefused in the
-// error.
+// Check finds out whether a seat is free, by taking one and giving it back at
+// once. Only a denial by the service is VerdictDenied, with a [*DeniedError] or a
+// [*PartialError]. Every other failure is VerdictUnknown, with its error, and no
+// reason to lock a customer out. That includes a refresh token that was deleted
+// or has expired, which a product may want to treat as a denial: with credentials
+// of package tokencreds, errors.Is finds its ErrTokenRefused in the error.
 //
-// VerdictEntitled has an error, a [*TakenError], only if the seat could not be
-// given back and stays taken until it expires; that is tried for up to a
+// VerdictEntitled has an error, a [*TakenError], if the seat could not be given
+// back and stays taken until it expires. Check retries the check-in for up to a
 // minute, also after the end of the context.
 func Check(ctx context.Context, api API, request Request) (Verdict, error) {
 	d, err := newDriver(ctx, api, request, nil)

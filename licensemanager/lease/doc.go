@@ -4,10 +4,10 @@
 // # Overview
 //
 // A seat that is checked out provisionally expires: after an hour with AWS
-// Marketplace. A program that uses it has to extend it in time, survive a
-// service that cannot be reached, follow a consumption token that changes, and
-// check the seat in at its end; otherwise nobody else can have it for the rest
-// of its life. A [Lease] does all of that:
+// Marketplace. A program that uses it has to extend it in time, survive an outage
+// of the service, follow a consumption token that changes, and check the seat in
+// at its end; otherwise the seat stays taken until it expires. A [Lease] does all
+// of that:
 //
 //	creds, err := tokencreds.FromEnv(cfg)
 //	...
@@ -29,10 +29,11 @@
 // [Acquire] takes one seat, which the Lease keeps until it is lost or closed. It
 // is for programs that do not start without a seat. A service uses [Keep]: a
 // [Keeper] takes a seat whenever there is one, before and after a loss.
+// [Keeper.Wait] waits for it.
 //
-// Watch either with State, Err or [Options.OnEvent], a Lease also with Done. State
-// is how the seat is now, Err why there is none, and Event.Err why something
-// failed, such as the renewal that leads to StateDegraded.
+// Watch either with State, Err, LastError or [Options.OnEvent], a Lease also with
+// Done. State is how the seat is now, Err why there is none, and LastError why
+// the last call failed, such as the renewal that leads to StateDegraded.
 //
 // At its end, a program closes a Meter of package drawdown first, so that usage
 // is charged, then the Lease or Keeper, then a Watcher of package entitlements.
@@ -41,12 +42,12 @@
 //
 // # States
 //
-// A lease is StateActive while the seat is held for certain. It becomes
+// A lease is StateActive while the seat is certainly held. It becomes
 // StateDegraded when a renewal fails: the seat is probably held, and the
 // renewal is retried after 5 seconds, then after twice as long, up to a minute.
 // It is lost when an attempt fails after the seat's expiry and Options.Grace,
-// at most 30 seconds later. If the service does not know the seat any more at
-// its expiry, the lease takes another.
+// at most 30 seconds later. If the service no longer knows the seat at its
+// expiry, the lease takes another.
 //
 // AWS asks sellers to avoid a hard stop: tell the customer when a lease
 // degrades, and let a lost lease disable what is licensed, not the product.
@@ -59,8 +60,8 @@
 // never outlasts the seat. No client can keep the first promise in these cases:
 //
 //   - The response of an extension that changed the consumption token is lost.
-//     Nobody can name the seat until it expires, and with one seat nothing can
-//     be had until then.
+//     Nobody can name the seat until it expires; if it was the only one, there is
+//     none until then.
 //   - A checkout without a response cannot be sent again within ten minutes, in
 //     which its ClientToken names the same seat.
 //   - The service refuses three times in a row a token that it knows.
@@ -71,39 +72,39 @@
 //
 // # Crashes
 //
-// With [Options.Store], a program that was killed has its seat again when it
-// starts with the same store and request, at whatever point it died:
+// With [Options.Store], a program that was killed resumes its seat when it starts
+// with the same store and request, at whatever point it was killed:
 //
 //	lease.Keep(ctx, client, request, func(o *lease.Options) {
 //		o.Store = lease.NewFileStore("/var/lib/my-product/seat.json")
 //	})
 //
-// The store's file is locked until the seat is given back, so that of several
-// processes one holds the seat; the others send nothing. The record of a
-// checkout is saved before it is sent: if that fails, it is not sent. Other
-// saves that fail are an EventSaveFailed, and are retried or made up for by the
-// next one. Close may say that a seat can stay taken if a program was killed at
-// its first checkout: nobody knows then how long ago that was sent.
+// The store's file is locked until the seat is given back. Of several processes
+// with one store, one holds the seat; the others send nothing. The record of a
+// checkout is saved before the checkout is sent: if that fails, nothing is sent.
+// Another save that fails is an EventSaveFailed, and the next save includes it.
+// If a program was killed at its first checkout, nobody knows how long ago that
+// was sent, and Close may return a TakenError.
 //
 // # Clocks
 //
 // A seat's life is measured by the service's clock. The local clock may be
 // wrong and may be set during a lease. After a suspension of the machine the
-// lease is not StateActive. Where the operating system does not count
-// suspensions (anywhere but on Linux), the wall clock does; set back around a
-// suspension, it leaves a lease active until the next renewal.
+// lease is not StateActive until it is renewed. Where the operating system does
+// not count suspensions (all but Linux), the wall clock does; if it is set back
+// around a suspension, the lease stays StateActive until the next renewal.
 //
 // # Revocation
 //
-// An issuer who deletes a refresh token refuses the credentials, not the seat:
-// Check is VerdictUnknown and Acquire returns an error, a lease is
-// StateDegraded and its events have an error, in which errors.Is finds
-// tokencreds.ErrTokenRefused. An outage does not have it.
+// An issuer who deletes a refresh token makes the service refuse the credentials,
+// not the seat: Check is VerdictUnknown, Acquire returns an error, and a lease is
+// StateDegraded. In each error, that of LastError too, errors.Is finds
+// tokencreds.ErrTokenRefused, which the error of an outage does not have.
 //
 // # Denials
 //
-// The service gives one exception for several reasons. A [*DeniedError] says
-// which it was, if [Request.LicenseARN] is set and the credentials permit
+// The service has one exception for several reasons. A [*DeniedError] says
+// which it was if [Request.LicenseARN] is set and the credentials permit
 // GetLicense, as the role AWSLicenseManagerConsumptionRole does, or if they
 // permit ListReceivedLicenses and GetLicenseUsage. A checkout can be partial: it
 // is given back with a [*PartialError] that names what was missing, unless

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,6 +84,7 @@ func newDriver(ctx context.Context, api API, request Request, options []func(*Op
 	if o.Clock == nil {
 		o.Clock = clock.New()
 	}
+	request.Entitlements = slices.Clone(request.Entitlements) // the caller may use the slice again
 	return &driver{
 		api: api, request: request, clock: o.Clock, random: o.random, onEvent: o.OnEvent, file: o.Store,
 		settings: settings{renewAt: o.RenewAt, grace: o.Grace, timing: &protocolTiming},

@@ -410,6 +410,22 @@ func TestKeeperWait(t *testing.T) {
 	assert.EqualError(t, broken.Wait(nil), "lease: the context is nil") //nolint:staticcheck // a caller's mistake
 }
 
+// The caller may use its slice of entitlements again.
+func TestEntitlementsAreCopied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		request := s.seats(1)
+		first := lease.Keep(t.Context(), s.client, request)
+		request.Entitlements[0].Value = "2"
+		second := lease.Keep(t.Context(), s.client, request)
+		require.NoError(t, first.Wait(t.Context()))
+		require.NoError(t, second.Wait(t.Context()))
+		assert.Equal(t, 3, s.taken())
+		require.NoError(t, first.Close(t.Context()))
+		require.NoError(t, second.Close(t.Context()))
+	})
+}
+
 // While the seat is held and renewals fail, LastError says why.
 func TestLastError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -3,6 +3,7 @@ package lease_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
@@ -44,7 +45,7 @@ func Example() {
 	// closed 0
 }
 
-// A probe leaves no seat taken, and says why there is none.
+// Check leaves no seat taken, and says why there is none.
 func ExampleCheck() {
 	server, err := awstokenstest.Start()
 	if err != nil {
@@ -80,22 +81,23 @@ func ExampleKeep() {
 		return
 	}
 
-	licensed := make(chan struct{})
-	keeper := lease.Keep(context.Background(), client, lease.Request{
+	ctx := context.Background()
+	keeper := lease.Keep(ctx, client, lease.Request{
 		ProductSKU:     server.LicenseManager().ProductSKU(),
 		KeyFingerprint: server.LicenseManager().KeyFingerprint(),
 		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 1)},
-	}, func(o *lease.Options) {
-		o.OnEvent = func(e lease.Event) {
-			if e.Type == lease.EventAcquired {
-				close(licensed)
-			}
-		}
 	})
-	<-licensed
-	fmt.Println(keeper.State(), keeper.Err())
-	fmt.Println(keeper.Close(context.Background()))
+	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := keeper.Wait(waiting); err != nil {
+		fmt.Println("not licensed yet:", err)
+	}
+	fmt.Println(keeper.State(), server.LicenseManager().SeatsTaken(awstokenstest.Seats))
+	if err := keeper.Close(ctx); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(keeper.State(), server.LicenseManager().SeatsTaken(awstokenstest.Seats))
 	// Output:
-	// active <nil>
-	// <nil>
+	// active 1
+	// closed 0
 }

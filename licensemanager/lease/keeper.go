@@ -14,18 +14,18 @@ import (
 
 // Keeper holds a seat whenever there is one: it takes a seat, renews it, and
 // takes another after a loss or a denial, until it is closed. It is safe for
-// concurrent use. By the system's clock it has no goroutine while it waits.
+// concurrent use. Its cost is that of a [Lease].
 type Keeper struct{ d *driver }
 
-// Keep starts a Keeper and returns at once. A service that cannot be reached or
-// denies a seat is a state of the Keeper, not an error: watch it with State,
-// Err or [Options.OnEvent]. It retries within a minute, after a denial within
-// five. So it does while [Options.Store] cannot be used, such as during the last
-// seconds of an earlier process; Err is a [*StoreError] then. The end of the
-// context closes the Keeper, as Close does.
+// Keep starts a Keeper and returns at once. That the service cannot be reached,
+// or denies a seat, is a state of the Keeper, not an error: wait for a seat with
+// Wait, and watch the Keeper with State, Err or [Options.OnEvent]. It retries
+// within a minute, after a denial within five. While [Options.Store] cannot be
+// used, as in the last seconds of an earlier process, it retries too, and Err is
+// a [*StoreError]. The end of the context closes the Keeper, as Close does.
 //
-// Options or a Request that break their rules, such as one without a ProductSKU,
-// make a Keeper that is closed; Err says why.
+// If the request or the options are invalid, such as a request without a
+// ProductSKU, the Keeper is closed from the start, and Err says why.
 func Keep(ctx context.Context, api API, request Request, options ...func(*Options)) *Keeper {
 	d, err := newDriver(ctx, api, request, options)
 	if err != nil {
@@ -44,7 +44,7 @@ func Keep(ctx context.Context, api API, request Request, options ...func(*Option
 	return &Keeper{d}
 }
 
-// keep works as soon as the store can be used.
+// keep starts the work as soon as the store can be used.
 func (d *driver) keep() {
 	for pause := protocolTiming.retry.first; ; pause = min(2*pause, protocolTiming.retry.longest) {
 		ctx, cancel := context.WithCancel(d.calls)
@@ -144,10 +144,11 @@ func (k *Keeper) Expires() time.Time {
 	return k.d.expiry(k.d.now())
 }
 
-// LicenseARN returns the license that the seat is or was of.
+// LicenseARN returns the ARN of the license that the seat belongs to, or the last
+// one did. It is empty before the first seat.
 func (k *Keeper) LicenseARN() string { return k.d.held().licenseARN }
 
-// Granted returns the entitlements of the seat.
+// Granted returns the entitlements of the seat, or of the last one.
 func (k *Keeper) Granted() []licensemanager.EntitlementData { return slices.Clone(k.d.held().granted) }
 
 // Missing returns what was asked for and is not held. It is empty unless
@@ -155,7 +156,7 @@ func (k *Keeper) Granted() []licensemanager.EntitlementData { return slices.Clon
 func (k *Keeper) Missing() []licensemanager.EntitlementData { return slices.Clone(k.d.held().missing) }
 
 // Close ends the Keeper and gives its seat back, as [Lease.Close] does. Use a
-// context of its own, also because the end of Keep's context closes the Keeper:
+// context of its own, not that of Keep:
 //
 //	context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 func (k *Keeper) Close(ctx context.Context) error { return k.d.close(ctx) }

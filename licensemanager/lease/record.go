@@ -13,20 +13,20 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// stored is a record with what else must outlive the process.
+// stored is a record and what else must outlive the process.
 type stored struct {
 	record
 	Request requestID
 	Account string
-	NodeID  string // that ClientToken was sent with
+	NodeID  string // of the checkout with ClientToken
 
 	// What an extension does not return.
 	LicenseARN string
 	Granted    []licensemanager.EntitlementData
 }
 
-// requestID tells requests apart. The machine may be another one after a
-// restart, so NodeID is no part of it.
+// requestID identifies a request. NodeID is not part of it, because the program
+// may start again on another machine.
 type requestID struct{ ProductSKU, KeyFingerprint, Rest string }
 
 func (r *Request) id() requestID {
@@ -39,10 +39,10 @@ func digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// recordVersion is the version of the file's form.
+// recordVersion is the version of the file's format.
 const recordVersion = 1
 
-// envelope is the form of the file. The checksum is that of the record's text.
+// envelope is the format of the file. The checksum is that of Record's bytes.
 type envelope struct {
 	Version int             `json:"version"`
 	SHA256  string          `json:"sha256"`
@@ -83,7 +83,7 @@ func (s *stored) encode() []byte {
 
 func dated(t time.Time) time.Time { return earlier(t.UTC(), endless) }
 
-// decodeStored reads a file, or says what is wrong with it.
+// decodeStored decodes a file, or returns what is wrong with it.
 func decodeStored(data []byte) (stored, StoreProblem, error) {
 	var e envelope
 	var r recordJSON
@@ -92,7 +92,7 @@ func decodeStored(data []byte) (stored, StoreProblem, error) {
 	}
 	switch {
 	case e.Version > recordVersion:
-		return stored{}, StoreFromFuture, fmt.Errorf("its version is %d, this program knows %d", e.Version, recordVersion)
+		return stored{}, StoreFromFuture, fmt.Errorf("its version is %d, and this program knows version %d", e.Version, recordVersion)
 	case e.Version != recordVersion || digest(e.Record) != e.SHA256:
 		return stored{}, StoreDamaged, errors.New("its checksum is wrong")
 	}
@@ -111,9 +111,9 @@ func decodeStored(data []byte) (stored, StoreProblem, error) {
 	}, "", nil
 }
 
-var errNoRecord = errors.New("it holds no record of a lease")
+var errNoRecord = errors.New("it is not the record of a lease")
 
-// isWhole says whether a record has what its phase needs.
+// isWhole reports whether a record has what its phase needs.
 func (r *recordJSON) isWhole() bool {
 	switch r.Phase {
 	case phaseNone:

@@ -16,20 +16,20 @@ import (
 )
 
 // FileStore keeps the record of one seat in a file, so that a program that was
-// killed resumes its seat when it starts again. One lease at a time uses it, of
-// all processes that have the file; others get a [*StoreError]. It is safe for
+// killed resumes its seat when it starts again. Of all leases in all processes,
+// one at a time uses a file; the others get a [*StoreError]. It is safe for
 // concurrent use.
 type FileStore struct{ path string }
 
-// NewFileStore returns the store that keeps its record in a file at a path, and
-// its lock in a file beside it whose name ends in .lock, which is never removed.
-// It does no I/O. An empty path is a [*StoreError] of the lease that uses it. The directory is created if need be. Give each product, and
-// each seat that a program holds at once, a path of its own, on a file system
-// that outlives the process but is not shared between machines.
+// NewFileStore returns a store that keeps its record in the file at path. Give
+// each product, and each seat that a program holds at once, a path of its own, on
+// a file system that outlives the process but is not shared between machines.
+// NewFileStore does no I/O; a lease that uses the store creates the directory,
+// and returns a [*StoreError] if the path is empty.
 //
-// The file holds the consumption token of the seat, which works like a
-// password: only its owner may read it, and it is removed when the seat is given
-// back.
+// The file holds the consumption token of the seat, which works like a password.
+// Only its owner may read it, and it is removed when the seat is given back. The
+// file beside it whose name ends in .lock is never removed.
 func NewFileStore(path string) *FileStore { return &FileStore{path} }
 
 // StoreProblem is what is wrong with a store.
@@ -38,8 +38,8 @@ type StoreProblem string
 // The problems of a store. None of them makes a lease delete anything.
 const (
 	StoreFailed       StoreProblem = "failed"        // a file cannot be locked, read or written
-	StoreInUse        StoreProblem = "in_use"        // another lease, of this process or another one, has it
-	StoreDamaged      StoreProblem = "damaged"       // the file is no record, or only a part of one
+	StoreInUse        StoreProblem = "in_use"        // another lease, of this or another process, uses it
+	StoreDamaged      StoreProblem = "damaged"       // the file is not a record, or only a part of one
 	StoreOtherProduct StoreProblem = "other_product" // the record is of another ProductSKU or KeyFingerprint
 	StoreOtherRequest StoreProblem = "other_request" // the record is of another Request
 	StoreOtherAccount StoreProblem = "other_account" // the record is of another AWS account than the credentials
@@ -48,19 +48,19 @@ const (
 
 var storeProblems = map[StoreProblem]string{
 	StoreFailed:       "cannot be used",
-	StoreInUse:        "is in use by another lease or process: use another file, or wait for its end",
-	StoreDamaged:      "is damaged: move it away to start without it; a seat that it names is free when it expires",
-	StoreOtherProduct: "is of another product: use a file for each product, or move it away",
-	StoreOtherRequest: "is of another request: use a file for each, or run the program once more as it was, to give the seat back",
-	StoreOtherAccount: "is of another AWS account: use a file for each account, or move it away",
+	StoreInUse:        "is used by another lease or process: use another file, or wait until that one ends",
+	StoreDamaged:      "is damaged: move it away to start without it; its seat is free when it expires",
+	StoreOtherProduct: "belongs to another product: use a file for each product, or move this one away",
+	StoreOtherRequest: "belongs to another request: use a file for each, or run the program as it was once more to give the seat back",
+	StoreOtherAccount: "belongs to another AWS account: use a file for each account, or move this one away",
 	StoreFromFuture:   "is from the future: use the later version of the program that wrote it, check the wall clock, or move the file away",
 }
 
 // StoreError says that a store cannot be used or written.
 type StoreError struct {
-	Path    string // the file
+	Path    string // of the file
 	Problem StoreProblem
-	Err     error // may be nil
+	Err     error // the reason; may be nil
 }
 
 // Error names the file and what to do.
@@ -79,13 +79,13 @@ func (e *StoreError) Error() string {
 // Unwrap returns the reason.
 func (e *StoreError) Unwrap() error { return e.Err }
 
-// openStore is a store that a lease has locked. Its nil value keeps nothing.
+// openStore is a store that a lease has locked. A nil one saves nothing.
 type openStore struct {
 	path    string
 	lock    *flock.Flock
 	request requestID
 	account func(context.Context) (string, error)
-	of      string // the account, once it is known
+	of      string // the ID of the account, once it is known
 }
 
 // open locks the store and reads its record, which is empty if there is none.
@@ -125,7 +125,7 @@ func (s *openStore) failed(err error) *StoreError {
 	return &StoreError{Path: s.path, Problem: StoreFailed, Err: err}
 }
 
-// longestRecord is far more than a record needs.
+// longestRecord is the limit of a file, in bytes, far more than a record needs.
 const longestRecord = 1 << 20
 
 func (s *openStore) read(ctx context.Context, now reading) (stored, error) {
@@ -143,21 +143,21 @@ func (s *openStore) read(ctx context.Context, now reading) (stored, error) {
 	case problem != "":
 		return stored{}, &StoreError{s.path, problem, err}
 	case r.FirstSent.After(now.wall.AddDate(1, 0, 0)):
-		return stored{}, &StoreError{s.path, StoreFromFuture, fmt.Errorf("it is of %s", r.FirstSent)}
+		return stored{}, &StoreError{s.path, StoreFromFuture, fmt.Errorf("its checkout was sent on %s", r.FirstSent)}
 	case r.Request.ProductSKU != s.request.ProductSKU || r.Request.KeyFingerprint != s.request.KeyFingerprint:
-		return stored{}, &StoreError{s.path, StoreOtherProduct, fmt.Errorf("it is of %q", r.Request.ProductSKU)}
+		return stored{}, &StoreError{s.path, StoreOtherProduct, fmt.Errorf("its product is %q", r.Request.ProductSKU)}
 	case r.Request != s.request && r.Phase != phaseNone:
 		return stored{}, &StoreError{s.path, StoreOtherRequest, nil}
 	case r.Account == "" || s.account == nil:
 		return r, nil
 	}
 	if s.of, err = s.account(ctx); err == nil && s.of != "" && s.of != r.Account {
-		err = &StoreError{s.path, StoreOtherAccount, fmt.Errorf("it is of %s, the credentials are of %s", r.Account, s.of)}
+		err = &StoreError{s.path, StoreOtherAccount, fmt.Errorf("its account is %s, that of the credentials %s", r.Account, s.of)}
 	}
 	return r, err
 }
 
-// save replaces the record, or removes it if there is nothing to tell.
+// save replaces the record, or removes the file if there is no seat to record.
 func (s *openStore) save(ctx context.Context, r stored) error {
 	if s == nil {
 		return nil
@@ -168,7 +168,7 @@ func (s *openStore) save(ctx context.Context, r stored) error {
 		}
 		return nil
 	}
-	// A call that succeeded had credentials, so this does not wait for any.
+	// The call that succeeded had credentials, so this does not wait for any.
 	if s.of == "" && s.account != nil && r.Phase == phaseHeld {
 		s.of, _ = s.account(ctx)
 	}
@@ -179,8 +179,8 @@ func (s *openStore) save(ctx context.Context, r stored) error {
 	return nil
 }
 
-// close lets others use the store. It removes what a killed process left of a
-// write, but never the lock file, which another process may just have locked.
+// close unlocks the store. It removes the temporary files of killed processes,
+// but not the lock file, which another process may just have locked.
 func (s *openStore) close() {
 	if s != nil {
 		atomicfile.Clean(s.path, 0)
@@ -188,8 +188,9 @@ func (s *openStore) close() {
 	}
 }
 
-// accountOf finds out the AWS account that an API's credentials are of: empty if
-// they do not say. It is nil if the API does not tell its credentials.
+// accountOf returns a function that finds out the AWS account of an API's
+// credentials, which is empty if they do not say. It returns nil if the API does
+// not give its credentials.
 func accountOf(api API) func(context.Context) (string, error) {
 	client, ok := api.(interface {
 		With(func(*awstokens.Config)) (*licensemanager.Client, error)
