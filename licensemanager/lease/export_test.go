@@ -2,7 +2,7 @@ package lease
 
 import "encoding/json"
 
-// Jitter replaces the random numbers of a lease, so that a seed tells all.
+// Jitter sets the random numbers of a lease, so that a seed repeats its run.
 func Jitter(random func() float64) func(*Options) {
 	return func(o *Options) { o.random = random }
 }
@@ -18,5 +18,5 @@ func Sign(file []byte) []byte {
 	return file
 }
 
-// UnderRace says whether the race detector makes everything slow.
+// UnderRace reports whether the race detector, which is slow, is on.
 func UnderRace() bool { return underRace }

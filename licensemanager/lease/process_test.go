@@ -24,7 +24,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
 )
 
-// What the processes of these tests are told in their environment.
+// The environment variables of the processes that these tests start.
 const (
 	envTask        = "AWSTOKENS_TEST_TASK"
 	envURL         = "AWSTOKENS_TEST_URL"
@@ -33,12 +33,12 @@ const (
 	envFingerprint = "AWSTOKENS_TEST_FINGERPRINT"
 )
 
-// TestTask is what the processes run: a Keeper, or a Lease, that says what
-// happens and is closed when a line comes in.
+// TestTask is what the processes run: a Keeper or a Lease that prints what happens
+// and is closed when it reads a line.
 func TestTask(t *testing.T) {
 	task := os.Getenv(envTask)
 	if task == "" {
-		t.Skip("it is for the processes that the other tests start")
+		t.Skip("the other tests start it in processes")
 	}
 	cfg, err := awstokens.ConfigFromEnv()
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func (s *service) start(t *testing.T, task, path string) *process {
 	return p
 }
 
-// until waits for a line that begins so.
+// until waits for a line with this prefix.
 func (p *process) until(what string, limit time.Duration) string {
 	p.t.Helper()
 	for timeout := time.After(limit); ; {
@@ -111,7 +111,7 @@ func (p *process) until(what string, limit time.Duration) string {
 			if strings.HasPrefix(line, what) {
 				return line
 			}
-			require.True(p.t, ok, "it ended before %q: %s", what, &p.stderr)
+			require.True(p.t, ok, "the process ended before %q: %s", what, &p.stderr)
 		case <-timeout:
 			p.t.Fatalf("no %q in %s", what, limit)
 		}
@@ -131,7 +131,7 @@ func (p *process) kill() {
 	_ = p.Wait() // the error is that it was killed
 }
 
-// newLoopback is a service with so many seats, each for a minute.
+// newLoopback is a service on loopback with a number of seats, each for a minute.
 func newLoopback(t *testing.T, seats int) *service {
 	server := awstokenstest.NewServer(t)
 	s := &service{server, server.LicenseManager(), nil}
@@ -143,8 +143,8 @@ func newLoopback(t *testing.T, seats int) *service {
 	return s
 }
 
-// Killed while it takes a seat, resumes it, renews it or gives it back, a
-// program has its seat again soon after its next start, and never two.
+// A program that is killed while it takes, resumes, renews or gives back its seat
+// has it again soon after its next start, and never two.
 func TestProcessesAreKilled(t *testing.T) {
 	workers, kills := 2, 8
 	if exhaustive {
@@ -174,7 +174,7 @@ func TestProcessesAreKilled(t *testing.T) {
 			p.until("closed", 15*time.Second)
 			assert.NoError(t, p.Wait())
 			assert.Zero(t, s.taken())
-			t.Logf("%d kills with %d seats, again held after %s at most", kills/workers, seats, slowest)
+			t.Logf("%d kills with %d seats, the seat was held again after %s at most", kills/workers, seats, slowest)
 		})
 	}
 }
@@ -212,8 +212,8 @@ func (s *service) killOnce(t *testing.T, p *process, path string, plan int) {
 	require.LessOrEqual(t, s.taken(), 1)
 }
 
-// Of several processes with one store one holds the seat. The others send
-// nothing, and after its death the next one has the same seat.
+// Of several processes with one store, one holds the seat. The others send
+// nothing, and after it was killed the next one has the same seat.
 func TestProcessesShareAStore(t *testing.T) {
 	s := newLoopback(t, 3)
 	path := filepath.Join(t.TempDir(), "seat.json")

@@ -20,8 +20,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
 )
 
-// program is one life of a program: a Keeper with a store, until it is killed.
-// A killed one sends nothing and saves nothing any more.
+// program is one run of a program, a Keeper with a store, until it is killed.
+// Then it sends nothing and saves nothing any more.
 type program struct {
 	*lease.Keeper
 	t     *testing.T
@@ -83,7 +83,7 @@ func (p *program) Do(r *http.Request) (*http.Response, error) {
 
 var errKilled = errors.New("the process was killed")
 
-// mostTaken lets time go by and returns how many seats were taken at most.
+// mostTaken lets time pass and returns how many seats were taken at most.
 func (s *service) mostTaken(d time.Duration) (most int) {
 	for ; d > 0; d -= 10 * time.Second {
 		time.Sleep(10 * time.Second)
@@ -206,8 +206,7 @@ func TestKilledAtEachCall(t *testing.T) {
 	}
 }
 
-// Acquire resumes a seat as a Keeper does, and a machine with another name may
-// take over.
+// Acquire resumes a seat as a Keeper does, also on a machine with another name.
 func TestAcquireResumes(t *testing.T) {
 	for _, at := range []string{"CheckoutLicense 1", "ExtendLicenseConsumption 1"} {
 		inSeats(t, 1, func(t *testing.T, s *service, p *place) {
@@ -230,13 +229,13 @@ func TestAcquireResumes(t *testing.T) {
 	}
 }
 
-// A seat that is resumed, but nobody knows until when.
+// A resumed seat whose expiry nobody knows is not claimed.
 func TestResumedWithoutAnExpiration(t *testing.T) {
 	for name, expiration := range map[string]string{"none": "", "unreadable": "soon", "not ahead": "1999-01-01T00:00:00Z"} {
 		inSeats(t, 1, func(t *testing.T, s *service, p *place) {
 			s.run(t, p, map[string]fate{"ExtendLicenseConsumption 1": killsBefore})
 			time.Sleep(37 * time.Minute)
-			api := &oddExpiry{s.client, expiration}
+			api := &odd{s.client, func(time.Time) string { return expiration }}
 			k := lease.Keep(t.Context(), api, s.seats(1), keptIn(p.next()))
 			synctest.Wait()
 			assert.Equal(t, lease.StateAcquiring, k.State(), name)
@@ -252,17 +251,4 @@ func TestResumedWithoutAnExpiration(t *testing.T) {
 			_ = k.Close(t.Context()) // of the process that was killed
 		})
 	}
-}
-
-type oddExpiry struct {
-	lease.API
-	expiration string
-}
-
-func (o *oddExpiry) ExtendLicenseConsumption(ctx context.Context, in *licensemanager.ExtendLicenseConsumptionInput) (*licensemanager.ExtendLicenseConsumptionOutput, error) {
-	out, err := o.API.ExtendLicenseConsumption(ctx, in)
-	if err == nil {
-		out.Expiration = o.expiration
-	}
-	return out, err
 }

@@ -1,0 +1,214 @@
+package lease_test
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-25f54b62/awstokens/awstokenstest"
+	"github.com/seed-25f54b62/awstokens/licensemanager"
+	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
+)
+
+func TestCloseChecksInOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		l, err := lease.Acquire(ctx, s.client, s.seats(1))
+		require.NoError(t, err)
+		cancel() // of the checkout, not of the lease
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, lease.StateActive, l.State())
+
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() { assert.NoError(t, l.Close(t.Context())) })
+		}
+		wg.Wait()
+		assert.NoError(t, l.Close(t.Context()))
+		assert.Zero(t, s.taken())
+		assert.Equal(t, 1, s.Requests("CheckInLicense"))
+		assert.Equal(t, lease.StateClosed, l.State())
+		assert.ErrorIs(t, l.Err(), lease.ErrClosed)
+		<-l.Done()
+	})
+}
+
+func TestCloseWithAnEndedContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+		require.NoError(t, err)
+		k := lease.Keep(t.Context(), s.client, s.seats(1))
+		synctest.Wait()
+		require.Equal(t, 2, s.taken())
+		s.OneIn(1, "CheckInLicense").Cut()
+		for _, held := range []interface {
+			Close(context.Context) error
+			Expires() time.Time
+		}{l, k} {
+			var taken *lease.TakenError
+			err := held.Close(ended)
+			require.ErrorAs(t, err, &taken)
+			assert.ErrorIs(t, err, context.Canceled)
+			assert.WithinDuration(t, held.Expires(), taken.Until, 2*time.Second)
+			s.ClearFaults()
+			require.NoError(t, held.Close(context.WithoutCancel(ended)))
+			assert.NoError(t, held.Close(ended), "the seat was given back")
+			s.OneIn(1, "CheckInLicense").Cut()
+		}
+		assert.Zero(t, s.taken())
+	})
+}
+
+func TestCloseWithoutAContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(2))
+		require.NoError(t, err)
+		k := lease.Keep(t.Context(), s.client, s.seats(2))
+		for _, c := range []func(context.Context) error{l.Close, k.Close} {
+			require.EqualError(t, c(nil), "lease: the context is nil") //nolint:staticcheck // a caller's mistake
+			require.NoError(t, c(t.Context()))
+		}
+	})
+}
+
+// The extension that is under way changes the token: the seat is given back with
+// the new one, also when Close has returned.
+func TestCloseDuringARenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.ChangeTokensOnExtend(true)
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+		require.NoError(t, err)
+		s.Next(1, "ExtendLicenseConsumption").Delay(10 * time.Second)
+		for s.Requests("ExtendLicenseConsumption") == 0 {
+			time.Sleep(time.Second)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		assert.ErrorIs(t, l.Close(ctx), context.DeadlineExceeded)
+		assert.Equal(t, 1, s.taken())
+		require.NoError(t, l.Close(t.Context()))
+		assert.Zero(t, s.taken())
+		assert.Equal(t, 1, s.Requests("CheckInLicense"))
+	})
+}
+
+// The check-in is retried during an outage.
+func TestCloseSurvivesAnOutage(t *testing.T) {
+	for name, fault := range map[string]func(awstokenstest.Faults){
+		"cut":       awstokenstest.Faults.Cut,
+		"5xx":       func(f awstokenstest.Faults) { f.Fail(http.StatusInternalServerError) },
+		"throttled": awstokenstest.Faults.Throttle,
+		"hanging":   func(f awstokenstest.Faults) { f.Delay(1000 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newService(t)
+				var e events
+				l, err := lease.Acquire(t.Context(), s.client, s.seats(1), e.option)
+				require.NoError(t, err)
+				start := time.Now()
+				fault(s.OneIn(1, "CheckInLicense"))
+				time.AfterFunc(20*time.Second, s.ClearFaults)
+
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				assert.ErrorIs(t, l.Close(ctx), context.DeadlineExceeded)
+				assert.Equal(t, time.Second, time.Since(start))
+				assert.Equal(t, 1, s.taken())
+				assert.Equal(t, lease.StateClosed, l.State())
+				assert.Zero(t, e.count(lease.EventCheckedIn)+e.count(lease.EventCheckInFailed), "there is no outcome yet")
+
+				time.Sleep(35 * time.Second) // nobody waits
+				assert.Zero(t, s.taken())
+				assert.Equal(t, 1, e.count(lease.EventCheckedIn))
+				assert.Zero(t, e.count(lease.EventCheckInFailed))
+				if name != "hanging" {
+					assert.InDelta(t, 10, s.Requests("CheckInLicense"), 1, "the pauses grow")
+				}
+				assert.NoError(t, l.Close(t.Context()))
+			})
+		})
+	}
+}
+
+func TestCloseReportsItsFailure(t *testing.T) {
+	for _, c := range []struct {
+		fault  func(awstokenstest.Faults)
+		target any
+	}{
+		{func(f awstokenstest.Faults) { f.Fail(http.StatusInternalServerError) }, new(*licensemanager.ServerInternalException)},
+		{func(f awstokenstest.Faults) {
+			f.Refuse("AccessDeniedException", "no identity-based policy allows it", nil)
+		}, new(*licensemanager.AccessDeniedException)},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newService(t)
+			var e events
+			l, err := lease.Acquire(t.Context(), s.client, s.seats(1), e.option)
+			require.NoError(t, err)
+			c.fault(s.OneIn(1, "CheckInLicense"))
+			start := time.Now()
+			var taken *lease.TakenError
+			err = l.Close(t.Context())
+			require.ErrorAs(t, err, &taken)
+			assert.ErrorAs(t, err, c.target)
+			assert.WithinDuration(t, l.Expires(), taken.Until, 2*time.Second)
+			assert.Equal(t, time.Minute, time.Since(start))
+			assert.Equal(t, err, l.Close(t.Context()), "the second call returns the same")
+			assert.Equal(t, 1, e.count(lease.EventCheckInFailed))
+		})
+	}
+}
+
+// A license may forbid check-in.
+func TestCheckInForbidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+		require.NoError(t, err)
+		s.OneIn(1, "CheckInLicense").Refuse("ConflictException", "early check-in is not allowed", nil)
+		var taken *lease.TakenError
+		require.ErrorAs(t, l.Close(t.Context()), &taken)
+		assert.WithinDuration(t, l.Expires(), taken.Until, 2*time.Second)
+		assert.Equal(t, 1, s.Requests("CheckInLicense"))
+	})
+}
+
+// Giving back ends after a minute if the service hangs.
+func TestGivingBackEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		l, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+		require.NoError(t, err)
+		s.OneIn(1, "CheckInLicense").Delay(1000 * time.Hour)
+		for name, give := range map[string]func() error{
+			"Close": func() error { return l.Close(t.Context()) },
+			"Check": func() error { _, err := lease.Check(t.Context(), s.client, s.seats(1)); return err },
+			"Acquire": func() error {
+				s.Next(1, "CheckoutLicense").LoseAnswer()
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Nanosecond, cancel)
+				_, err := lease.Acquire(ctx, s.client, s.seats(1))
+				assert.ErrorIs(t, err, context.Canceled)
+				return err
+			},
+		} {
+			start := time.Now()
+			var taken *lease.TakenError
+			assert.ErrorAs(t, give(), &taken, name)
+			assert.InDelta(t, time.Minute, time.Since(start), float64(time.Millisecond), name)
+		}
+	})
+}
