@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A mutant is a protocol without one rule.
+// A mutant is the protocol without one rule.
 type mutant func(*settings, machine, event) (machine, action)
 
 // mutants are the protocol without one of its rules.
@@ -117,17 +117,17 @@ var mutants = []struct {
 		}
 		return step(c, m, e)
 	}},
-	{"an attempt before the refusal is overlooked", nil, func(c *settings, m machine, e event) (machine, action) {
+	{"an attempt before the refusal is ignored", nil, func(c *settings, m machine, e event) (machine, action) {
 		e.maybe = false
 		return step(c, m, e)
 	}},
-	{"a changed token is overlooked", nil, func(c *settings, m machine, e event) (machine, action) {
+	{"a changed token is ignored", nil, func(c *settings, m machine, e event) (machine, action) {
 		if m.state == extending && e.verdict == verdictOK {
 			e.token = m.Token
 		}
 		return step(c, m, e)
 	}},
-	{"the first response, repeated, is Active", func(c *config) { c.life, c.window, c.safe, c.replays = 3, 6, 5, true }, func(c *settings, m machine, e event) (machine, action) {
+	{"the first response, sent again, is Active", func(c *config) { c.life, c.window, c.safe, c.replays = 3, 6, 5, true }, func(c *settings, m machine, e event) (machine, action) {
 		if m.state == asking {
 			m.Dead = tokens[0]
 		}
@@ -165,7 +165,7 @@ var mutants = []struct {
 	}},
 }
 
-// The exploration finds each rule that is missing.
+// The exploration finds a violation if any rule is missing.
 func TestExplorationFindsMissingRules(t *testing.T) {
 	t.Parallel()
 	for _, m := range mutants {
@@ -189,7 +189,7 @@ func TestExplorationFindsMissingRules(t *testing.T) {
 					return
 				}
 			}
-			t.Error("found nothing")
+			t.Error("the exploration found no violation")
 		})
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A play leads a machine through a schedule in real durations: a world of its
-// own, whose faults the test arranges.
+// A play leads a machine through a schedule in real durations, in a world whose
+// faults the test arranges.
 type play struct {
 	t *testing.T
 	world
@@ -19,11 +19,11 @@ type play struct {
 	rules  rules
 	keeper bool
 
-	faults  map[task][]int8 // of the next calls
-	answers map[task]func(*response)
-	changes bool // extensions change the token
-	down    bool // nothing is sent
-	noSaves int  // so many saves fail
+	faults  map[task][]int8          // of the next calls
+	edits   map[task]func(*response) // of responses
+	changes bool                     // extensions change the token
+	down    bool                     // nothing is sent
+	noSaves int                      // so many saves fail
 	noBoot  bool
 
 	notes  []note
@@ -39,11 +39,16 @@ type play struct {
 
 const life = time.Hour
 
-func newPlay(t *testing.T, seats int, changes ...func(*play)) *play {
-	p := &play{
+// unstarted is a play whose machine has not started.
+func unstarted(t *testing.T, seats int) *play {
+	return &play{
 		t: t, c: settings{renewAt: 0.6, timing: &protocolTiming}, rules: rules{seats: seats, life: life, window: 10 * time.Minute},
-		faults: map[task][]int8{}, answers: map[task]func(*response){}, calls: map[task]int{}, grain: time.Second,
+		faults: map[task][]int8{}, edits: map[task]func(*response){}, calls: map[task]int{}, grain: time.Second,
 	}
+}
+
+func newPlay(t *testing.T, seats int, changes ...func(*play)) *play {
+	p := unstarted(t, seats)
 	for _, change := range changes {
 		change(p)
 	}
@@ -77,7 +82,7 @@ func (p *play) claim() claim {
 	return p.m.status(p.clocks())
 }
 
-// pass lets time go by and looks at the world all the while.
+// pass lets time pass, and looks at the world meanwhile.
 func (p *play) pass(d time.Duration) {
 	for d > 0 {
 		part := min(d, p.grain)
@@ -97,7 +102,7 @@ func (p *play) look() {
 	}
 }
 
-// run lets time go by, in which the machine does what it wants.
+// run lets time pass, in which the machine does what it is due to do.
 func (p *play) run(d time.Duration) {
 	for end := p.now + d; ; {
 		switch {
@@ -167,7 +172,7 @@ func (p *play) call() {
 		r.date = r.date.Truncate(time.Second)
 		r.issued, r.expiration = r.issued.Truncate(time.Second), r.expiration.Truncate(time.Second)
 	}
-	if change := p.answers[do]; change != nil {
+	if change := p.edits[do]; change != nil {
 		change(&r)
 	}
 	if r.verdict == verdictUnknown {
@@ -376,7 +381,7 @@ func TestSchedules(t *testing.T) {
 			assert.False(t, p.twice)
 			assert.Equal(t, 1, p.live())
 		}},
-		{"15 the same, and the first response is repeated", func(t *testing.T) {
+		{"15 the same, and a ClientToken gets its first response", func(t *testing.T) {
 			p := newPlay(t, 1, changing, asKeeper, func(p *play) { p.c.renewAt, p.rules.life, p.rules.replays = 0.5, 10*time.Minute, true })
 			p.next(taskExtend, lostAfter)
 			p.run(9 * time.Minute)
@@ -449,18 +454,15 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// Schedule 21: a kill at each save and call of acquiring, renewing and closing,
-// and a start some time later.
+// Schedule 21: the process is killed at each save and call of acquiring, renewing
+// and closing, and starts again some time later.
 func TestKilledAnywhere(t *testing.T) {
 	t.Parallel()
 	for _, seats := range []int{1, 2} {
 		for _, later := range []time.Duration{0, 5 * time.Minute, 15 * time.Minute, 70 * time.Minute} {
 			for _, acts := range []bool{false, true} {
 				for at := 0; ; at++ {
-					p := &play{
-						t: t, c: settings{renewAt: 0.6, timing: &protocolTiming}, rules: rules{seats: seats, life: life, window: 10 * time.Minute},
-						faults: map[task][]int8{}, answers: map[task]func(*response){}, calls: map[task]int{}, grain: time.Second,
-					}
+					p := unstarted(t, seats)
 					if !p.killedAt(at, acts) {
 						require.Greater(t, at, 6)
 						break
@@ -481,8 +483,8 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 }
 
-// killedAt runs a whole life and kills the process at a save or call, before
-// or after it acts. It returns false if there were fewer.
+// killedAt runs a program from start to Close and kills it at a save or call,
+// before or after that takes effect. It returns false if there were fewer.
 func (p *play) killedAt(at int, acts bool) bool {
 	p.world.start(&p.c, step, false)
 	for stopped := false; ; {
@@ -547,7 +549,7 @@ func TestRenewalsAreBounded(t *testing.T) {
 			t.Parallel()
 			p := newPlay(t, 1, func(p *play) {
 				p.c.renewAt, p.rules.life = c.renewAt, c.life
-				p.answers[taskExtend] = c.change
+				p.edits[taskExtend] = c.change
 				p.robbed = c.name == "an expiry in 9999"
 			})
 			p.runFast(c.run)
@@ -600,7 +602,7 @@ func TestOddDates(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlay(t, 1, func(p *play) { p.answers[taskCheckout] = c.change })
+			p := newPlay(t, 1, func(p *play) { p.edits[taskCheckout] = c.change })
 			assert.InDelta(t, c.left.Seconds(), (p.m.expires - p.clocks().boot).Seconds(), 1)
 			p.run(5 * time.Hour)
 			assert.Equal(t, claimActive, p.claim())
@@ -614,7 +616,7 @@ func TestOddDates(t *testing.T) {
 	for _, year := range []int{1970, 9999} {
 		p := newPlay(t, 2)
 		p.next(taskExtend, refused)
-		p.answers[taskExtend] = func(r *response) {
+		p.edits[taskExtend] = func(r *response) {
 			if r.verdict == verdictRefused {
 				r.date = at(year)
 			}
@@ -632,11 +634,11 @@ func TestFirstDateAfterResumption(t *testing.T) {
 		p := newPlay(t, 1)
 		p.run(10 * time.Minute)
 		p.kill()
-		p.answers[taskExtend] = func(r *response) { r.date = r.date.Add(off) }
+		p.edits[taskExtend] = func(r *response) { r.date = r.date.Add(off) }
 		p.start()
 		require.Equal(t, claimActive, p.claim())
 		require.LessOrEqual(t, p.m.active.boot-p.clocks().boot, life)
-		p.answers[taskExtend] = func(r *response) { r.date = time.Time{} }
+		p.edits[taskExtend] = func(r *response) { r.date = time.Time{} }
 		p.run(40 * time.Minute)
 		require.Greater(t, p.calls[taskExtend], 1)
 		require.LessOrEqual(t, p.m.active.boot-p.clocks().boot, life)
@@ -688,10 +690,10 @@ func TestKeeperWaits(t *testing.T) {
 	assert.False(t, p.taken)
 }
 
-// A seat that lacks an entitlement is given back; a Keeper asks again later.
+// A seat that lacks an entitlement is given back, and a Keeper retries later.
 func TestPartialSeat(t *testing.T) {
 	t.Parallel()
-	partial := func(p *play) { p.answers[taskCheckout] = func(r *response) { r.partial = true } }
+	partial := func(p *play) { p.edits[taskCheckout] = func(r *response) { r.partial = true } }
 	p := newPlay(t, 1, partial)
 	assert.False(t, p.up)
 	assert.True(t, p.m.partial)
@@ -704,16 +706,16 @@ func TestPartialSeat(t *testing.T) {
 	assert.Zero(t, p.live())
 	assert.InDelta(t, 14, p.calls[taskCheckout], 3)
 	assert.False(t, p.twice)
-	p.answers = map[task]func(*response){}
+	p.edits = map[task]func(*response){}
 	p.run(6 * time.Minute)
 	assert.Equal(t, claimActive, p.claim())
 }
 
-// A license that forbids check-in.
+// A license may forbid check-in.
 func TestCheckInForbidden(t *testing.T) {
 	t.Parallel()
 	p := newPlay(t, 1, func(p *play) {
-		p.answers[taskCheckIn] = func(r *response) { r.verdict = verdictConflict }
+		p.edits[taskCheckIn] = func(r *response) { r.verdict = verdictConflict }
 	})
 	p.end()
 	assert.True(t, p.taken)
@@ -721,8 +723,8 @@ func TestCheckInForbidden(t *testing.T) {
 	assert.Equal(t, 1, p.calls[taskCheckIn])
 }
 
-// Faults of all kinds, composed at random in real durations for days: the
-// guarantees hold but for what excuses them.
+// Faults of all kinds, composed at random in real durations: the guarantees hold,
+// or an excuse covers the violation.
 func TestComposedFaults(t *testing.T) {
 	t.Parallel()
 	schedules, hours := 150, 30

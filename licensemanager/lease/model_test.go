@@ -7,8 +7,9 @@ import (
 )
 
 // This file is a small model of the service, the clocks, the store and the
-// driver. machine_explore_test.go explores all that can happen to a machine in
-// it, machine_schedule_test.go leads machines through named schedules.
+// driver. machine_explore_test.go explores everything that can happen to a machine
+// in it, machine_rules_test.go does so without each of the rules, and
+// machine_schedule_test.go leads machines through named schedules.
 //
 // What a machine guarantees:
 //
@@ -84,18 +85,18 @@ type modelSeat struct {
 	left          time.Duration
 }
 
-// A served ClientToken names what it took for as long as the window is open.
+// A served ClientToken names what it took while the window is open.
 type served struct {
 	client, token int8 // the first response
 	age, left     time.Duration
 }
 
-// rules are what the service does that it does not publish.
+// rules are how the service behaves, as far as that is not published.
 type rules struct {
 	seats   int
 	life    time.Duration
 	window  time.Duration
-	replays bool // a ClientToken sent again gets the first response, not the seat as it is
+	replays bool // a ClientToken that is sent again gets the first response, not the seat as it is
 }
 
 type service struct {
@@ -257,7 +258,7 @@ func (w *world) call(r *rules, change bool) response {
 	return w.checkIn(w.m.token())
 }
 
-// pass lets time go by, of which the boot clock counts a part.
+// pass lets time pass, which the boot clock may miss.
 func (w *world) pass(r *rules, d time.Duration, boot bool) {
 	w.now += d
 	if !boot {
@@ -328,7 +329,7 @@ func (w *world) save() {
 	}
 }
 
-// lose notes what dies with the process that only it knew.
+// lose records the excuse for what only the killed process knew.
 func (w *world) lose() {
 	m := &w.m
 	switch {
@@ -347,12 +348,12 @@ func (w *world) kill() {
 
 // ---- what is known of a seat ----
 
-// isNamed says whether the record names a live seat without another checkout.
+// isNamed reports whether the record names a live seat without another checkout.
 func isNamed(r *record, x modelSeat) bool {
 	return r.token() == x.token || r.dead() == x.token || r.Phase == phaseAsking && r.dead() == 0 && x.client != 0 && r.client() == x.client
 }
 
-// canName says whether the record still leads to a live seat: by its token or,
+// canName reports whether the record still leads to a live seat: by its token or,
 // within the window, by its ClientToken.
 func (w *world) canName(r *rules, rec *record, x modelSeat, safe time.Duration) bool {
 	if rec.token() == x.token || rec.dead() == x.token {
@@ -373,7 +374,7 @@ func (w *world) known(r *rules, x modelSeat, safe time.Duration) bool {
 	return w.canName(r, &w.store, x, safe) || w.up && w.canName(r, &w.m.record, x, safe)
 }
 
-// tidy makes worlds equal that cannot be told apart.
+// tidy makes worlds equal that cannot be distinguished.
 func (w *world) tidy() {
 	if !w.up {
 		w.m = machine{}

@@ -28,7 +28,7 @@ type ledgerSeat struct {
 	delivered bool // the lease has the response with this token
 }
 
-// isNamed says whether the lease can still name the seat: by its token or, in
+// isNamed reports whether the lease can still name the seat: by its token or, in
 // the window, by its ClientToken. Otherwise it is excused by Z1 or Z2, or its
 // process has gone.
 func (s *ledgerSeat) isNamed(now time.Time) bool {
