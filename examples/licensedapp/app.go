@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"expvar"
@@ -16,7 +17,7 @@ import (
 // The program stops within 5 seconds, whether or not the service responds.
 const (
 	drainTime    = time.Second     // for requests under way
-	checkInTime  = 3 * time.Second // for the seat; with a store, the next start gives back what is left
+	checkInTime  = 3 * time.Second // for the seat; with a store, the next start resumes one that stays taken
 	shutdownTime = 5 * time.Second
 )
 
@@ -55,7 +56,7 @@ func (a *app) record(e lease.Event) {
 	a.log.Info("license "+string(e.Type), "expires", e.Expires)
 }
 
-// serve runs the service until the context ends, and gives the seat back.
+// serve runs the service until the context ends, then gives the seat back.
 func (a *app) serve(ctx context.Context, listener net.Listener) error {
 	a.keeper = a.keep(context.WithoutCancel(ctx)) // which ends after the last request
 	server := &http.Server{Handler: a.handler(), ReadHeaderTimeout: 10 * time.Second}
@@ -92,23 +93,24 @@ func (a *app) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /license", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "license:", a.keeper.State())
-		if why := a.keeper.Err(); why != nil {
+		if why := cmp.Or(a.keeper.Err(), a.keeper.LastError()); why != nil { // the latter while it is degraded
 			fmt.Fprintln(w, "because:", why)
 		}
 	})
 	mux.HandleFunc("GET /feature", func(w http.ResponseWriter, _ *http.Request) {
-		if !a.isLicensed() {
+		switch a.keeper.State() {
+		case lease.StateActive:
+		case lease.StateDegraded: // tell the customer, and do not stop
+			w.Header().Set("Warning", `199 - "the license could not be renewed yet"`)
+		default:
 			http.Error(w, "this feature needs a license; see /license", http.StatusPaymentRequired)
 			return
-		}
-		if a.keeper.State() == lease.StateDegraded { // tell the customer, and do not stop
-			w.Header().Set("Warning", `199 - "the license could not be renewed yet"`)
 		}
 		fmt.Fprintln(w, "the licensed feature")
 	})
 	// A program that waits for its first seat serves what needs no license. One
-	// that has lost its seat leaves the work to others that have one. Neither is
-	// a reason to start it again.
+	// that has lost its seat leaves the work to others that have one. In neither
+	// case would a restart help.
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if state := a.keeper.State(); state == lease.StateLost || state == lease.StateClosed {
 			http.Error(w, "the license is "+string(state), http.StatusServiceUnavailable)

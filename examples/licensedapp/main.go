@@ -1,7 +1,7 @@
 // Command licensedapp is a small HTTP service with a licensed feature. It holds
-// a seat whenever there is one, serves the feature while it has one, keeps working when
-// License Manager cannot be reached for a while, and gives the seat back when it
-// is told to stop. Killed, it has its seat again at its next start.
+// a seat whenever there is one and serves the feature while it does, also in an
+// outage of License Manager. It gives the seat back when it is told to stop, and
+// resumes it at the next start if it was killed.
 //
 //	go run ./examples/licensedapp
 //	curl http://127.0.0.1:8080/feature

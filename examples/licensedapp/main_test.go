@@ -94,8 +94,8 @@ func TestWithoutALicense(t *testing.T) {
 	require.NoError(t, stop())
 }
 
-// It stops in time while the service does not respond, and the next start has
-// the seat that could not be given back.
+// The program stops in time although the service does not respond, and its store
+// keeps the seat for the next start.
 func TestStopsWhileTheServiceHangs(t *testing.T) {
 	service := awstokenstest.NewServer(t)
 	service.LicenseManager().SetSeats(1)
@@ -110,8 +110,8 @@ func TestStopsWhileTheServiceHangs(t *testing.T) {
 	assert.FileExists(t, store)
 }
 
-// License Manager goes away: the feature goes on while the seat is held, stops
-// with it, and comes back with the service. So does readiness; liveness stays.
+// License Manager cannot be reached: the feature is served while the seat is held,
+// and again when the service is back. So it is with readiness, but not liveness.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		service := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
@@ -138,6 +138,7 @@ func TestOutage(t *testing.T) {
 		service.LicenseManager().OneIn(1, "").Cut()
 		service.STS().OneIn(1, "").Cut()
 		assert.NotEmpty(t, after(30*time.Minute, http.StatusOK, http.StatusOK).Header().Get("Warning"))
+		assert.Contains(t, look("/license").Body.String(), "license: degraded\nbecause: ")
 		after(time.Hour, http.StatusPaymentRequired, http.StatusServiceUnavailable)
 		service.ClearFaults()
 		assert.Empty(t, after(2*time.Minute, http.StatusOK, http.StatusOK).Header().Get("Warning"))
