@@ -51,16 +51,16 @@ const (
 // A record is what is known of a seat and must outlive the process. Its times
 // are the service's; zero means unknown.
 type record struct {
-	Phase       phase
-	ClientToken string
-	FirstSent   time.Time        // when ClientToken was first sent
-	Token       awstokens.Secret // consumption token
-	Lo          time.Time        // confirmed expiry
-	Hi          time.Time        // latest possible expiry: a pending extension may have been processed
-	Pending     bool             // an extension was sent, its outcome is not recorded
-	Life        time.Duration    // what an extension grants
-	Dead        awstokens.Secret // a token that the service refuses, while ClientToken is sent again
-	OrphanUntil time.Time        // until then a seat that nobody can name may be taken
+	Phase       phase            `json:"phase,omitempty"`
+	ClientToken string           `json:"clientToken,omitempty"`
+	FirstSent   time.Time        `json:"firstSent,omitzero"`   // when ClientToken was first sent
+	Token       awstokens.Secret `json:"-"`                    // consumption token
+	Lo          time.Time        `json:"lo,omitzero"`          // confirmed expiry
+	Hi          time.Time        `json:"hi,omitzero"`          // latest possible expiry: a pending extension may have been processed
+	Pending     bool             `json:"pending,omitempty"`    // an extension was sent, its outcome is not recorded
+	Life        time.Duration    `json:"life,omitempty"`       // what an extension grants
+	Dead        awstokens.Secret `json:"-"`                    // a token that the service refuses, while ClientToken is sent again
+	OrphanUntil time.Time        `json:"orphanUntil,omitzero"` // until then a seat that nobody can name may be taken
 }
 
 type state int8

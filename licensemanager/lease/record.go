@@ -16,18 +16,22 @@ import (
 // stored is a record and what else must outlive the process.
 type stored struct {
 	record
-	Request requestID
-	Account string
-	NodeID  string // of the checkout with ClientToken
+	requestID
+	Account string `json:"account,omitempty"`
+	NodeID  string `json:"nodeID,omitempty"` // of the checkout with ClientToken
 
 	// What an extension does not return.
-	LicenseARN string
-	Granted    []licensemanager.EntitlementData
+	LicenseARN string                           `json:"licenseARN,omitempty"`
+	Granted    []licensemanager.EntitlementData `json:"granted,omitempty"`
 }
 
 // requestID identifies a request. NodeID is not part of it, because the program
 // may start again on another machine.
-type requestID struct{ ProductSKU, KeyFingerprint, Rest string }
+type requestID struct {
+	ProductSKU     string `json:"productSKU"`
+	KeyFingerprint string `json:"keyFingerprint"`
+	Rest           string `json:"request"` // digest of the other members
+}
 
 func (r *Request) id() requestID {
 	rest, _ := json.Marshal([]any{r.Entitlements, r.AllowPartial, r.Beneficiary}) // cannot fail
@@ -51,43 +55,24 @@ type envelope struct {
 
 // recordJSON is a stored record in JSON, with its secrets as plain text.
 type recordJSON struct {
-	ProductSKU     string        `json:"productSKU"`
-	KeyFingerprint string        `json:"keyFingerprint"`
-	Request        string        `json:"request"`
-	Account        string        `json:"account,omitempty"`
-	Phase          phase         `json:"phase,omitempty"`
-	ClientToken    string        `json:"clientToken,omitempty"`
-	NodeID         string        `json:"nodeID,omitempty"`
-	FirstSent      time.Time     `json:"firstSent,omitzero"`
-	Token          string        `json:"token,omitempty"`
-	Lo             time.Time     `json:"lo,omitzero"`
-	Hi             time.Time     `json:"hi,omitzero"`
-	Pending        bool          `json:"pending,omitempty"`
-	Life           time.Duration `json:"life,omitempty"`
-	Dead           string        `json:"dead,omitempty"`
-	OrphanUntil    time.Time     `json:"orphanUntil,omitzero"`
-	LicenseARN     string        `json:"licenseARN,omitempty"`
-
-	Granted []licensemanager.EntitlementData `json:"granted,omitempty"`
+	stored
+	PlainToken string `json:"token,omitempty"`
+	PlainDead  string `json:"dead,omitempty"`
 }
 
-func (s *stored) encode() []byte {
-	record, _ := json.Marshal(recordJSON{ // cannot fail: no time is after the year 9999
-		s.Request.ProductSKU, s.Request.KeyFingerprint, s.Request.Rest, s.Account,
-		s.Phase, s.ClientToken, s.NodeID, dated(s.FirstSent), s.Token.Reveal(), dated(s.Lo), dated(s.Hi), s.Pending, s.Life,
-		s.Dead.Reveal(), dated(s.OrphanUntil), s.LicenseARN, s.Granted,
-	})
+func (s stored) encode() []byte {
+	for _, t := range []*time.Time{&s.FirstSent, &s.Lo, &s.Hi, &s.OrphanUntil} {
+		*t = later(earlier(t.UTC(), endless), time.Time{}) // JSON has years from 0 to 9999
+	}
+	record, _ := json.Marshal(recordJSON{s, s.Token.Reveal(), s.Dead.Reveal()}) // cannot fail
 	data, _ := json.Marshal(envelope{recordVersion, digest(record), record})
 	return append(data, '\n')
 }
 
-func dated(t time.Time) time.Time { return earlier(t.UTC(), endless) }
-
 // decodeStored decodes a file, or returns what is wrong with it.
 func decodeStored(data []byte) (stored, StoreProblem, error) {
 	var e envelope
-	var r recordJSON
-	if err := json.Unmarshal(data, &e); err != nil {
+	if json.Unmarshal(data, &e) != nil {
 		return stored{}, StoreDamaged, errNoRecord // without the text of the file
 	}
 	switch {
@@ -96,32 +81,30 @@ func decodeStored(data []byte) (stored, StoreProblem, error) {
 	case e.Version != recordVersion || digest(e.Record) != e.SHA256:
 		return stored{}, StoreDamaged, errors.New("its checksum is wrong")
 	}
+	var r recordJSON
 	d := json.NewDecoder(bytes.NewReader(e.Record))
 	d.DisallowUnknownFields()
-	if d.Decode(&r) != nil || !r.isWhole() {
+	if d.Decode(&r) != nil {
 		return stored{}, StoreDamaged, errNoRecord
 	}
-	return stored{
-		record: record{
-			Phase: r.Phase, ClientToken: r.ClientToken, FirstSent: r.FirstSent, Token: awstokens.NewSecret(r.Token),
-			Lo: r.Lo, Hi: r.Hi, Pending: r.Pending, Life: r.Life, Dead: awstokens.NewSecret(r.Dead), OrphanUntil: r.OrphanUntil,
-		},
-		Request: requestID{r.ProductSKU, r.KeyFingerprint, r.Request}, Account: r.Account, NodeID: r.NodeID,
-		LicenseARN: r.LicenseARN, Granted: r.Granted,
-	}, "", nil
+	r.Token, r.Dead = awstokens.NewSecret(r.PlainToken), awstokens.NewSecret(r.PlainDead)
+	if !r.isWhole() {
+		return stored{}, StoreDamaged, errNoRecord
+	}
+	return r.stored, "", nil
 }
 
 var errNoRecord = errors.New("it is not the record of a lease")
 
 // isWhole reports whether a record has what its phase needs.
-func (r *recordJSON) isWhole() bool {
+func (r *record) isWhole() bool {
 	switch r.Phase {
 	case phaseNone:
 		return !r.OrphanUntil.IsZero()
 	case phaseAsking:
 		return r.ClientToken != ""
 	case phaseHeld, phaseClosing:
-		return r.Token != ""
+		return !r.Token.IsZero()
 	}
 	return false
 }

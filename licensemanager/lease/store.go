@@ -144,9 +144,9 @@ func (s *openStore) read(ctx context.Context, now reading) (stored, error) {
 		return stored{}, &StoreError{s.path, problem, err}
 	case r.FirstSent.After(now.wall.AddDate(1, 0, 0)):
 		return stored{}, &StoreError{s.path, StoreFromFuture, fmt.Errorf("its checkout was sent on %s", r.FirstSent)}
-	case r.Request.ProductSKU != s.request.ProductSKU || r.Request.KeyFingerprint != s.request.KeyFingerprint:
-		return stored{}, &StoreError{s.path, StoreOtherProduct, fmt.Errorf("its product is %q", r.Request.ProductSKU)}
-	case r.Request != s.request && r.Phase != phaseNone:
+	case r.ProductSKU != s.request.ProductSKU || r.KeyFingerprint != s.request.KeyFingerprint:
+		return stored{}, &StoreError{s.path, StoreOtherProduct, fmt.Errorf("its product is %q", r.ProductSKU)}
+	case r.requestID != s.request && r.Phase != phaseNone:
 		return stored{}, &StoreError{s.path, StoreOtherRequest, nil}
 	case r.Account == "" || s.account == nil:
 		return r, nil
@@ -172,7 +172,7 @@ func (s *openStore) save(ctx context.Context, r stored) error {
 	if s.of == "" && s.account != nil && r.Phase == phaseHeld {
 		s.of, _ = s.account(ctx)
 	}
-	r.Request, r.Account = s.request, s.of
+	r.requestID, r.Account = s.request, s.of
 	if err := atomicfile.Write(s.path, r.encode()); err != nil {
 		return s.failed(err)
 	}
