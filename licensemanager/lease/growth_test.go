@@ -71,12 +71,13 @@ func bytesPerLease(tb testing.TB, n int) int {
 		return l
 	}
 	require.NoError(tb, acquire().Close(context.Background())) // what is made once
-	before := used()
+	before, goroutines := used(), runtime.NumGoroutine()
 	leases := make([]*lease.Lease, n)
 	for i := range leases {
 		leases[i] = acquire()
 	}
 	cost := int(used()-before) / n
+	assert.Less(tb, runtime.NumGoroutine()-goroutines, n/10, "a lease that waits has no goroutine")
 	for _, l := range leases {
 		require.NoError(tb, l.Close(context.Background()))
 	}
