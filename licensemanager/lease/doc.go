@@ -98,8 +98,8 @@
 //
 // An issuer who deletes a refresh token makes the service refuse the credentials,
 // not the seat: Check is VerdictUnknown, Acquire returns an error, and a lease is
-// StateDegraded. In each error, that of LastError too, errors.Is finds
-// tokencreds.ErrTokenRefused, which the error of an outage does not have.
+// StateDegraded. In these errors, and in LastError, errors.Is finds
+// tokencreds.ErrTokenRefused; in those of an outage it does not.
 //
 // # Denials
 //

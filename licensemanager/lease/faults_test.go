@@ -296,6 +296,7 @@ func TestRevokedToken(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		assert.Equal(t, lease.StateDegraded, l.State())
+		assert.ErrorIs(t, l.LastError(), tokencreds.ErrTokenRefused)
 		e.mu.Lock()
 		assert.ErrorIs(t, e.list[len(e.list)-1].Err, tokencreds.ErrTokenRefused)
 		e.mu.Unlock()
