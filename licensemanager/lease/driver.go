@@ -215,8 +215,8 @@ func (d *driver) advance(ctx context.Context, a action) action {
 // the end of a context.
 func (d *driver) ending() bool { return d.machine.stop || d.machine.state >= givingBack }
 
-// tell gives the machine an event and reports what it notes. One goroutine at a
-// time calls it.
+// tell gives the machine an event, and the user what it notes. One goroutine at
+// a time calls it.
 func (d *driver) tell(e event) action {
 	e.now, e.jitter = d.now(), d.random()
 	if d.machine.state != held {
@@ -225,6 +225,9 @@ func (d *driver) tell(e event) action {
 	m, a := step(&d.settings, d.machine, e)
 	d.mu.Lock()
 	d.machine = m
+	if a.odd {
+		d.failure = errOddExpiry
+	}
 	if d.stepped != nil {
 		close(d.stepped)
 		d.stepped = nil

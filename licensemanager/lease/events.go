@@ -26,46 +26,26 @@ type Event struct {
 	Err     error     // the reason of a failure; that of EventRenewalFailed is the reason of StateDegraded
 }
 
-// report gives the user an event for what the machine noted.
-func (d *driver) report(n note) {
-	if n == noteOddExpiry {
-		d.mu.Lock()
-		d.failure = errOddExpiry
-		d.mu.Unlock()
-		return
-	}
+// report gives an event to the user.
+func (d *driver) report(kind EventType) {
 	now, m := d.now(), &d.machine
-	e := Event{Type: eventTypes[n], Time: now.wall, Expires: d.expiry(now)}
+	e := Event{Type: kind, Time: now.wall, Expires: d.expiry(now)}
 	d.mu.Lock()
-	switch n {
-	case noteFailed, noteLost:
+	switch kind {
+	case EventAcquireFailed, EventRenewalFailed, EventLost:
 		e.Err = d.failure
-	case noteUnsaved:
+	case EventSaveFailed:
 		e.Err = d.unsaved
-	case noteCheckInFailed:
+	case EventCheckInFailed:
 		e.Err = d.closeError()
 	}
-	if n == noteFailed && !m.acquired {
-		e.Type = EventAcquireFailed
-	}
-	if n == noteLost && !m.keeper {
+	if kind == EventLost && !m.keeper {
 		d.end(&LostError{At: e.Time, Err: e.Err})
 	}
 	d.mu.Unlock()
 	// Acquire's result reports its seat, and EventLost is the last of a Lease.
-	silent := !m.keeper && (n == noteAcquired || !m.acquired || m.lost && n != noteFailed && n != noteLost)
+	silent := !m.keeper && (kind == EventAcquired || !m.acquired || m.lost && kind != EventRenewalFailed && kind != EventLost)
 	if d.onEvent != nil && !silent {
 		d.onEvent(e)
 	}
-}
-
-var eventTypes = [...]EventType{
-	noteAcquired:      EventAcquired,
-	noteRenewed:       EventRenewed,
-	noteReacquired:    EventReacquired,
-	noteFailed:        EventRenewalFailed,
-	noteUnsaved:       EventSaveFailed,
-	noteLost:          EventLost,
-	noteCheckedIn:     EventCheckedIn,
-	noteCheckInFailed: EventCheckInFailed,
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -403,7 +404,15 @@ func TestLeasesAmongFaults(t *testing.T) {
 		s.OneIn(5, "ExtendLicenseConsumption").Refuse("ResourceNotFoundException", "none", nil)
 		s.OneIn(7, "").Fail(http.StatusInternalServerError)
 		s.OneIn(4, "CheckInLicense").LoseAnswer()
-		k := lease.Keep(t.Context(), s.client, s.seats(1), grace(time.Hour))
+		var running atomic.Int32
+		slow := func(o *lease.Options) {
+			o.OnEvent = func(lease.Event) {
+				assert.EqualValues(t, 1, running.Add(1), "one event at a time")
+				time.Sleep(time.Second)
+				running.Add(-1)
+			}
+		}
+		k := lease.Keep(t.Context(), s.client, s.seats(1), grace(time.Hour), slow)
 		for range 10 * 24 * 12 {
 			time.Sleep(5 * time.Minute)
 			synctest.Wait()

@@ -68,7 +68,7 @@ func (d *driver) keep() {
 		d.mu.Lock()
 		d.failure = err
 		d.mu.Unlock()
-		d.report(noteFailed)
+		d.report(EventAcquireFailed)
 		_ = d.clock.Sleep(ctx, pause)
 		cancel()
 	}

@@ -182,30 +182,17 @@ const (
 type action struct {
 	do    task
 	limit time.Duration // of a call, or of a wait
-	notes []note
+	notes []EventType   // what to report to the user
+	odd   bool          // the extension succeeded, but its Expiration cannot be used
 }
-
-// A note is something that the driver reports to the user.
-type note int8
-
-const (
-	noteAcquired note = iota
-	noteRenewed
-	noteReacquired
-	noteOddExpiry // the reason of the noteFailed that follows
-	noteFailed    // an attempt to take or renew the seat
-	noteUnsaved
-	noteLost
-	noteCheckedIn
-	noteCheckInFailed
-)
 
 // A turn is one step of a machine.
 type turn struct {
 	machine
 	c     *settings
 	e     *event
-	notes []note
+	notes []EventType
+	odd   bool
 }
 
 // step returns the machine after an event, and what it does next.
@@ -243,7 +230,8 @@ func (t *turn) start() {
 
 func (t *turn) do(s state, d doing) { t.state, t.doing = s, d }
 
-func (t *turn) note(n note) { t.notes = append(t.notes, n) }
+// note has an event reported to the user.
+func (t *turn) note(n EventType) { t.notes = append(t.notes, n) }
 
 // acquiring reports whether Acquire is still running.
 func (t *turn) acquiring() bool { return !t.keeper && !t.acquired }
@@ -254,7 +242,7 @@ func (t *turn) stopping() bool { return t.stop && t.state < givingBack }
 func (t *turn) saved() {
 	t.unsaved = !t.e.ok
 	if t.unsaved {
-		t.note(noteUnsaved)
+		t.note(EventSaveFailed)
 	}
 	switch t.state {
 	case asking:
@@ -337,7 +325,7 @@ var calls = [...]task{
 
 // action is what a machine in this state waits for.
 func (t *turn) action() action {
-	a := action{notes: t.notes}
+	a := action{notes: t.notes, odd: t.odd}
 	switch t.doing {
 	case saving:
 		a.do = taskSave

@@ -56,9 +56,9 @@ func (t *turn) finish() {
 	switch {
 	case !t.acquired:
 	case t.taken:
-		t.note(noteCheckInFailed)
+		t.note(EventCheckInFailed)
 	default:
-		t.note(noteCheckedIn)
+		t.note(EventCheckedIn)
 	}
 	t.doing = finished
 }

@@ -47,7 +47,7 @@ func (t *turn) extendedWithoutExpiry() {
 	t.Token, t.maybeExtended, t.strikes = t.e.token, true, 0
 	t.renewIn(t.within(t.c.oddExpiry))
 	t.do(held, saving)
-	t.note(noteOddExpiry)
+	t.odd = true
 	t.fail()
 }
 
@@ -83,11 +83,11 @@ func (t *turn) hold(life time.Duration) {
 func (t *turn) confirm(life time.Duration) {
 	switch {
 	case !t.acquired:
-		t.note(noteAcquired)
+		t.note(EventAcquired)
 	case t.claim == claimNone || t.state == asking:
-		t.note(noteReacquired)
+		t.note(EventReacquired)
 	default:
-		t.note(noteRenewed)
+		t.note(EventRenewed)
 	}
 	t.claim, t.acquired, t.resumed, t.again, t.failures = claimActive, true, false, false, 0
 	t.measure(life)
@@ -103,7 +103,11 @@ func (t *turn) retryLater() {
 // fail ends an attempt: Active becomes Degraded, and after Lo and Grace the
 // seat is lost.
 func (t *turn) fail() {
-	t.note(noteFailed)
+	if t.acquired {
+		t.note(EventRenewalFailed)
+	} else {
+		t.note(EventAcquireFailed)
+	}
 	if t.claim == claimActive {
 		t.claim = claimDegraded
 	}
@@ -111,7 +115,7 @@ func (t *turn) fail() {
 		return
 	}
 	t.claim = claimNone
-	t.note(noteLost)
+	t.note(EventLost)
 	if !t.keeper {
 		t.stop, t.lost = true, true
 	}

@@ -26,7 +26,7 @@ type play struct {
 	noSaves int                      // so many saves fail
 	noBoot  bool
 
-	notes  []note
+	notes  []EventType
 	calls  map[task]int
 	called []time.Duration // when an extension was sent
 	twice  bool            // two seats were seen
@@ -63,7 +63,7 @@ func (p *play) start() {
 
 func (p *play) tell(e event) {
 	notes := p.world.tell(&p.c, step, e)
-	if slices.Contains(notes, noteLost) {
+	if slices.Contains(notes, EventLost) {
 		p.lostAt = p.now
 	}
 	p.notes = append(p.notes, notes...)
@@ -196,7 +196,7 @@ func (p *play) end() {
 	require.False(p.t, p.up)
 }
 
-func (p *play) count(n note) (count int) {
+func (p *play) count(n EventType) (count int) {
 	for _, x := range p.notes {
 		if x == n {
 			count++
@@ -258,7 +258,7 @@ func TestSchedules(t *testing.T) {
 			token := p.m.token()
 			p.next(taskExtend, refused)
 			p.run(37 * time.Minute)
-			assert.Equal(t, 1, p.count(noteFailed))
+			assert.Equal(t, 1, p.count(EventRenewalFailed))
 			assert.Equal(t, claimActive, p.claim())
 			assert.Equal(t, token, p.m.token())
 			assert.Equal(t, 1, p.calls[taskCheckout])
@@ -283,7 +283,7 @@ func TestSchedules(t *testing.T) {
 			p.next(taskExtend, lostAfter)
 			p.run(61 * time.Minute)
 			assert.False(t, p.up)
-			assert.Equal(t, 1, p.count(noteLost))
+			assert.Equal(t, 1, p.count(EventLost))
 			assert.True(t, p.taken)
 		}},
 		{"7 a lost extension that changed the token of the only seat, Keeper", func(t *testing.T) {
@@ -293,7 +293,7 @@ func TestSchedules(t *testing.T) {
 			assert.Equal(t, claimNone, p.claim())
 			p.run(36 * time.Minute)
 			assert.Equal(t, claimActive, p.claim())
-			assert.Equal(t, 1, p.count(noteReacquired))
+			assert.Equal(t, 1, p.count(EventReacquired))
 			p.end()
 			assert.False(t, p.taken, "the orphan has expired")
 		}},
@@ -427,7 +427,7 @@ func TestSchedules(t *testing.T) {
 			assert.Equal(t, claimDegraded, p.claim())
 			p.run(time.Minute)
 			assert.Equal(t, claimActive, p.claim())
-			assert.Zero(t, p.count(noteLost))
+			assert.Zero(t, p.count(EventLost))
 		}},
 		// 19 is the store's: one process at a time has it.
 		{"20 a ClientToken that is not saved is not sent, Acquire", func(t *testing.T) {
@@ -442,7 +442,7 @@ func TestSchedules(t *testing.T) {
 			assert.Zero(t, p.calls[taskCheckout])
 			p.run(time.Minute)
 			assert.Equal(t, 1, p.calls[taskCheckout])
-			assert.Equal(t, 3, p.count(noteUnsaved))
+			assert.Equal(t, 3, p.count(EventSaveFailed))
 			assert.Equal(t, claimActive, p.claim())
 		}},
 	}
@@ -645,7 +645,7 @@ func TestFirstDateAfterResumption(t *testing.T) {
 		p.down = true
 		p.run(life + time.Minute)
 		require.NotEqual(t, claimActive, p.claim())
-		require.Contains(t, p.notes, noteLost)
+		require.Contains(t, p.notes, EventLost)
 	}
 }
 
@@ -659,7 +659,7 @@ func TestLostInTime(t *testing.T) {
 			p.next(taskCheckIn, slices.Repeat([]int{fault}, 1000)...)
 			p.next(taskCheckout, slices.Repeat([]int{fault}, 1000)...)
 			p.run(life + grace + 2*time.Minute)
-			require.Equal(t, 1, p.count(noteLost))
+			require.Equal(t, 1, p.count(EventLost))
 			assert.GreaterOrEqual(t, p.lostAt, life+grace, "%v, %s", grace, faultNames[fault])
 			assert.LessOrEqual(t, p.lostAt, life+grace+31*time.Second, "%v, %s", grace, faultNames[fault])
 		}

@@ -296,7 +296,7 @@ func (w *world) pass(r *rules, d time.Duration, boot bool) {
 type stepper func(*settings, machine, event) (machine, action)
 
 // tell gives the machine an event, and notes what it waits for then.
-func (w *world) tell(c *settings, step stepper, e event) []note {
+func (w *world) tell(c *settings, step stepper, e event) []EventType {
 	e.now = w.clocks()
 	e.fresh = clientTokens[w.freshClient()]
 	if e.kind == eventResponded {
