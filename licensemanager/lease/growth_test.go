@@ -22,7 +22,7 @@ import (
 // held.
 func TestBytesPerLease(t *testing.T) {
 	n := 400
-	if exhaustive {
+	if exhaustive() {
 		n = 10000
 	}
 	cost := bytesPerLease(t, n)

@@ -587,7 +587,7 @@ func configs() (list []config) {
 		add("the token does not change", func(c *config) { c.change, c.prompt, c.kinds = false, true, allFaults })
 		add("late requests", func(c *config) { c.kinds = callFaults | of(actsLater, killed) })
 		add("no boot clock, the wall clock right", func(c *config) { c.noBoot, c.kinds = true, allFaults&^of(wallSet) })
-		if seats == 1 && exhaustive { // the others find what two seats do
+		if seats == 1 && exhaustive() { // the others find what two seats do
 			continue
 		}
 		add("window of 2", func(c *config) { c.window = 2 })
@@ -609,8 +609,9 @@ func configs() (list []config) {
 	return list
 }
 
-// exhaustive reports whether tests may take minutes.
-var exhaustive = os.Getenv("AWSTOKENS_EXHAUSTIVE") == "1"
+// exhaustive reports whether tests may take minutes. It is a function because of
+// go test's cache, which does not see what is read before the tests begin.
+func exhaustive() bool { return os.Getenv("AWSTOKENS_EXHAUSTIVE") == "1" }
 
 // underRace reports whether the race detector is on. It makes each step much
 // slower, and a machine has no goroutines.
@@ -625,7 +626,7 @@ func TestExploreMachine(t *testing.T) {
 			t.Parallel()
 			k := int8(1)
 			switch {
-			case exhaustive:
+			case exhaustive():
 				k = 3
 			case underRace:
 			case c.name == fmt.Sprintf("keeper, %d", c.seats), c.name == fmt.Sprintf("lease, %d", c.seats):

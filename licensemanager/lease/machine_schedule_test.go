@@ -729,7 +729,7 @@ func TestComposedFaults(t *testing.T) {
 	t.Parallel()
 	schedules, hours := 150, 30
 	switch {
-	case exhaustive:
+	case exhaustive():
 		schedules = 3000
 	case underRace:
 		schedules = 20

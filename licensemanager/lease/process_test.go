@@ -147,7 +147,7 @@ func newLoopback(t *testing.T, seats int) *service {
 // has it again soon after its next start, and never two.
 func TestProcessesAreKilled(t *testing.T) {
 	workers, kills := 2, 8
-	if exhaustive {
+	if exhaustive() {
 		workers, kills = 5, 300
 	}
 	for worker := range workers {

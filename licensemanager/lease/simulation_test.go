@@ -19,7 +19,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
-var exhaustive = os.Getenv("AWSTOKENS_EXHAUSTIVE") == "1"
+func exhaustive() bool { return os.Getenv("AWSTOKENS_EXHAUSTIVE") == "1" }
 
 // simulation is a program with one lease after the other, on a machine and a
 // network that are not to be relied on. It judges the guarantees that
@@ -319,7 +319,7 @@ func TestSimulation(t *testing.T) {
 	const hours = 40
 	schedules := 12
 	switch {
-	case exhaustive:
+	case exhaustive():
 		schedules = 520
 	case lease.UnderRace():
 		schedules = 4
@@ -353,7 +353,7 @@ func TestSimulation(t *testing.T) {
 func TestKeeperForThirtyDays(t *testing.T) {
 	keepers, days := 1, 30
 	switch {
-	case exhaustive:
+	case exhaustive():
 		keepers = 10
 	case lease.UnderRace():
 		days = 5
