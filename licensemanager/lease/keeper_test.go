@@ -90,8 +90,14 @@ func TestKeeperWait(t *testing.T) {
 		require.ErrorAs(t, err, &denied)
 		assert.Equal(t, lease.ReasonSeatsFull, denied.Reason)
 		start := time.Now()
-		time.AfterFunc(time.Hour, func() { assert.NoError(t, first.Close(t.Context())) })
 		var wg sync.WaitGroup
+		closeLater := func(k *lease.Keeper) {
+			wg.Go(func() {
+				time.Sleep(time.Hour)
+				assert.NoError(t, k.Close(t.Context()))
+			})
+		}
+		closeLater(first)
 		for range 3 {
 			wg.Go(func() { assert.NoError(t, k.Wait(t.Context())) })
 		}
@@ -100,8 +106,9 @@ func TestKeeperWait(t *testing.T) {
 
 		s.SetSeats(0)
 		other := lease.Keep(t.Context(), s.client, s.seats(1))
-		time.AfterFunc(time.Hour, func() { assert.NoError(t, other.Close(t.Context())) })
+		closeLater(other)
 		assert.Equal(t, lease.ErrClosed, other.Wait(t.Context()))
+		wg.Wait()
 		require.NoError(t, k.Close(t.Context()))
 		assert.Equal(t, lease.ErrClosed, k.Wait(t.Context()))
 	})
