@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seed-25f54b62/awstokens/internal/webpage"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
@@ -16,7 +17,7 @@ import (
 
 const authorizePath = "/authorize"
 
-// Authorization is what a client asks of the authorization endpoint.
+// Authorization is a request to the authorization endpoint.
 type Authorization struct {
 	ClientID      string // of RegisterClient, or the ARN of an application
 	RedirectURI   string
@@ -48,7 +49,7 @@ func (r *authorizationRefusal) Error() string { return r.description }
 func (c *identityCenter) checkAuthorization(a Authorization) ([]string, *authorizationRefusal) {
 	client, _ := c.clients.get(c.clock.now(), a.ClientID)
 	switch {
-	case client == nil && isApplication(a.ClientID): // which knows its own rules
+	case client == nil && isApplication(a.ClientID): // what it may ask for is not part of this API
 		return a.Scopes, nil
 	case client == nil:
 		return nil, &authorizationRefusal{"", fmt.Sprintf("client %q is not registered", a.ClientID)}
@@ -91,10 +92,10 @@ func s256(verifier string) string {
 	return base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-// authorizePage is the authorization endpoint of RFC 6749 section 3.1. Beside
-// the RFC's parameter scope it reads scopes, which AWS's clients send. It asks the user, by a form
-// that is sent to the same address, and redirects them to the client with the
-// response.
+// authorizePage is the authorization endpoint of RFC 6749 section 3.1. Besides
+// the RFC's parameter scope, it reads scopes, which AWS's clients send. It asks
+// the user by a form, which is sent to the same address, and redirects the
+// browser to the client with the response.
 func (s *Server) authorizePage(w http.ResponseWriter, r *request) {
 	if refusePage(w, r) {
 		return
@@ -114,7 +115,7 @@ func (s *Server) authorizePage(w http.ResponseWriter, r *request) {
 	}
 	target, err := url.Parse(asked.RedirectURI)
 	if refusal == nil && (err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https") {
-		refusal = &authorizationRefusal{"", "the redirect URI is not a URL of the web"}
+		refusal = &authorizationRefusal{"", "the redirect URI is not an http or https URL"}
 	}
 	sendBack := func(response url.Values) {
 		s.window.decided(query)
@@ -148,8 +149,7 @@ func scopesOf(query url.Values) (scopes []string) {
 	return scopes
 }
 
-// checkResponse checks the kinds of response and of challenge that are asked
-// for.
+// checkResponse checks the requested response type and challenge method.
 func checkResponse(query url.Values) *authorizationRefusal {
 	switch {
 	case query.Get("response_type") != "code":
@@ -160,7 +160,7 @@ func checkResponse(query url.Values) *authorizationRefusal {
 	return nil
 }
 
-// redirect redirects the user to the client with the response and the state
+// redirect redirects the browser to the client with the response and the state
 // that the client sent.
 func redirect(w http.ResponseWriter, r *request, target *url.URL, state string, response url.Values) {
 	w.Header().Set("Cache-Control", "no-store")
@@ -178,10 +178,34 @@ func withResponse(target *url.URL, state string, response url.Values) string {
 	return target.String()
 }
 
-// clientName is what to call a client on a page.
+// clientName returns the name of a client for a page.
 func (c *identityCenter) clientName(id string) string {
 	if client, ok := c.clients.get(c.clock.now(), id); ok {
 		return client.name
 	}
 	return id
+}
+
+// authorizationCode is what a user consented to.
+type authorizationCode struct {
+	clientID, redirectURI, challenge string
+	scopes                           []string
+	expires                          time.Time
+}
+
+// redeemCode makes an authorization code invalid and returns its scopes. The
+// code is invalid even if the exchange is refused: a client gets one attempt.
+func (c *identityCenter) redeemCode(now time.Time, clientID, code, redirectURI, verifier string) ([]string, *failure) {
+	known, _ := c.codes.get(now, code)
+	if known == nil || known.clientID != clientID || !now.Before(known.expires) {
+		return nil, fail("InvalidGrantException", "Invalid authorization code provided")
+	}
+	c.codes.delete(code)
+	switch {
+	case known.redirectURI != redirectURI:
+		return nil, fail("InvalidGrantException", "redirectUri is not that of the authorization request")
+	case known.challenge != "" && known.challenge != s256(verifier):
+		return nil, fail("InvalidGrantException", "codeVerifier does not match the code challenge")
+	}
+	return known.scopes, nil
 }

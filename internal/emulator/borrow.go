@@ -11,23 +11,23 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// signKey stands for the AWS KMS key of every issuer. It is made when it is
-// first needed, once a process, since that takes a moment.
+// signKey stands for the AWS KMS key of every issuer. Generating it takes time,
+// so that it is generated once per process, when it is first needed.
 var signKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		panic(err) // the size is a good one, and randomness never fails
+		panic(err) // cannot happen with this size
 	}
 	return key
 })
 
-// SignKey is the public half of the key that signs the checkouts of every
-// license whose issuer has a SignKey.
+// SignKey returns the public key of the signed checkouts of every license whose
+// issuer has a SignKey.
 func (s *Server) SignKey() *rsa.PublicKey { return &signKey().PublicKey }
 
-// checkoutBorrowLicense takes all that is asked for, or nothing, for as long
-// as the license can be borrowed. Unlike CheckoutLicense it has no Beneficiary
-// by which the issuer could say that it checks out its own license: it may.
+// checkoutBorrowLicense checks out all of the requested entitlements, or none,
+// for the license's borrow period. Unlike CheckoutLicense, it has no Beneficiary
+// for the issuer to name: the issuer may check out its own license.
 func (l *licenseManager) checkoutBorrowLicense(r *request, in *licensemanager.CheckoutBorrowLicenseInput) (any, *failure) {
 	if refusal := checkAsked(in.Entitlements); refusal != nil {
 		return nil, refusal
@@ -72,8 +72,7 @@ func (l *licenseManager) checkoutBorrowLicense(r *request, in *licensemanager.Ch
 	return out, nil
 }
 
-// signedCheckout is the payload of a SignedToken. It has none of the claims by
-// which a JWT expires.
+// signedCheckout is the payload of a SignedToken. It has no claim exp.
 type signedCheckout struct {
 	EntitlementsAllowed     []signedEntitlement `json:"entitlementsAllowed"`
 	Expiration              string              `json:"expiration,omitempty"`
@@ -90,8 +89,7 @@ type signedEntitlement struct {
 	Value string                         `json:"value"`
 }
 
-// sign returns the JWS of a checkout. Its dates have no zone, whatever those
-// of the responses have.
+// sign returns the JWS of a checkout. Its dates never have a zone.
 func (c *checkout) sign() (string, error) {
 	payload := signedCheckout{
 		IssuedAt:                c.issued.Format(zonelessFormat),

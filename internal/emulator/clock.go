@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// clock is the emulator's time. It runs ahead of real time, or behind it, by a
-// step that can be set, or it stands still.
+// clock is the emulator's clock. It runs at a settable offset from real time, or
+// it is frozen.
 type clock struct {
 	mu     sync.Mutex
 	step   time.Duration
-	frozen time.Time // the time at which it stands; zero while it runs
+	frozen time.Time // the time at which it is frozen; zero while it runs
 }
 
 func (c *clock) now() time.Time {
@@ -26,7 +26,7 @@ func (c *clock) read() time.Time {
 	return time.Now().Add(c.step).UTC()
 }
 
-// set makes the time t. A running clock runs on from there.
+// set sets the clock to t. It runs on from there, unless it is frozen.
 func (c *clock) set(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

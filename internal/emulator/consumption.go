@@ -9,7 +9,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// checkout is what somebody holds of a license.
+// checkout is what an account holds of a license.
 type checkout struct {
 	token    string
 	from     *license
@@ -26,10 +26,10 @@ type checkout struct {
 	place    int       // among the expiries; -1 if it is not there
 }
 
-// lives says whether a checkout has neither expired nor been checked in.
+// lives reports whether a checkout has neither expired nor been checked in.
 func (l *licenseManager) lives(c *checkout) bool { return l.seats.byToken[c.token] == c }
 
-// amountOf adds up what a list has of an entitlement. A feature is no amount.
+// amountOf returns the sum of what a list has of a counted entitlement.
 func amountOf(list []licensemanager.EntitlementData, name string, unit licensemanager.EntitlementUnit) int64 {
 	var total int64
 	for _, e := range list {
@@ -41,14 +41,14 @@ func amountOf(list []licensemanager.EntitlementData, name string, unit licensema
 	return total
 }
 
-// amount reads the Value of something that is counted.
+// amount parses the Value of a counted entitlement.
 func amount(value string) (n int64, ok bool) {
 	unsigned, err := strconv.ParseUint(value, 10, 63)
 	return int64(unsigned), err == nil && unsigned > 0
 }
 
-// checkAsked refuses amounts that cannot be. That a missing one is among them,
-// instead of standing for 1, is the emulator's choice.
+// checkAsked refuses amounts that are not positive whole numbers. That it also
+// refuses a missing amount, instead of taking it for 1, is the emulator's choice.
 func checkAsked(list []licensemanager.EntitlementData) *failure {
 	for _, e := range list {
 		if _, ok := amount(e.Value); !ok && e.Unit != licensemanager.EntitlementUnitNone {
@@ -58,8 +58,8 @@ func checkAsked(list []licensemanager.EntitlementData) *failure {
 	return nil
 }
 
-// grantable returns those of the entitlements asked for that the license has
-// and that are free, each wholly or not at all.
+// grantable returns those of the requested entitlements that the license has
+// and that are free, each in full or not at all.
 func (l *licenseManager) grantable(from *license, asked []licensemanager.EntitlementData) []licensemanager.EntitlementData {
 	var held []licensemanager.EntitlementData
 	for _, want := range asked {
@@ -81,8 +81,8 @@ func (l *licenseManager) grantable(from *license, asked []licensemanager.Entitle
 	return held
 }
 
-// limit is how much of a counted entitlement can be out at once. One without a
-// MaxCount has none.
+// limit returns how much of a counted entitlement can be checked out at a time.
+// Without a MaxCount, there is no limit.
 func limit(e *licensemanager.Entitlement) int64 {
 	if e.MaxCount == nil || e.Overage != nil && *e.Overage {
 		return math.MaxInt64
@@ -90,9 +90,10 @@ func limit(e *licensemanager.Entitlement) int64 {
 	return *e.MaxCount
 }
 
-// checkoutLicense takes what it can get of the newest license that the caller
-// may use. The issuer's account may use its own if it names the beneficiary,
-// any other needs an active grant. Why there is nothing to get is not told.
+// checkoutLicense checks out what is free of the newest license that the caller
+// may use. The issuer's account may use its own license if it names the
+// beneficiary; any other account needs an active grant. The response does not
+// say why nothing is allowed.
 func (l *licenseManager) checkoutLicense(r *request, in *licensemanager.CheckoutLicenseInput) (any, *failure) {
 	if refusal := checkAsked(in.Entitlements); refusal != nil {
 		return nil, refusal
@@ -123,7 +124,7 @@ func (l *licenseManager) checkoutLicense(r *request, in *licensemanager.Checkout
 	return out, nil
 }
 
-// nothingAllowed does not tell the client why.
+// nothingAllowed is a refusal that tells only the window why.
 func nothingAllowed(why string) *failure {
 	refusal := fail("NoEntitlementsAllowedException", "No entitlements are allowed for this request.")
 	refusal.why = why
@@ -154,7 +155,7 @@ func accessDenied() *failure {
 }
 
 // newest returns the newest usable license that fits the request and that the
-// caller may check out, and whether it is a grant that permits it.
+// caller may check out, and whether a grant permits it.
 func (l *licenseManager) newest(r *request, in *licensemanager.CheckoutLicenseInput) (from *license, byGrant bool) {
 	for _, from := range slices.Backward(l.bySKU[in.ProductSKU]) {
 		v := from.current()
@@ -172,7 +173,7 @@ func (l *licenseManager) newest(r *request, in *licensemanager.CheckoutLicenseIn
 	return nil, false
 }
 
-// begin begins a checkout: it gets its token, its signature and its place.
+// begin gives a checkout its token and its signature, and adds it to the seats.
 func (l *licenseManager) begin(r *request, c *checkout) *failure {
 	c.token, c.account, c.issued = randomHex(16), r.account(), r.now.Truncate(time.Second)
 	if c.from.current().Issuer.SignKey != "" {
@@ -185,8 +186,8 @@ func (l *licenseManager) begin(r *request, c *checkout) *failure {
 	return nil
 }
 
-// describeCheckout is what the responses of both ways to check out share. A
-// member without a value is absent.
+// describeCheckout returns what the responses of both operations that check out
+// share. A member without a value is absent.
 func (l *licenseManager) describeCheckout(c *checkout) object {
 	out := object{
 		"EntitlementsAllowed":     c.held,
@@ -206,7 +207,7 @@ func (l *licenseManager) describeCheckout(c *checkout) object {
 }
 
 // findCheckout returns the caller's checkout of a consumption token, if the
-// caller may do the operation with it.
+// caller is permitted the operation.
 func (l *licenseManager) findCheckout(r *request, token string, operation licensemanager.AllowedOperation) (*checkout, *failure) {
 	c := l.seats.byToken[token]
 	switch {
@@ -223,8 +224,8 @@ func noSuchCheckout() *failure {
 	return fail("ResourceNotFoundException", "The license consumption token is unknown or no longer valid.")
 }
 
-// extendLicenseConsumption gives a provisional checkout a new full period. A
-// license that is suspended, or usable no more for another reason, denies it.
+// extendLicenseConsumption gives a provisional checkout a new full period. It is
+// denied if the license is not usable, for example suspended.
 func (l *licenseManager) extendLicenseConsumption(r *request, in *licensemanager.ExtendLicenseConsumptionInput) (any, *failure) {
 	c, refusal := l.findCheckout(r, in.LicenseConsumptionToken.Reveal(), licensemanager.AllowedOperationExtendConsumptionLicense)
 	if refusal != nil {
@@ -248,10 +249,10 @@ func (l *licenseManager) extendLicenseConsumption(r *request, in *licensemanager
 	return object{"LicenseConsumptionToken": c.token, "Expiration": l.stamp(c.expires)}, nil
 }
 
-// checkInLicense ends a checkout, unless the license rules it out: by an
-// entitlement whose AllowCheckIn is false, or for a borrowed one by its
-// AllowEarlyCheckIn. That an absent AllowCheckIn permits it is the emulator's
-// choice.
+// checkInLicense ends a checkout if the license allows it: AllowEarlyCheckIn
+// decides for a borrowed checkout, and for any other the AllowCheckIn of each
+// entitlement that it holds. That an absent AllowCheckIn allows it is the
+// emulator's choice.
 func (l *licenseManager) checkInLicense(r *request, in *licensemanager.CheckInLicenseInput) (any, *failure) {
 	c, refusal := l.findCheckout(r, in.LicenseConsumptionToken.Reveal(), licensemanager.AllowedOperationCheckInLicense)
 	switch {
@@ -260,7 +261,7 @@ func (l *licenseManager) checkInLicense(r *request, in *licensemanager.CheckInLi
 	case in.Beneficiary != "" && in.Beneficiary != c.from.current().Beneficiary:
 		return nil, noSuchCheckout()
 	case !c.allowsCheckIn():
-		return nil, fail("ConflictException", "The license does not allow to check this in.")
+		return nil, fail("ConflictException", "The license does not allow this check-in.")
 	}
 	l.seats.end(c)
 	return nil, nil
@@ -281,7 +282,8 @@ func (c *checkout) allowsCheckIn() bool {
 // allows.
 var consumptionActions = []string{"CheckoutLicense", "CheckInLicense", "ExtendLicenseConsumption", "GetLicense"}
 
-// guarded puts what every operation has in common before it.
+// guarded checks what every operation requires, and ends expired checkouts,
+// before the operation is handled.
 func (l *licenseManager) guarded(handle handler) handler {
 	return func(r *request) (any, *failure) {
 		if l.confinedTo(r) != "" && !slices.Contains(consumptionActions, r.operation) {
@@ -292,7 +294,8 @@ func (l *licenseManager) guarded(handle handler) handler {
 	}
 }
 
-// confinedTo is the only license that the caller may use, or empty.
+// confinedTo returns the only license that the caller may use, or an empty
+// string if it may use any.
 func (l *licenseManager) confinedTo(r *request) string {
 	if r.caller == nil || !l.options.ConsumptionRoleOnly {
 		return ""
@@ -300,7 +303,7 @@ func (l *licenseManager) confinedTo(r *request) string {
 	return r.caller.licenseARN
 }
 
-// permits says whether the caller's credentials may use a license.
+// permits reports whether the caller's credentials may use a license.
 func (l *licenseManager) permits(r *request, licenseARN string) bool {
 	confined := l.confinedTo(r)
 	return confined == "" || confined == licenseARN

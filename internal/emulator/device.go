@@ -19,7 +19,7 @@ const (
 	slowDownPenalty = 5 * time.Second // RFC 8628 section 3.5
 )
 
-// deviceState is what the user has said.
+// deviceState is what the user has decided.
 type deviceState int
 
 const (
@@ -90,8 +90,8 @@ func (c *identityCenter) redeemDevice(now time.Time, client *oidcClient, deviceC
 	return nil
 }
 
-// poll responds to a client whose user has not decided yet. A poll before the
-// interval is over makes the interval 5 seconds longer.
+// poll responds to a client whose user has not decided yet. A poll before the end
+// of the interval makes the interval 5 seconds longer.
 func (g *deviceGrant) poll(now time.Time) *failure {
 	early := !g.lastPoll.IsZero() && now.Sub(g.lastPoll) < g.interval
 	g.lastPoll = now
@@ -102,14 +102,14 @@ func (g *deviceGrant) poll(now time.Time) *failure {
 	return fail("AuthorizationPendingException", "The user has not approved the request yet")
 }
 
-// ApproveDevice approves the device authorization with the user code, as its
-// user would. It returns an error if there is none or it is not pending.
+// ApproveDevice approves the device authorization that showed the user code. It
+// returns an error if no pending authorization has it.
 func (s *Server) ApproveDevice(userCode string) error {
 	return s.decideDevice(userCode, deviceApproved)
 }
 
-// DenyDevice denies the device authorization with the user code. It returns an
-// error if there is none or it is not pending.
+// DenyDevice denies the device authorization that showed the user code. It
+// returns an error if no pending authorization has it.
 func (s *Server) DenyDevice(userCode string) error {
 	return s.decideDevice(userCode, deviceDenied)
 }
@@ -119,15 +119,15 @@ func (s *Server) decideDevice(userCode string, state deviceState) error {
 	defer s.mu.Unlock()
 	grant := s.identity.waiting(userCode)
 	if grant == nil {
-		return fmt.Errorf("no device waits with the user code %q", userCode)
+		return fmt.Errorf("no pending device authorization has the user code %q", userCode)
 	}
 	grant.state = state
 	return nil
 }
 
-// waiting returns the device authorization that waits for its user with a
-// code, or nil. As RFC 8628 section 6.1 has it, a user may type the code in
-// lower case and without the hyphen.
+// waiting returns the pending device authorization of a user code, or nil. By
+// RFC 8628 section 6.1, a user may type the code in lower case and without the
+// hyphen.
 func (c *identityCenter) waiting(userCode string) *deviceGrant {
 	now := c.clock.now()
 	grant, ok := c.userCodes.get(now, lettersOf(userCode))
@@ -141,8 +141,8 @@ func lettersOf(userCode string) string {
 	return strings.NewReplacer("-", "", " ", "").Replace(strings.ToUpper(userCode))
 }
 
-// devicePage asks the user for the code and for approval. A program sends the
-// form as the page does; without a decision, it approves.
+// devicePage asks the user for the code and for approval. A program may send the
+// form, too; without a decision, that approves.
 func (s *Server) devicePage(w http.ResponseWriter, r *request) {
 	if refusePage(w, r) {
 		return
@@ -160,7 +160,7 @@ func (s *Server) devicePage(w http.ResponseWriter, r *request) {
 	err := s.decideDevice(userCode, state)
 	switch {
 	case err != nil && r.asPage():
-		s.deviceForm(w, http.StatusBadRequest, userCode, "No device waits with this code.")
+		s.deviceForm(w, http.StatusBadRequest, userCode, "No device that waits for approval has this code.")
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	case r.asPage():
@@ -171,7 +171,8 @@ func (s *Server) devicePage(w http.ResponseWriter, r *request) {
 	}
 }
 
-// deviceForm shows the form, and what the code stands for if there is any.
+// deviceForm shows the form, with the client and scopes of the user code if an
+// authorization waits for it.
 func (s *Server) deviceForm(w http.ResponseWriter, status int, userCode, problem string) {
 	data := map[string]any{"UserCode": userCode, "Problem": problem}
 	s.mu.Lock()

@@ -7,34 +7,41 @@
 //
 // # Overview
 //
-// ServeHTTP (server.go) finds the service and the operation, meets a scripted
+// ServeHTTP (server.go) finds the service and the operation, applies a scripted
 // fault (faults.go), verifies the signature (sigv4.go), decodes and checks the
 // input (json.go, or the form in sts.go), and calls the operation's handler.
-// Each service is a file with its table of operations, its handlers and its
-// way to write responses and errors: licensemanager.go with licenses.go,
-// grants.go, consumption.go, borrow.go and tags.go; oidc.go with device.go,
-// authorize.go, propagation.go and the pages in pages.go; portal.go; sts.go. A new operation is a
-// line in a table and a handler; a new service is a file, a field of Server and
-// a case in route.
 //
-// With Options.Window, a page at the root shows all this (window.go, with the
-// state in windowstate.go). While it is open, exchange.go records requests.
+// Each service is a file with its table of operations and its way to write
+// responses and errors. The handlers are in that file or in one for a resource:
 //
-// The cost of a call does not grow with what the emulator holds: seats.go keeps
-// up to date what is checked out, and store.go forgets what has expired.
+//   - licensemanager.go: tokens.go, licenses.go, issuing.go, grants.go,
+//     consumption.go, borrow.go, tags.go; seed.go has the first license
+//   - oidc.go: device.go, authorize.go, oidctokens.go, propagation.go, and the
+//     pages for a browser in pages.go
+//   - portal.go
+//   - sts.go
+//
+// A new operation is a line in a table and a handler. A new service is a file,
+// a field of Server and a case in route.
+//
+// With Options.Window, a page at the root shows what the emulator holds
+// (window.go, windowstate.go). While it is open, exchange.go records requests.
+//
+// The cost of a call does not grow with what the emulator holds: seats.go
+// counts checkouts as they begin and end, and store.go forgets what has expired.
 //
 // # What AWS does not publish
 //
-// The issuer, key ID, algorithm and role claim of License Manager's tokens,
-// the size of a page, the life of OIDC tokens: whatever nobody publishes is an
-// option or a named constant that says so. No client should rely on it.
+// What AWS does not publish is an option or a named constant that says so: the
+// issuer, key ID, algorithm and role claim of License Manager's tokens, the size
+// of a page, the life of OIDC tokens. No client should rely on it.
 //
 // Policies are not emulated: every known key may do everything that its
-// account may. LicenseBehavior.ConsumptionRoleOnly is the exception.
+// account may. Behavior.ConsumptionRoleOnly and DenySetContext are the
+// exceptions.
 package emulator
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,82 +56,6 @@ import (
 
 	"github.com/seed-25f54b62/awstokens"
 )
-
-// Options are the settings of a Server. Zero values mean the defaults.
-type Options struct {
-	// Region is the one that signatures must be scoped to; default us-east-1.
-	Region string
-
-	// AccountID is the 12 digits of the account that owns everything; default
-	// 111122223333.
-	AccountID string
-
-	// AccessKeyID and SecretAccessKey sign requests; the defaults are
-	// obviously fake.
-	AccessKeyID, SecretAccessKey string
-
-	// FrozenAt, if not zero, is the time at which the clock stands until it is
-	// moved. By default, it starts at real time and runs.
-	FrozenAt time.Time
-
-	// Issuer, KeyID, Algorithm (ES256 or RS256) and RoleClaim are how License
-	// Manager's tokens look where AWS does not publish it: the claim iss, the
-	// header's kid and alg, and the name of the claim that lists the role
-	// ARNs. The defaults are https://openid-license-manager.amazonaws.com,
-	// emulator, ES256 and roles. Clients must not rely on them.
-	Issuer, KeyID, Algorithm, RoleClaim string
-
-	// Window serves a page at the root that shows the state and the requests.
-	Window bool
-
-	Behavior
-}
-
-// Behavior is what real services do in more than one way. It can be changed
-// while the Server serves.
-type Behavior struct {
-	// ZonelessTimes writes ISO 8601 times without a zone, as some services do
-	// against the published pattern.
-	ZonelessTimes bool
-
-	// RotateRefreshTokens gives a new OIDC refresh token with every refresh
-	// and makes the old one invalid. By default, the response has the one that
-	// was sent.
-	RotateRefreshTokens bool
-
-	// OmitRefreshTokens gives no refresh token with a refresh; the one that
-	// was sent stays good. It overrides RotateRefreshTokens.
-	OmitRefreshTokens bool
-
-	// OmitIdentityContext leaves awsAdditionalDetails null in the responses of
-	// CreateTokenWithIAM; the context is then only a claim of the ID token.
-	OmitIdentityContext bool
-
-	// ApplicationSession is how long the refresh tokens of an application live,
-	// from the grant that began its session. Zero means 24 hours.
-	ApplicationSession time.Duration
-
-	// DenySetContext makes AssumeRole refuse contexts, as for a role whose trust
-	// policy does not allow sts:SetContext.
-	DenySetContext bool
-
-	// AutoApprove approves device authorizations when they start, and
-	// authorization requests without asking the user.
-	AutoApprove bool
-
-	LicenseBehavior
-}
-
-func (o *Options) setDefaults() {
-	o.Region = cmp.Or(o.Region, "us-east-1")
-	o.AccountID = cmp.Or(o.AccountID, "111122223333")
-	o.AccessKeyID = cmp.Or(o.AccessKeyID, "AKIAEMULATOREXAMPLE0")
-	o.SecretAccessKey = cmp.Or(o.SecretAccessKey, "not-a-real-secret-access-key")
-	o.Issuer = cmp.Or(o.Issuer, "https://openid-license-manager.amazonaws.com")
-	o.KeyID = cmp.Or(o.KeyID, "emulator")
-	o.Algorithm = cmp.Or(o.Algorithm, "ES256")
-	o.RoleClaim = cmp.Or(o.RoleClaim, "roles")
-}
 
 // Server is the emulator: an http.Handler, and, once Listen was called, a
 // server. It is safe for concurrent use.
@@ -234,7 +165,7 @@ func onlyHost(addr string, next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(own, strings.ToLower(r.Host)) {
-			writeJSON(w, http.StatusMisdirectedRequest, object{"message": "The emulator is not " + r.Host})
+			writeJSON(w, http.StatusMisdirectedRequest, object{"message": "The emulator does not serve the host " + r.Host})
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -255,11 +186,11 @@ func (s *Server) Close() error {
 	return err
 }
 
-// URL is what to use as an endpoint. It is empty before Listen.
+// URL returns the endpoint. It is empty before Listen.
 func (s *Server) URL() string { return s.url }
 
-// Config returns a configuration whose clients call this server, sign as it
-// wants, and go by its clock.
+// Config returns a configuration for clients of this server: its endpoint and
+// Region, a key that it knows, and its clock.
 func (s *Server) Config() awstokens.Config {
 	cfg := awstokens.Config{
 		Region:       s.options.Region,
@@ -280,22 +211,11 @@ func (s *Server) Now() time.Time { return s.clock.now() }
 // frozen.
 func (s *Server) SetTime(t time.Time) { s.clock.set(t) }
 
-// Advance moves the emulator's clock, backwards if d is negative.
+// Advance moves the emulator's clock by d, which may be negative.
 func (s *Server) Advance(d time.Duration) { s.clock.advance(d) }
 
-// Freeze stops the emulator's clock: from then on only SetTime and Advance
-// move it.
+// Freeze stops the emulator's clock. Only SetTime and Advance move it then.
 func (s *Server) Freeze() { s.clock.freeze() }
-
-// LicenseARN is the license that the emulator starts with.
-func (s *Server) LicenseARN() string {
-	return "arn:aws:license-manager::" + s.options.AccountID + ":license:l-0123456789abcdef0123456789abcdef"
-}
-
-// RoleARN is a role to put into tokens. It is no other than any other.
-func (s *Server) RoleARN() string {
-	return "arn:aws:iam::" + s.options.AccountID + ":role/AWSLicenseManagerConsumptionRole"
-}
 
 // Behave changes how the emulator behaves from now on.
 func (s *Server) Behave(change func(*Behavior)) {
@@ -304,16 +224,9 @@ func (s *Server) Behave(change func(*Behavior)) {
 	change(&s.options.Behavior)
 }
 
-// Minted returns how many refresh tokens were made for a ClientToken.
-func (s *Server) Minted(clientToken string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.licenses.minted[clientToken]
-}
-
 // Inject scripts a fault. A request meets at most one fault: of those that
 // apply to it, the one that was scripted first. Inject returns an error if no
-// request can meet the fault, and for a status that is not that of a final
+// request can meet the fault, or if an HTTP status is not that of a final
 // response.
 func (s *Server) Inject(w When, f Fault) error {
 	if w.Next <= 0 && w.OneIn <= 0 {
@@ -333,7 +246,7 @@ func (s *Server) Inject(w When, f Fault) error {
 	return nil
 }
 
-// ClearFaults forgets every scripted fault.
+// ClearFaults removes all scripted faults.
 func (s *Server) ClearFaults() { s.faults.clear() }
 
 // Requests returns how many requests for an operation have come in, those that
@@ -360,7 +273,7 @@ func (s *Server) count(o operationID) {
 }
 
 // CheckOperation returns an error if the service has no such operation, so that
-// a misspelled script is not ignored. The empty name is every operation.
+// a misspelled name is not ignored. An empty name means every operation.
 func (s *Server) CheckOperation(id ServiceID, operation string) error {
 	found := false
 	for _, svc := range []*service{s.licenseManager, s.oidc, s.portal, s.sts} {
@@ -372,4 +285,19 @@ func (s *Server) CheckOperation(id ServiceID, operation string) error {
 		return fmt.Errorf("%s has no operation %q", id, operation)
 	}
 	return nil
+}
+
+// ConfigOf is Config with a key of another account of 12 digits. Every account
+// exists.
+func (s *Server) ConfigOf(account string) awstokens.Config {
+	cfg := s.Config()
+	if account == s.options.AccountID {
+		return cfg
+	}
+	id, secret := "AKIA"+account+"EMUL", "not-a-real-secret-of-"+account
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addKey(id, secret, account)
+	cfg.Credentials = awstokens.StaticCredentials(id, secret, "")
+	return cfg
 }

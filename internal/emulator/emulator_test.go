@@ -77,7 +77,7 @@ func clients(t *testing.T, cfg awstokens.Config) (*licensemanager.Client, *ssooi
 // attempts is a retryer that does not wait.
 func attempts(n int) awstokens.Retryer {
 	return awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) {
-		o.MaxAttempts, o.BaseDelay, o.RetryBudget = n, 1, -1
+		o.MaxAttempts, o.BaseDelay, o.RetryBudget = n, -1, -1
 	})
 }
 

@@ -22,18 +22,18 @@ import (
 // maxRecorded is the size of the longest body that is recorded.
 const maxRecorded = 16 << 10
 
-// exchange is a request and its response, recorded for the window. What costs
-// time, such as the redaction, waits until it is looked at.
+// exchange is a request and its response, recorded for the window. What takes
+// time, such as redaction, is done only when it is shown.
 type exchange struct {
 	http.ResponseWriter
 	to      *window
 	request *request
 
-	n       int       // of all that were recorded
+	n       int       // its number
 	at      time.Time // by the emulator's clock
 	began   time.Time
 	took    time.Duration
-	status  int // 0 if the connection was closed instead
+	status  int // 0 if the connection was closed without a response
 	header  http.Header
 	body    []byte // nil if it was not kept
 	size    int    // of the body
@@ -47,8 +47,8 @@ func (e *exchange) WriteHeader(status int) {
 	e.ResponseWriter.WriteHeader(status)
 }
 
-// Write keeps p itself, without a copy: what the services write, they write at
-// once and leave alone. The rest is pages, of which only the size is kept.
+// Write keeps p itself, without a copy: the services write a body at once and do
+// not change it. Of pages, only the size is kept.
 func (e *exchange) Write(p []byte) (int, error) {
 	e.status = cmp.Or(e.status, http.StatusOK)
 	e.size += len(p)
@@ -59,7 +59,7 @@ func (e *exchange) Write(p []byte) (int, error) {
 	return e.ResponseWriter.Write(p)
 }
 
-// meets notes what happens to the request.
+// meets records the fault and the refusal of the request.
 func (e *exchange) meets(fault Fault, refusal *failure) {
 	if e == nil {
 		return
@@ -70,7 +70,7 @@ func (e *exchange) meets(fault Fault, refusal *failure) {
 	}
 }
 
-// end keeps the exchange, without what only serves to respond.
+// end adds the exchange to the window, without what only a response needs.
 func (e *exchange) end() {
 	e.took = time.Since(e.began)
 	r := e.request
@@ -81,7 +81,7 @@ func (e *exchange) end() {
 		r.body = nil
 	}
 	r.Request = &http.Request{Method: r.Method, Host: r.Host, Header: r.Header}
-	e.header = e.Header() // nobody changes it any more
+	e.header = e.Header() // complete by now
 	e.ResponseWriter, r.seen = nil, nil
 	e.to.keep(e)
 }
@@ -102,7 +102,7 @@ func (e *exchange) summary() summary {
 	}
 }
 
-// caller is who sent the request, as far as is known.
+// caller returns who sent the request, as far as is known.
 func (e *exchange) caller() string {
 	r := e.request
 	if r.caller != nil {
@@ -118,10 +118,10 @@ func (e *exchange) caller() string {
 	if name := e.to.identity.clientName(body.ClientId); name != body.ClientId || isApplication(name) {
 		return redact.Line(name)
 	}
-	return "" // it may be anything
+	return "" // an unknown client ID may be anything
 }
 
-// explain says in words why the request was refused.
+// explain returns why the request was refused.
 func (e *exchange) explain() string {
 	var reasons []string
 	if text := e.fault.describe(e.request.operation); text != "" {
@@ -141,7 +141,7 @@ func (e *exchange) explain() string {
 	return show.secrets.Text(strings.Join(reasons, " "))
 }
 
-// describe says what the fault does, or nothing if there is none.
+// describe returns what the fault does, or an empty string if there is none.
 func (f *Fault) describe(operation string) string {
 	var parts []string
 	add := func(is bool, text string) {
@@ -160,13 +160,13 @@ func (f *Fault) describe(operation string) string {
 	return strings.Join(parts, ", ")
 }
 
-// text is the whole exchange, redacted.
+// text returns the whole exchange, redacted.
 func (e *exchange) text() (sent, received string) {
 	var show shown
 	sent, received = show.exchange(e)
 	for _, text := range []*string{&sent, &received} {
 		lines := strings.Split(*text, "\n")
-		for i, line := range lines { // a secret may also be where none should
+		for i, line := range lines { // a secret may also be in an unexpected place
 			lines[i] = show.secrets.Text(line)
 		}
 		*text = strings.Join(lines, "\n")
@@ -174,7 +174,7 @@ func (e *exchange) text() (sent, received string) {
 	return sent, received
 }
 
-// shown writes an exchange without its secrets, and knows them then.
+// shown formats an exchange without its secrets, which it collects.
 type shown struct{ secrets redact.Scrubber }
 
 func (s *shown) exchange(e *exchange) (sent, received string) {
@@ -189,20 +189,21 @@ func (s *shown) exchange(e *exchange) (sent, received string) {
 }
 
 var (
-	// A name is taken for that of a secret unless it is known for another thing.
+	// A name is that of a secret if it matches the first and not the second.
 	secretName = regexp.MustCompile(`(?i)token|secret|code|verifier|assertion|context|signature|password|cookie|authorization`)
 	plainName  = regexp.MustCompile(`^(?i:clientToken|nextToken|tokens|next_token|tokenIds?|tokenType|tokenProperties|(issued|requested|subject)TokenType|code_challenge(_method)?)$`)
 	signedWith = regexp.MustCompile(`(Signature=)(.*)$`)
 	xmlText    = regexp.MustCompile(`<(\w+)>([^<]*)</`)
 )
 
-// isSecret takes a member of a form by its last name.
+// isSecret reports whether a value of this name is secret. Of a member of a form,
+// the last part of the name counts.
 func isSecret(name string) bool {
 	name = name[strings.LastIndexByte(name, '.')+1:]
 	return secretName.MatchString(name) && !plainName.MatchString(name)
 }
 
-// value is the value of a name, withheld if that is secret.
+// value returns the value of a name, redacted if it is secret.
 func (s *shown) value(name, value string) string {
 	switch {
 	case value == "" || !isSecret(name) && !strings.HasPrefix(value, "eyJ"): // a JWT
@@ -213,7 +214,7 @@ func (s *shown) value(name, value string) string {
 			return "Signature=[redacted]"
 		})
 	}
-	for secret := range strings.FieldsSeq(value) { // without the word Bearer, and what all of the emulator's begin with
+	for secret := range strings.FieldsSeq(value) { // without Bearer and the prefix of all of the emulator's secrets
 		if secret = strings.TrimPrefix(secret, "emulated-"); secret != "Bearer" {
 			s.secrets.Add(awstokens.NewSecret(secret))
 		}
@@ -234,7 +235,7 @@ func (s *shown) headers(header http.Header) string {
 	return text.String()
 }
 
-// url is a URL without the secrets of its query.
+// url returns a URL without the secrets of its query.
 func (s *shown) url(text string) string {
 	path, query, found := strings.Cut(text, "?")
 	if !found {
@@ -257,7 +258,8 @@ func (s *shown) form(text, separator string) string {
 	return strings.Join(pairs, separator)
 }
 
-// body is a body in one of the formats of the services; another is withheld.
+// body returns a body in one of the formats of the services without its secrets.
+// A body in another format is redacted as a whole.
 func (s *shown) body(contentType string, body []byte, size int) string {
 	var text bytes.Buffer
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -288,8 +290,8 @@ func (s *shown) body(contentType string, body []byte, size int) string {
 	return "\n" + text.String()
 }
 
-// json is a JSON value without its secrets. All that is in the value of a
-// secret's name is withheld.
+// json returns a JSON value without its secrets. Everything in the value of a
+// secret name is redacted.
 func (s *shown) json(name string, value any) any {
 	switch value := value.(type) {
 	case string:
@@ -310,8 +312,8 @@ func (s *shown) json(name string, value any) any {
 	return value
 }
 
-// explainSignature looks for what the client signed in the place of what
-// arrived. A header that has another value than any it tries is not found.
+// explainSignature returns why a signature does not match: it tries what the
+// client may have signed instead of what arrived.
 func (s *Server) explainSignature(r *request) string {
 	auth, refusal := parseAuthorization(r.Header.Get("Authorization"))
 	if refusal != nil {
@@ -323,7 +325,7 @@ func (s *Server) explainSignature(r *request) string {
 	}
 	key, refusal := s.findKey(r, auth)
 	if refusal != nil || s.checkScope(auth, auth.service, signed) != nil || checkAge(signed, r.now) != nil {
-		return "" // the message has said it
+		return "" // the message of the error says it
 	}
 	matches := func(change func(*request)) bool {
 		tried := *r
@@ -331,7 +333,7 @@ func (s *Server) explainSignature(r *request) string {
 		change(&tried)
 		return signature(&tried, auth, key, signed) == auth.signature
 	}
-	if matches(func(*request) {}) { // refused for something else
+	if matches(func(*request) {}) { // refused for another reason
 		return ""
 	}
 	sent := hex.EncodeToString(hashOf(r.body))
@@ -359,10 +361,10 @@ func (s *Server) explainSignature(r *request) string {
 			return "The header " + name + " was signed, but did not arrive."
 		}
 	}
-	return "No header that was tried explains it: the secret access key is another than that of " + key.id + ", or a header has changed on the way."
+	return "The secret access key is not that of " + key.id + ", or a header changed on the way."
 }
 
-// mayHaveSigned lists what a client may have signed as the value of a header.
+// mayHaveSigned returns values that a client may have signed for a header.
 func (s *Server) mayHaveSigned(r *request, name string, auth authorization) []string {
 	values := []string{""}
 	switch name {

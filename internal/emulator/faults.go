@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -22,9 +23,8 @@ type operationID struct {
 	name    string
 }
 
-// When says which requests meet a fault: the Next ones of an operation, or one
-// in OneIn of them. The count of OneIn is exact, not random: with 3, the
-// third, the sixth and so on.
+// When says which requests meet a fault: the next ones of an operation, or every
+// nth of them. With an OneIn of 3, these are the third, the sixth and so on.
 type When struct {
 	Service   ServiceID
 	Operation string // empty for every operation of the service
@@ -32,15 +32,15 @@ type When struct {
 	OneIn     int
 }
 
-// matches says whether an operation counts.
+// matches reports whether requests for an operation count.
 func (w When) matches(o operationID) bool {
 	return w.Service == o.service && (w.Operation == "" || w.Operation == o.name)
 }
 
-// Fault is what goes wrong with a request. Its parts combine: a request can be
+// Fault is what goes wrong with a request. Its fields combine: a request can be
 // delayed and then throttled.
 type Fault struct {
-	// Delay is waited for first, or until the client gives up.
+	// Delay passes before anything else happens, unless the client gives up.
 	Delay time.Duration
 
 	// CutBefore ends the connection before the request is processed.
@@ -59,12 +59,12 @@ type Fault struct {
 	// HTTP status.
 	InternalStatus int
 
-	// Code, if any, is that of the error to respond with; Message and Members,
-	// such as Location, are what it says.
+	// Code, if not empty, is the code of the error to respond with. Message is
+	// its message, and Members its other members, such as Location.
 	Code, Message string
 	Members       map[string]string
 
-	// Answer, if any, is sent as it is.
+	// Answer, if not nil, is sent as it is.
 	Answer *Answer
 }
 
@@ -75,7 +75,8 @@ type Answer struct {
 	Body   string
 }
 
-// faults are what is scripted. Its zero value is ready to use.
+// faults are the scripted faults that requests can still meet. The zero value
+// is ready to use.
 type faults struct {
 	mu       sync.Mutex
 	scripted []*scriptedFault
@@ -121,16 +122,15 @@ func (f *faults) take(o operationID) Fault {
 		return Fault{}
 	}
 	if met.when.OneIn == 0 {
-		met.when.Next--
+		if met.when.Next--; met.when.Next == 0 {
+			f.scripted = slices.DeleteFunc(f.scripted, func(s *scriptedFault) bool { return s == met })
+		}
 	}
 	return met.fault
 }
 
 func (s *scriptedFault) due() bool {
-	if s.when.OneIn > 0 {
-		return s.met%s.when.OneIn == 0
-	}
-	return s.when.Next > 0
+	return s.when.OneIn == 0 || s.met%s.when.OneIn == 0
 }
 
 // failure returns the error that the fault responds with, or nil.

@@ -128,9 +128,9 @@ func containsAll[T comparable](list, wanted []T) bool {
 	return !slices.ContainsFunc(wanted, func(item T) bool { return !slices.Contains(list, item) })
 }
 
-// findGrant returns a grant that the caller's account made or got. Where there
-// is none, and where a grant is in the wrong state, the refusal is the one
-// exception that grants publish and that fits.
+// findGrant returns a grant that the caller's account made or got. Of the
+// exceptions that grants publish, only InvalidParameterValueException fits a
+// grant that does not exist or is in the wrong state.
 func (l *licenseManager) findGrant(r *request, arn string) (*grant, *failure) {
 	g := l.grants.get(arn)
 	if g == nil || g.grantor != r.account() && g.grantee != r.account() {
@@ -153,8 +153,8 @@ func (l *licenseManager) rejectGrant(r *request, in *licensemanager.RejectGrantI
 	return l.respond(r, in.GrantArn, licensemanager.GrantStatusRejected)
 }
 
-// respond is the grantee's response to a grant that waits for it: it gets the
-// status. A grant that already has it, or one of the others, stays as it is.
+// respond gives a pending grant the status that its grantee decides on. A grant
+// that has that status, or one of the others, stays as it is.
 func (l *licenseManager) respond(r *request, arn string, status licensemanager.GrantStatus, others ...licensemanager.GrantStatus) (any, *failure) {
 	g, refusal := l.findGrant(r, arn)
 	if refusal != nil {
@@ -171,8 +171,8 @@ func (l *licenseManager) respond(r *request, arn string, status licensemanager.G
 	return g.changed(), nil
 }
 
-// createGrantVersion changes a grant. What it permits is the grantor's to
-// change, and that it is active the grantee's; either may disable it.
+// createGrantVersion changes a grant. The grantor may change its name and what it
+// permits, the grantee may activate it, and either may disable it.
 func (l *licenseManager) createGrantVersion(r *request, in *licensemanager.CreateGrantVersionInput) (any, *failure) {
 	switch in.Status {
 	case "", licensemanager.GrantStatusActive, licensemanager.GrantStatusDisabled:
@@ -218,8 +218,8 @@ func notCurrent(g *grant) *failure {
 	return fail("InvalidParameterValueException", "The current version of the grant is %s.", g.current().Version)
 }
 
-// deleteGrant is the grantor's. What is checked out stays so until it expires,
-// since nobody publishes that it would not.
+// deleteGrant is for the grantor. Checkouts stay until they expire: nothing else
+// is published.
 func (l *licenseManager) deleteGrant(r *request, in *licensemanager.DeleteGrantInput) (any, *failure) {
 	g, refusal := l.findGrant(r, in.GrantArn)
 	if refusal != nil {
@@ -255,7 +255,7 @@ func (l *licenseManager) getGrant(r *request, in *licensemanager.GetGrantInput) 
 }
 
 // listDistributedGrants returns a page of the grants that the caller's account
-// made, oldest first, what is deleted too.
+// made, oldest first, deleted ones too.
 func (l *licenseManager) listDistributedGrants(r *request, in *licensemanager.ListDistributedGrantsInput) (any, *failure) {
 	filters, refusal := parseFilters(in.Filters, "LicenseArn", "GrantStatus", "GranteePrincipalARN", "ProductSKU", "LicenseIssuerName")
 	if refusal != nil {
@@ -266,7 +266,7 @@ func (l *licenseManager) listDistributedGrants(r *request, in *licensemanager.Li
 }
 
 // listReceivedGrants returns a page of the grants that the caller's account
-// got, oldest first, what is deleted too.
+// got, oldest first, deleted ones too.
 func (l *licenseManager) listReceivedGrants(r *request, in *licensemanager.ListReceivedGrantsInput) (any, *failure) {
 	filters, refusal := parseFilters(in.Filters, "ProductSKU", "LicenseIssuerName", "LicenseArn", "GrantStatus")
 	if refusal != nil {
@@ -293,33 +293,4 @@ func (g *grant) attributes() map[string]string {
 		"ProductSKU":          issued.ProductSKU,
 		"LicenseIssuerName":   issued.Issuer.Name,
 	}
-}
-
-// grant gives an account an active grant of all that a grant can permit.
-func (l *licenseManager) grant(of *license, account string) {
-	made := &grant{
-		arn:     "arn:aws:license-manager::" + of.account + ":grant:g-" + randomHex(16),
-		of:      of,
-		grantor: of.account,
-		grantee: account,
-	}
-	made.change(licensemanager.Grant{
-		GrantArn:    made.arn,
-		GrantName:   "Emulated grant",
-		GrantStatus: licensemanager.GrantStatusActive,
-		GrantedOperations: []licensemanager.AllowedOperation{
-			licensemanager.AllowedOperationCreateGrant,
-			licensemanager.AllowedOperationCheckoutLicense,
-			licensemanager.AllowedOperationCheckoutBorrowLicense,
-			licensemanager.AllowedOperationCheckInLicense,
-			licensemanager.AllowedOperationExtendConsumptionLicense,
-			licensemanager.AllowedOperationListPurchasedLicenses,
-			licensemanager.AllowedOperationCreateToken,
-		},
-		GranteePrincipalArn: "arn:aws:iam::" + account + ":root",
-		HomeRegion:          of.current().HomeRegion,
-		LicenseArn:          of.arn,
-		ParentArn:           of.arn,
-	})
-	l.addGrant(made)
 }

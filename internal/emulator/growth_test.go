@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
@@ -129,27 +131,28 @@ var calls = map[string]func(context.Context, *loaded) error{
 	},
 }
 
-// A call with 100,000 of everything held takes at most 1.5 times as long as one
-// with nothing held. Both are timed in turns, in rounds of some calls, and the
-// fastest rounds are compared, so that what else the machine does counts for
-// neither.
+// A call with 100,000 of everything held takes at most 1.5 times the CPU time of
+// one with nothing held. Both are measured in turns, in rounds of some calls, and
+// the fastest rounds are compared, so that garbage collection counts for neither.
 func TestCostDoesNotGrow(t *testing.T) {
 	const held, rounds, perRound = 100_000, 40, 10
 	empty, full := newLoaded(t, 0), newLoaded(t, held)
 	require.Equal(t, held, full.SeatsTaken(SeedCount))
 	runtime.GC()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for name, call := range calls {
-		time1 := func(l *loaded) time.Duration {
-			start := time.Now()
+		round := func(l *loaded) time.Duration {
+			start := cpuTime()
 			for range perRound {
 				require.NoError(t, call(t.Context(), l), name)
 			}
-			return time.Since(start)
+			return cpuTime() - start
 		}
 		least := [2]time.Duration{time.Hour, time.Hour}
 		ratio := func() float64 { return float64(least[1]) / float64(least[0]) }
 		for i := 0; i < rounds || ratio() > 1.5 && i < 4*rounds; i++ {
-			least[0], least[1] = min(least[0], time1(empty)), min(least[1], time1(full))
+			least[0], least[1] = min(least[0], round(empty)), min(least[1], round(full))
 		}
 		t.Logf("%s: %v with none, %v with %d held: %.2f", name, least[0]/perRound, least[1]/perRound, held, ratio())
 		assert.LessOrEqual(t, ratio(), 1.5, name)
@@ -166,4 +169,115 @@ func BenchmarkCheckout(b *testing.B) {
 			}
 		})
 	}
+}
+
+// paged lists the tokens of an emulator and measures the CPU time of each page,
+// that of the client apart from that of the emulator.
+type paged struct {
+	*Server
+	lm       *licensemanager.Client
+	emulator awstokens.HTTPClient
+	served   time.Duration // by the emulator, so far
+}
+
+func newPaged(t testing.TB, tokens int) *paged {
+	s, err := New(Options{FrozenAt: growthStart})
+	require.NoError(t, err)
+	s.ServeInProcess("")
+	for i := range tokens {
+		s.licenses.keepToken(growthStart, &refreshToken{
+			id: strconv.Itoa(i), account: s.options.AccountID, expires: growthStart.AddDate(1, 0, 0),
+			input: licensemanager.CreateTokenInput{LicenseArn: s.LicenseARN(), RoleArns: []string{s.RoleARN()}},
+		})
+	}
+	p := &paged{Server: s}
+	cfg := s.Config()
+	p.emulator, cfg.HTTPClient = cfg.HTTPClient, p
+	p.lm, err = licensemanager.New(cfg)
+	require.NoError(t, err)
+	return p
+}
+
+// Do implements awstokens.HTTPClient.
+func (p *paged) Do(r *http.Request) (*http.Response, error) {
+	start := cpuTime()
+	defer func() { p.served += cpuTime() - start }()
+	return p.emulator.Do(r)
+}
+
+// list lists all tokens and returns what each page cost the client and the
+// emulator.
+func (p *paged) list(t *testing.T, tokens, perPage int) (client, emulator []time.Duration) {
+	start, served, n := cpuTime(), p.served, 0
+	for token, err := range p.lm.Tokens(t.Context(), &licensemanager.ListTokensInput{MaxResults: int32(perPage)}) {
+		require.NoError(t, err)
+		require.Equal(t, strconv.Itoa(n), token.TokenId)
+		if n++; n%perPage == 0 {
+			now := cpuTime()
+			emulator = append(emulator, p.served-served)
+			client = append(client, now-start-(p.served-served))
+			start, served = cpuTime(), p.served
+		}
+	}
+	require.Equal(t, tokens, n)
+	return client, emulator
+}
+
+// The last pages of 100,000 tokens cost the client and the emulator at most 1.5
+// times as much CPU time as the first ones. Medians are compared, so that garbage
+// collection counts for neither.
+func TestPagesCostTheSame(t *testing.T) {
+	const tokens, perPage, some = 100_000, 100, 100
+	p := newPaged(t, tokens)
+	runtime.GC()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	growth := func(name string, pages []time.Duration) float64 {
+		first, last := median(pages[:some]), median(pages[len(pages)-some:])
+		t.Logf("%s: %v for one of the first pages, %v for one of the last", name, first, last)
+		return float64(last) / float64(first)
+	}
+	var ratio [2]float64
+	for range 4 { // once, unless something disturbs it
+		client, emulator := p.list(t, tokens, perPage)
+		if ratio = [2]float64{growth("client", client), growth("emulator", emulator)}; max(ratio[0], ratio[1]) <= 1.5 {
+			break
+		}
+	}
+	assert.LessOrEqual(t, ratio[0], 1.5, "client")
+	assert.LessOrEqual(t, ratio[1], 1.5, "emulator")
+}
+
+func median(list []time.Duration) time.Duration {
+	return slices.Sorted(slices.Values(list))[len(list)/2]
+}
+
+func BenchmarkListTokens(b *testing.B) {
+	const tokens = 100_000
+	p := newPaged(b, tokens)
+	for name, after := range map[string]int{"first page": 0, "last page": tokens - 100} {
+		b.Run(name, func(b *testing.B) {
+			in := &licensemanager.ListTokensInput{MaxResults: 100}
+			if after > 0 {
+				in.NextToken = tokenOf(after-1, strconv.Itoa(after-1))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				out, err := p.lm.ListTokens(b.Context(), in)
+				require.NoError(b, err)
+				require.Len(b, out.Tokens, 100)
+			}
+		})
+	}
+}
+
+// A fault that no request can meet any more costs nothing.
+func TestUsedFaultsAreForgotten(t *testing.T) {
+	t.Parallel()
+	l := newLoaded(t, 0)
+	for range 100 {
+		require.NoError(t, l.Inject(When{Service: LicenseManager, Next: 1}, Fault{OmitErrorHeader: true}))
+		require.NoError(t, calls["usage"](t.Context(), l))
+	}
+	assert.Empty(t, l.faults.scripted)
 }

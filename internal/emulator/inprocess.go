@@ -11,14 +11,14 @@ import (
 	"sync/atomic"
 )
 
-// inProcessURL is the endpoint of a server in process. Nothing can
-// listen on its port, so a client that does not use Config's HTTPClient fails.
+// inProcessURL is the endpoint of a server in process. Nothing can listen on its
+// port, so that a client without Config's HTTPClient gets an error.
 const inProcessURL = "http://127.0.0.1:0"
 
-// ServeInProcess makes Config call the emulator without a network, under a
-// prefix as Listen does. Requests are carried out in the goroutine that sends
-// them, and no other is started, so that they work in a bubble of
-// testing/synctest. Call it instead of Listen, once.
+// ServeInProcess makes clients of Config call the emulator without a network,
+// under a prefix as with Listen. A request is processed in the goroutine that
+// sends it, and none is started, so that it works in a bubble of
+// testing/synctest. Call it once, instead of Listen.
 func (s *Server) ServeInProcess(prefix string) {
 	s.url = inProcessURL + prefix
 	s.inProcess = &inProcess{handler: http.StripPrefix(prefix, s)}
@@ -56,7 +56,7 @@ func (c *inProcess) do(sent *http.Request) (*http.Response, error) {
 	}
 	response := &recorder{header: http.Header{}}
 	responded := c.call(response, received)
-	// A client that gave up never sees a response that came too late.
+	// A client that gave up does not see the response.
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -68,8 +68,8 @@ func (c *inProcess) do(sent *http.Request) (*http.Response, error) {
 
 var errClosed = errors.New("the emulator was closed")
 
-// receive returns the request as a server would get it: the body has been
-// read to its end.
+// receive returns the request as a server would get it, with the whole body in
+// memory.
 func receive(ctx context.Context, sent *http.Request) (*http.Request, error) {
 	received := sent.Clone(ctx)
 	received.RequestURI = sent.URL.RequestURI()

@@ -13,10 +13,10 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 )
 
-// jsonHandler makes a handler of a function that takes the library's own
-// input type: what the body holds is decoded and checked against the
-// documented constraints first. The two codes are those of a body that cannot
-// be decoded and of an input that breaks a constraint.
+// jsonHandler makes a handler of a function that takes the library's input type.
+// The body is decoded and checked against the documented constraints first.
+// Undecodable and invalid are the codes of the errors for a body that cannot be
+// decoded and for an input that violates a constraint.
 func jsonHandler[I any, PI interface {
 	*I
 	Validate() error
@@ -36,10 +36,9 @@ func jsonHandler[I any, PI interface {
 	}
 }
 
-// decodeJSON decodes an object as a service does: a member of the wrong type
-// is an error, and one that no field is named after is ignored. So is one that
-// differs from a field in upper and lower case only, which encoding/json would
-// take for the field.
+// decodeJSON decodes an object as a service does. A member of the wrong type is
+// an error, and a member without a field is ignored. Unlike in encoding/json, the
+// names of members and fields must be equal in case.
 func decodeJSON(body []byte, in any) error {
 	if !utf8.Valid(body) {
 		return errors.New("the body is not valid UTF-8")
@@ -80,14 +79,14 @@ func fields(t reflect.Type) iter.Seq[string] {
 	}
 }
 
-// isAboutGrantType reports whether OIDC, which has an error of its own for it,
-// does not know a grant type.
+// isAboutGrantType reports whether OIDC does not know the grant type, for which
+// it has an error of its own.
 func isAboutGrantType(err error) bool {
 	var c *awstokens.ConstraintError
 	return errors.As(err, &c) && c.Member == "GrantType" && c.Rule == awstokens.RuleEnum
 }
 
-// describe returns what Validate found as a service words it.
+// describe returns the text of a service's error for what Validate found.
 func describe(err error) string {
 	var found smithy.InvalidParamsError
 	if !errors.As(err, &found) {

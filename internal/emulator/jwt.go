@@ -17,7 +17,7 @@ import (
 // maxTokenLength is the documented limit of the shape TokenString.
 const maxTokenLength = 4096
 
-// issuer signs the tokens of one emulator and knows them again.
+// issuer signs and verifies the tokens of one emulator.
 type issuer struct {
 	name      string
 	algorithm jose.SignatureAlgorithm
@@ -26,10 +26,10 @@ type issuer struct {
 	public    crypto.PublicKey
 }
 
-// claims are the contents of a License Manager token. That aud is the license
-// and amr the properties is documented. The name of the claim that holds the
-// roles is not, and what sub holds is not: here it is the ID of the refresh
-// token that started the chain.
+// claims are the claims of a License Manager token. It is documented that aud is
+// the license and amr the properties, but not which claim has the roles, nor
+// what sub is. Here sub is the ID of the refresh token that an access token was
+// made from, or its own of a refresh token.
 type claims struct {
 	Issuer     string
 	ID         string
@@ -41,7 +41,7 @@ type claims struct {
 	Expires    time.Time
 }
 
-// isRefreshToken tells a refresh token, whose chain starts with itself.
+// isRefreshToken reports whether the claims are those of a refresh token.
 func (c claims) isRefreshToken() bool { return c.ID == c.Subject }
 
 func newIssuer(o Options) (*issuer, error) {

@@ -11,7 +11,7 @@ import (
 
 const defaultListResults = 100 // not published
 
-// page is the response with one page of a list, as pageOf makes it. Describe
+// page returns the response with one page of a list, as pageOf makes it. Describe
 // turns an item into its description.
 func page[T, D any](member string, list []T, id func(T) string, keep func(T) bool, describe func(T) D, maxResults int32, nextToken string) (any, *failure) {
 	items, next, refusal := pageOf(list, id, keep, maxResults, nextToken)
@@ -25,9 +25,9 @@ func page[T, D any](member string, list []T, id func(T) string, keep func(T) boo
 	return object{member: described, "NextToken": next}, nil
 }
 
-// pageOf is one page of a list: of the items that are kept, at most maxResults,
-// from the one on that nextToken says. The token names the last item of the
-// page before. The next one is nil after the last page.
+// pageOf returns one page of a list: at most maxResults of the items that keep
+// admits, after the item that nextToken names, which is the last one of the page
+// before. Next is the token of the next page, or nil after the last page.
 func pageOf[T any](list []T, id func(T) string, keep func(T) bool, maxResults int32, nextToken string) (items []T, next any, refusal *failure) {
 	first, ok := afterToken(list, id, nextToken)
 	if !ok {
@@ -52,13 +52,13 @@ func pageOf[T any](list []T, id func(T) string, keep func(T) bool, maxResults in
 	return items, next, nil
 }
 
-// tokenOf is the NextToken of what comes after an item.
+// tokenOf returns the NextToken of what comes after an item.
 func tokenOf(position int, id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(position) + " " + id))
 }
 
-// afterToken returns the position after the item of a token. The item is looked
-// for where it was, and all over the list only if it is not there any more.
+// afterToken returns the position after the item that a token names. It searches
+// the list only if the item is not at the position that the token has.
 func afterToken[T any](list []T, id func(T) string, token string) (first int, ok bool) {
 	if token == "" {
 		return 0, true
@@ -84,8 +84,8 @@ func same[T any](item T) T { return item }
 // filters are the Filters of an input.
 type filters []licensemanager.Filter
 
-// parseFilters refuses filters that the operation does not have. Each takes one
-// value, as documented.
+// parseFilters refuses filters that the operation does not have. A filter has
+// one value, as documented.
 func parseFilters(list []licensemanager.Filter, known ...string) (filters, *failure) {
 	for _, f := range list {
 		switch {
@@ -98,7 +98,7 @@ func parseFilters(list []licensemanager.Filter, known ...string) (filters, *fail
 	return list, nil
 }
 
-// admit says whether attributes pass all filters.
+// admit reports whether attributes pass all filters.
 func (f filters) admit(attributes map[string]string) bool {
 	return !slices.ContainsFunc(f, func(f licensemanager.Filter) bool { return f.Values[0] != attributes[f.Name] })
 }

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// callName is what a ClientToken stands for: one call of an operation by an
-// account.
+// callName identifies what a ClientToken stands for: one call of an operation by
+// an account.
 type callName struct{ account, operation, clientToken string }
 
-// call is the last one of a name that succeeded.
+// call is the last successful call of a callName.
 type call struct {
 	at    time.Time
 	input string
 	made  any
 }
 
-// once processes a call that has a ClientToken, or returns what the same
-// call made before, within the window and if that still lives. With other
-// parameters it is refused, by the only exception that all operations with a
-// ClientToken publish and that fits.
+// once processes a call that has a ClientToken. If the same call was processed
+// within the window, and what it made still lives, once returns that. A call
+// with other parameters is refused with ValidationException, the only fitting
+// exception that all operations with a ClientToken publish.
 func once[T any](l *licenseManager, r *request, clientToken string, in any, lives func(T) bool, do func() (T, *failure)) (T, *failure) {
 	input := inputText(in)
 	name := callName{r.account(), r.operation, clientToken}
@@ -47,8 +47,8 @@ func once[T any](l *licenseManager, r *request, clientToken string, in any, live
 	return made, refusal
 }
 
-// inputText is an input as text, without the difference between what is empty
-// and what is absent: whether a service sees one is not published.
+// inputText returns an input as a string in which an empty list equals an absent
+// one: whether the service tells them apart is not published.
 func inputText(in any) string {
 	text, err := json.Marshal(in)
 	var members map[string]any

@@ -8,8 +8,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/webpage"
 )
 
-// What a person sees in a browser. The buttons of both forms are a field
-// named decision.
+// The pages for a browser. The buttons of both forms set the field decision.
 var (
 	deviceFormPage = webpage.New(`{{define "title"}}Approve a device{{end}}{{define "body" -}}
 <h1>Approve a device</h1>
@@ -27,7 +26,7 @@ var (
 
 	consentPage = webpage.New(`{{define "title"}}Allow access?{{end}}{{define "body" -}}
 <h1>Allow access?</h1>
-<p><strong>{{.Client}}</strong> asks for access. Your answer goes to <code>{{.Target}}</code>.</p>
+<p><strong>{{.Client}}</strong> asks for access. Your decision goes to <code>{{.Target}}</code>.</p>
 {{template "scopes" .Scopes}}<form method="post">
 {{template "decision"}}</form>
 ` + emulatorNote + `{{end}}` + formParts)
@@ -54,22 +53,21 @@ type message struct {
 	Good        bool
 }
 
-// crossOrigin tells a form of these pages, and a program, from a page of
-// another site that sends a form in its visitor's name.
+// crossOrigin refuses forms that a page of another site sends. It admits those of
+// these pages and of programs.
 var crossOrigin = http.NewCrossOriginProtection()
 
-// form is what a form says: user_code, and as its decision approve, deny, or,
-// from a program, nothing.
+// form returns the form of a request, as far as it can be parsed. Its fields are
+// user_code and decision: approve, deny or, from a program, nothing.
 func (r *request) form() url.Values {
-	form, _ := url.ParseQuery(string(r.body)) // what can be read of it
+	form, _ := url.ParseQuery(string(r.body))
 	return form
 }
 
-// asPage says whether the response is for a browser.
+// asPage reports whether the response is for a browser.
 func (r *request) asPage() bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
 
-// refusePage refuses what is neither a look at a page nor the sending of its
-// form.
+// refusePage refuses methods other than GET and POST, and forms of other sites.
 func refusePage(w http.ResponseWriter, r *request) (refused bool) {
 	switch r.Method {
 	case http.MethodGet:
@@ -81,7 +79,7 @@ func refusePage(w http.ResponseWriter, r *request) (refused bool) {
 		webpage.Write(w, http.StatusForbidden, messagePage, message{Title: "Not accepted", Text: "Another site sent this form."})
 	default:
 		w.Header().Set("Allow", "GET, POST")
-		webpage.Write(w, http.StatusMethodNotAllowed, messagePage, message{Title: "Not accepted", Text: "This page knows GET and POST."})
+		webpage.Write(w, http.StatusMethodNotAllowed, messagePage, message{Title: "Not accepted", Text: "This page accepts GET and POST."})
 	}
 	return true
 }

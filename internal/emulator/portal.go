@@ -77,10 +77,9 @@ func portalOperation(method, path string) (string, bool) {
 	return name, ok
 }
 
-// bound makes a handler of a function that takes the library's own input type,
-// which read makes of the query, the access token and what the list's page is
-// limited to. The input is checked against the documented constraints, then
-// the token.
+// bound makes a handler of a function that takes the library's input type, which
+// read makes of the query, the access token and the size of a page. The input is
+// checked against the documented constraints, then the token.
 func bound[I interface{ Validate() error }](p *accessPortal, read func(url.Values, awstokens.Secret, int32) I, handle func(*request, I) (any, *failure)) handler {
 	return func(r *request) (any, *failure) {
 		query := r.URL.Query()
@@ -174,7 +173,7 @@ func (p *accessPortal) listAccountRoles(_ *request, in *portal.ListAccountRolesI
 	})
 }
 
-// portalPage is a page in the portal's words.
+// portalPage returns a page of a list in the portal's format.
 func portalPage[T any](member string, list []T, id func(T) string, maxResults int32, nextToken string, describe func(T) any) (any, *failure) {
 	some, next, refusal := pageOf(list, id, every, maxResults, nextToken)
 	if refusal != nil {
@@ -196,18 +195,18 @@ func (p *accessPortal) account(id string) (Account, *failure) {
 	return p.accounts[i], nil
 }
 
-// noAccess is how the service responds for what is not assigned to the user. It
-// does not publish that exception.
+// noAccess is the refusal for what is not assigned to the user. AWS does not
+// publish that exception.
 func noAccess() *failure { return fail("ForbiddenException", "No access") }
 
-// logout ends the login of an access token with all its tokens. Keys that were
-// given out for it live on, as they do at AWS.
+// logout ends the login of an access token with all its tokens. As at AWS,
+// credentials that were issued for it stay valid.
 func (p *accessPortal) logout(r *request, in *portal.LogoutInput) (any, *failure) {
 	p.identity.accessToken(r.now, in.AccessToken.Reveal()).login.ended = true
 	return nil, nil
 }
 
-// SignIn returns an access token that is good for the portal, as a login does.
+// SignIn returns an access token for the portal, as a login does.
 func (s *Server) SignIn() awstokens.Secret {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,12 +24,12 @@ const (
 	contextProvider = "arn:aws:iam::aws:contextProvider/IdentityCenter"
 )
 
-// propagation is the state of trusted identity propagation: a user's JWT becomes
-// an identity context, and that the credentials of a role.
+// propagation is the state of trusted identity propagation: a user's JWT is
+// exchanged for an identity context, and that for credentials of a role.
 type propagation struct {
 	assertions store[string, struct{}]        // jti of every JWT that was exchanged
-	contexts   store[string, identityContext] // by the context that was given out
-	reused     int                            // how often a JWT came in again
+	contexts   store[string, identityContext] // by the context that CreateTokenWithIAM returned
+	reused     int                            // requests with a JWT that was exchanged before
 }
 
 // identityContext is a user whom an application acts for.
@@ -43,9 +43,9 @@ func (c *identityCenter) applicationSession() time.Duration {
 	return cmp.Or(c.options.ApplicationSession, applicationSessionLife)
 }
 
-// redeemAssertion takes a JWT of any issuer, without looking at its
-// signature: the emulator trusts every token issuer. It needs a jti, which
-// serves once in a day, and an exp.
+// redeemAssertion accepts a JWT of any issuer and does not verify its signature:
+// the emulator trusts every token issuer. The JWT needs an exp, and a jti, which
+// is accepted once in 24 hours.
 func (c *identityCenter) redeemAssertion(now time.Time, assertion string) *failure {
 	var claims struct {
 		ID      string   `json:"jti"`
@@ -75,8 +75,8 @@ func (c *identityCenter) redeemAssertion(now time.Time, assertion string) *failu
 	return nil
 }
 
-// withIdentity adds the user's identity for STS: as a claim of the ID token,
-// and, unless an option leaves it out, as a member of its own.
+// withIdentity adds the user's identity context for STS to a response: as a claim
+// of the ID token and, unless OmitIdentityContext is set, as a member.
 func (c *identityCenter) withIdentity(now time.Time, response object, clientID string) (any, *failure) {
 	identity := "emulated-" + randomHex(32)
 	expires := now.Add(contextLife)
@@ -103,9 +103,9 @@ func (c *identityCenter) withIdentity(now time.Time, response object, clientID s
 // providedContext is a context in a request for AssumeRole.
 type providedContext struct{ provider, assertion string }
 
-// checkContext refuses a context that was not given out or has expired. What
-// STS responds then is not published. A context outlives the session that it is
-// of, because STS does not ask for that.
+// checkContext refuses a context that CreateTokenWithIAM did not return or that
+// has expired. What STS responds then is not published. The end of the session
+// that a context belongs to does not matter.
 func (c *identityCenter) checkContext(now time.Time, context providedContext) *failure {
 	propagated, known := c.contexts.get(now, context.assertion)
 	switch {
@@ -119,8 +119,8 @@ func (c *identityCenter) checkContext(now time.Time, context providedContext) *f
 	return nil
 }
 
-// UserJWT returns a JWT of the user as a trusted issuer makes it, to be
-// exchanged once within an hour.
+// UserJWT returns a new JWT of the user, as a trusted issuer makes it, which can
+// be exchanged once within an hour.
 func (s *Server) UserJWT() awstokens.Secret {
 	now := s.clock.now()
 	text, err := s.issuer.signAny(map[string]any{
@@ -137,14 +137,14 @@ func (s *Server) UserJWT() awstokens.Secret {
 	return awstokens.NewSecret(text)
 }
 
-// userJWTPage gives programs in other processes what UserJWT returns.
+// userJWTPage serves UserJWT to other processes.
 func (s *Server) userJWTPage(w http.ResponseWriter, _ *request) {
 	w.Header().Set("Content-Type", "text/plain")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = io.WriteString(w, s.UserJWT().Reveal()+"\n")
 }
 
-// ReusedJWTs returns how many requests came with a JWT that had been exchanged.
+// ReusedJWTs returns how many requests had a JWT that was exchanged before.
 func (s *Server) ReusedJWTs() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

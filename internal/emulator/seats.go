@@ -7,14 +7,14 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// entitlementKey tells the entitlements of a license apart.
+// entitlementKey identifies an entitlement of a license.
 type entitlementKey struct {
 	name string
 	unit licensemanager.EntitlementUnit
 }
 
-// seats are the checkouts of all licenses. What an operation needs to know of
-// them is kept up to date, since there may be very many.
+// seats are the checkouts of all licenses. There may be very many, so that what
+// an operation needs to know of them is counted as they begin and end.
 type seats struct {
 	byToken map[string]*checkout
 	ending  expiries
@@ -41,8 +41,8 @@ func (s *seats) end(c *checkout) {
 	}
 }
 
-// endExpired checks in by itself what has expired. It happens before every
-// operation, so that none ever sees an expired checkout.
+// endExpired ends the checkouts that have expired. It is called before every
+// operation, so that none sees an expired checkout.
 func (s *seats) endExpired(now time.Time) {
 	for len(s.ending) > 0 && !now.Before(s.ending[0].expires) {
 		s.end(s.ending[0])
@@ -56,7 +56,7 @@ func (s *seats) endAll(from *license) {
 	}
 }
 
-// extend gives a checkout that expires another end, and another token.
+// extend gives a checkout that expires another expiration and another token.
 func (s *seats) extend(c *checkout, expires time.Time, token string) {
 	c.expires = expires
 	heap.Fix(&s.ending, c.place)
@@ -65,8 +65,8 @@ func (s *seats) extend(c *checkout, expires time.Time, token string) {
 	s.byToken[token] = c
 }
 
-// count adds what is checked out to what its license has out, or takes it away.
-// A feature is not counted.
+// count adds what is held to the counts of its license, or with a negative sign
+// subtracts it. A feature is not counted.
 func (c *checkout) count(sign int64) {
 	for _, e := range c.held {
 		if n, ok := amount(e.Value); ok && e.Unit != licensemanager.EntitlementUnitNone {
@@ -78,7 +78,8 @@ func (c *checkout) count(sign int64) {
 	}
 }
 
-// expiries are the checkouts that expire, as a heap with the next one first.
+// expiries are the checkouts that expire, as a heap with the next to expire
+// first.
 type expiries []*checkout
 
 func (e expiries) Len() int           { return len(e) }

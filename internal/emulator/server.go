@@ -18,7 +18,7 @@ import (
 // maxRequestBytes is far above the longest request of any operation here.
 const maxRequestBytes = 1 << 20
 
-// service is one AWS service: its operations and how it writes responses.
+// service is one AWS service: its operations and the format of its responses.
 type service struct {
 	endpoint.Service
 	id         ServiceID
@@ -27,13 +27,13 @@ type service struct {
 	result func(w http.ResponseWriter, r *request, out any)
 	refuse func(w http.ResponseWriter, r *request, f *failure)
 
-	throttled string // the code of its throttling error
-	internal  string // the code of its internal error
-
-	shared map[string]string // its own codes for errors that all services share
+	throttled string            // code of its throttling error
+	internal  string            // code of its internal error
+	shared    map[string]string // its codes for errors that all services share
 }
 
-// explain gives an error that all services share the service's own code.
+// explain replaces the code of an error that all services share by the service's
+// own.
 func (svc *service) explain(f *failure) *failure {
 	if code, ok := svc.shared[f.code]; ok {
 		f.code = code
@@ -41,7 +41,7 @@ func (svc *service) explain(f *failure) *failure {
 	return f
 }
 
-// operation is what happens when one is called.
+// operation is one operation of a service.
 type operation struct {
 	auth   auth
 	handle handler
@@ -56,8 +56,8 @@ type auth int
 
 const (
 	signed   auth = iota // a SigV4 signature is required
-	unsigned             // none is looked at
-	optional             // one is verified if it is there
+	unsigned             // a signature is ignored
+	optional             // a signature is verified if there is one
 )
 
 // request is a request on its way through the emulator.
@@ -67,23 +67,22 @@ type request struct {
 	operation string
 	body      []byte
 	now       time.Time  // when it is processed, by the emulator's clock
-	sent      *url.URL   // as the client sent it
-	caller    *accessKey // who signed it; nil if nobody did
-	seen      *exchange  // where it is recorded; nil while nobody looks
+	sent      *url.URL   // URL as the client sent it
+	caller    *accessKey // key that signed it; nil if it is not signed
+	seen      *exchange  // its record; nil unless the window is open
 
 	omitErrorHeader bool
 }
 
-// failure is an error of a service. Each service knows what status and what
-// words it stands for.
+// failure is an error of a service, which writes it in its own format.
 type failure struct {
 	code    string
 	message string
-	status  int               // overrides the service's, if not 0
-	members map[string]string // what the error has besides code and message
+	status  int               // overrides the HTTP status of the code, if not 0
+	members map[string]string // members besides code and message
 
-	ofSignature bool   // refused before the operation looked at the request
-	why         string // what no client is told, for the window; may be empty
+	ofSignature bool   // the signature was refused
+	why         string // the reason, which only the window shows; may be empty
 }
 
 func fail(code, format string, args ...any) *failure {
@@ -93,9 +92,9 @@ func fail(code, format string, args ...any) *failure {
 // object is a JSON object.
 type object = map[string]any
 
-// ServeHTTP responds to one request, in these steps: find the operation, meet a
-// scripted fault, verify the signature, process the request, respond. It is safe
-// for concurrent use.
+// ServeHTTP responds to one request: it finds the operation, applies a scripted
+// fault, verifies the signature, processes the request and writes the response.
+// It is safe for concurrent use.
 func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	r := &request{Request: hr, id: transport.NewUUID(), sent: sentURL(hr)}
 	w.Header().Set("X-Amzn-Requestid", r.id)
@@ -135,7 +134,7 @@ func (s *Server) serve(w http.ResponseWriter, r *request, svc *service, op opera
 	fault := s.faults.take(name)
 	r.seen.meets(fault, nil)
 	if !wait(r, fault.Delay) || fault.CutBefore {
-		panic(http.ErrAbortHandler) // closes the connection, says nothing
+		panic(http.ErrAbortHandler) // closes the connection without a response
 	}
 	r.omitErrorHeader = fault.OmitErrorHeader
 	if fault.Answer != nil {
@@ -174,9 +173,9 @@ func (s *Server) run(r *request, svc *service, op operation) (any, *failure) {
 	return op.handle(r)
 }
 
-// route finds the service of a request and notes its operation, or finds a
-// page, or neither. The services share one URL, told apart by what only
-// their protocols have: a target header, a path of their own, a form.
+// route returns the service of a request, whose operation it sets, or a page, or
+// neither. The services share one URL, and differ in their protocols: a target
+// header, a path or a form.
 func (s *Server) route(r *request) (*service, func(http.ResponseWriter, *request)) {
 	path := r.URL.Path
 	if operation, ok := oidcOperation(path, r.URL.Query()); ok && r.Method == http.MethodPost {
@@ -210,8 +209,8 @@ func (s *Server) route(r *request) (*service, func(http.ResponseWriter, *request
 	return nil, nil
 }
 
-// base is the URL under which the client reaches this handler, with whatever
-// prefix it is mounted at and without a slash at the end.
+// base returns the URL at which the client reaches this handler, with the prefix
+// that it is mounted at and without a slash at the end.
 func (r *request) base() string {
 	scheme := "http"
 	if r.TLS != nil {
@@ -220,13 +219,13 @@ func (r *request) base() string {
 	return scheme + "://" + r.Host + strings.TrimSuffix(r.sent.EscapedPath(), r.URL.EscapedPath())
 }
 
-// setDate gives the response the time of the emulator: a client that corrects
-// its clock does it by this header.
+// setDate sets the header Date to the emulator's time. Clients correct their
+// clocks by it.
 func (s *Server) setDate(w http.ResponseWriter) {
 	w.Header().Set("Date", s.clock.now().Format(http.TimeFormat))
 }
 
-// wait waits out a delay. It returns false if the client gave up meanwhile.
+// wait waits for a delay. It returns false if the client gives up before its end.
 func wait(r *request, d time.Duration) bool {
 	return d <= 0 || transport.Sleep(r.Context(), d) == nil
 }

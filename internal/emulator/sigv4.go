@@ -22,17 +22,17 @@ const (
 	maxClockSkew    = 5 * time.Minute
 )
 
-// accessKey is a key that may sign, and whom it stands for.
+// accessKey is a key that can sign requests, and whose it is.
 type accessKey struct {
 	id, secret   string
 	sessionToken string    // empty for a long-lived key
 	expires      time.Time // zero for a long-lived key
 	arn, userID  string
-	licenseARN   string // that of the access token it was made from, if any
-	user         string // whom it acts for, if a context said so
+	licenseARN   string // license of the access token that it was made from, if any
+	user         string // user of the identity context that it was made from, if any
 }
 
-// authorization is an Authorization header, taken apart.
+// authorization is a parsed Authorization header.
 type authorization struct {
 	keyID, date, region, service string
 	signedHeaders                []string
@@ -65,9 +65,9 @@ func parseAuthorization(header string) (authorization, *failure) {
 	}, nil
 }
 
-// authenticate verifies the signature of a request to a service and returns
-// the key that signed it. It refuses in the order in which AWS does: what is
-// missing, who signs, for where, when, and last the signature itself.
+// authenticate verifies the signature of a request to a service and returns the
+// key that signed it. It checks in the order in which AWS does: missing parts,
+// the key, the scope, the time, and last the signature.
 func (s *Server) authenticate(r *request, signingName string) (*accessKey, *failure) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
@@ -98,8 +98,8 @@ func (s *Server) authenticate(r *request, signingName string) (*accessKey, *fail
 	return key, nil
 }
 
-// signedTime returns the time of the signature, and refuses one that leaves
-// out a header it has to cover.
+// signedTime returns the time of the signature, and refuses a signature that does
+// not cover a required header.
 func signedTime(r *request, auth authorization) (time.Time, *failure) {
 	signed, err := time.Parse(sigv4TimeFormat, r.Header.Get("X-Amz-Date"))
 	if err != nil {
@@ -137,8 +137,8 @@ func expiredToken() *failure {
 	return fail("ExpiredTokenException", "The security token included in the request is expired")
 }
 
-// sessionTokenPrefix begins every session token. The seconds of its expiration
-// follow, by which a token is known to have expired after its key is forgotten.
+// sessionTokenPrefix begins every session token. The expiration follows in Unix
+// seconds, so that a token is known to have expired after its key is forgotten.
 const sessionTokenPrefix = "emulated-session-"
 
 func hasExpired(sessionToken string, now time.Time) bool {
@@ -202,8 +202,8 @@ func hashOf(body []byte) []byte {
 	return hash[:]
 }
 
-// withoutRuns makes every run of spaces one, as the canonical form has it and
-// the signer, whose own headers hold none, leaves out.
+// withoutRuns replaces every run of spaces by one, as the canonical form requires
+// and the signer does not do.
 func withoutRuns(values []string) []string {
 	out := make([]string, len(values))
 	for i, value := range values {
@@ -214,15 +214,37 @@ func withoutRuns(values []string) []string {
 
 type signedHeaders []string
 
-// IsSigned implements the signer's rule: the headers that the client named,
-// and no other.
+// IsSigned implements v4.SignedHeaderRules: the headers that the client signed,
+// and no others.
 func (h signedHeaders) IsSigned(name string) bool { return slices.Contains(h, name) }
 
-// sentURL returns the URL as the client sent it, which is what it signed: a
-// handler in front of this one may have cut a prefix off r.URL.
+// sentURL returns the URL as the client sent and signed it. A handler before this
+// one may have removed a prefix from r.URL.
 func sentURL(r *http.Request) *url.URL {
 	if sent, err := url.ParseRequestURI(r.RequestURI); err == nil {
 		return sent
 	}
 	return r.URL
+}
+
+// addKey makes a long-lived key of an account known.
+func (s *Server) addKey(id, secret, account string) {
+	s.keys.put(s.clock.now(), id, &accessKey{
+		id:     id,
+		secret: secret,
+		arn:    "arn:aws:iam::" + account + ":user/emulator",
+		userID: "AIDAEMULATEDUSER00000",
+	}, time.Time{})
+}
+
+// account returns the account whose key signed the request.
+func (r *request) account() string { return accountOf(r.caller.arn) }
+
+// accountOf returns the account in an ARN, or an empty string.
+func accountOf(arn string) string {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 {
+		return ""
+	}
+	return parts[4]
 }

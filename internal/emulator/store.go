@@ -10,9 +10,10 @@ import (
 // its owner is told so.
 const keepExpired = 24 * time.Hour
 
-// store keeps values that expire. It forgets them a day later and, if it has a
-// limit, the oldest beyond that. It looks for what to forget whenever it has
-// doubled: the cost of a call does not grow with what it holds.
+// store keeps values that expire. It forgets them a day after they have expired
+// and, if it has a limit, the oldest beyond that. It looks for what to forget
+// only when it has doubled, so that the cost of a call does not grow with what
+// it holds.
 type store[K comparable, V any] struct {
 	limit   int // 0 for none
 	entries map[K]stored[V]
@@ -23,7 +24,7 @@ type store[K comparable, V any] struct {
 type stored[V any] struct {
 	value V
 	until time.Time // when it expires; zero for never
-	nth   int       // of all puts
+	nth   int       // place in the order of all puts
 }
 
 func (s stored[V]) forgotten(now time.Time) bool {
@@ -83,7 +84,7 @@ func (s *store[K, V]) dropOldest(n int) {
 	}
 }
 
-// collection is a list that is read by ID, too. Its order is that of creation.
+// collection is a list, in the order of creation, that can be read by ID.
 type collection[T any] struct {
 	items []T
 	at    map[string]int // position by ID
@@ -105,7 +106,8 @@ func (c *collection[T]) get(id string) (item T) {
 	return item
 }
 
-// of returns the items of some IDs, or all without any, in their order.
+// of returns the items of some IDs, in the order of creation, or all items if
+// there are no IDs.
 func (c *collection[T]) of(ids []string) []T {
 	if len(ids) == 0 {
 		return c.items

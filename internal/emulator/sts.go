@@ -25,7 +25,7 @@ const (
 	maxRoleSession = 3600 // of the role that License Manager tokens are for; AWS's default for any role
 )
 
-// securityTokens is AWS STS. Its only state is the keys it gives out.
+// securityTokens is AWS STS. Its only state is the keys that it issues.
 type securityTokens struct{ *Server }
 
 func newSTS(s *Server) *service {
@@ -66,7 +66,7 @@ func query(handle func(*request, url.Values) (any, *failure)) handler {
 	}
 }
 
-// queryCodes are what STS calls the errors that all services share.
+// queryCodes are the codes of STS for the errors that all services share.
 var queryCodes = map[string]string{
 	"ExpiredTokenException":               "ExpiredToken",
 	"UnknownOperationException":           "InvalidAction",
@@ -171,9 +171,8 @@ type callerIdentity struct {
 	Account string
 }
 
-// assumeRoleWithWebIdentity gives out credentials for an access token of
-// License Manager and a role that the token embeds, and for a user's JWT and any
-// role.
+// assumeRoleWithWebIdentity issues credentials for an access token of License
+// Manager and a role that the token embeds, or for a user's JWT and any role.
 func (t *securityTokens) assumeRoleWithWebIdentity(r *request, form url.Values) (any, *failure) {
 	check := formCheck{form: form}
 	role, name, seconds := check.session()
@@ -207,9 +206,9 @@ func (t *securityTokens) assumeRoleWithWebIdentity(r *request, form url.Values) 
 	}, nil
 }
 
-// assumeRole gives out credentials for any role: the emulator knows no policies
-// but the one of Behavior.DenySetContext. A context of trusted identity
-// propagation must be one that CreateTokenWithIAM gave out.
+// assumeRole issues credentials for any role: of trust policies, the emulator
+// knows only that of Behavior.DenySetContext. A context of trusted identity
+// propagation must be one that CreateTokenWithIAM returned.
 func (t *securityTokens) assumeRole(r *request, form url.Values) (any, *failure) {
 	check := formCheck{form: form}
 	role, name, seconds := check.session()
@@ -248,11 +247,10 @@ func (t *securityTokens) assumeRole(r *request, form url.Values) (any, *failure)
 }
 
 func (t *securityTokens) getCallerIdentity(r *request, _ url.Values) (any, *failure) {
-	account := strings.Split(r.caller.arn, ":")[4]
-	return callerIdentity{Arn: r.caller.arn, UserId: r.caller.userID, Account: account}, nil
+	return callerIdentity{Arn: r.caller.arn, UserId: r.caller.userID, Account: r.account()}, nil
 }
 
-// assume makes temporary credentials, which the signature check knows then.
+// assume makes temporary credentials, which can sign requests from then on.
 func (s *Server) assume(now time.Time, role roleARN, session string, seconds int) *accessKey {
 	expires := now.Truncate(time.Second).Add(time.Duration(seconds) * time.Second)
 	key := &accessKey{
@@ -279,7 +277,7 @@ func assumed(key *accessKey) assumedRole {
 	}
 }
 
-// roleARN is the ARN of an IAM role, taken apart.
+// roleARN is the ARN of an IAM role and its parts.
 type roleARN struct{ arn, partition, account, name string }
 
 var (
@@ -318,7 +316,7 @@ func (c *formCheck) text(name string, required bool, low, high int, pattern *reg
 	return value
 }
 
-// session returns what both ways to assume a role have in common.
+// session returns the parameters that both operations that assume a role have.
 func (c *formCheck) session() (role roleARN, name string, seconds int) {
 	arn := c.text("RoleArn", true, 20, 2048, nil)
 	name = c.text("RoleSessionName", true, 2, 64, sessionName)

@@ -6,7 +6,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// tags are those of a resource, in the order in which their keys came.
+// tags are the tags of a resource, in the order in which their keys were added.
 type tags []licensemanager.Tag
 
 func (t *tags) set(list []licensemanager.Tag) {

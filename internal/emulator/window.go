@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	windowPath  = "/window/" // of what the page asks for
+	windowPath  = "/window/" // of what the page requests
 	windowBeat  = 250 * time.Millisecond
 	windowRing  = 200
 	maxWaiting  = 100 // logins
@@ -49,7 +49,7 @@ var (
 // records requests only while a page is connected.
 type window struct {
 	*Server
-	pages atomic.Int32 // that are connected
+	pages atomic.Int32 // connected pages
 
 	ring struct {
 		sync.Mutex
@@ -59,7 +59,7 @@ type window struct {
 	waiting store[string, waitingLogin] // by its ID; guarded by the Server's lock
 }
 
-// waitingLogin is a user who has been asked for consent on a page.
+// waitingLogin is a login that waits for its user's consent on a page.
 type waitingLogin struct {
 	request Authorization
 	state   string
@@ -70,7 +70,7 @@ func (v *window) has(path, method string) bool {
 	return v != nil && (strings.HasPrefix(path, windowPath) || (path == "" || path == "/") && method == http.MethodGet)
 }
 
-// isWatched says whether to record a request.
+// isWatched reports whether to record a request.
 func (v *window) isWatched(r *request) bool {
 	return v != nil && v.pages.Load() > 0 && !v.has(r.URL.Path, r.Method)
 }
@@ -87,7 +87,7 @@ func (v *window) keep(e *exchange) {
 	v.ring.exchanges[e.n%windowRing] = e
 }
 
-// after returns the exchanges after the nth that are still there.
+// after returns the exchanges after the nth that are still kept.
 func (v *window) after(n int) (list []*exchange) {
 	v.ring.Lock()
 	defer v.ring.Unlock()
@@ -97,7 +97,7 @@ func (v *window) after(n int) (list []*exchange) {
 	return list
 }
 
-// page serves the page and what it asks for.
+// page serves the page and what it requests.
 func (v *window) page(w http.ResponseWriter, r *request) {
 	for name, value := range map[string]string{
 		"Cache-Control":                "no-store",
@@ -115,11 +115,11 @@ func (v *window) page(w http.ResponseWriter, r *request) {
 	case isForeign(r, isPart):
 		http.Error(w, "Another site sent this request.", http.StatusForbidden)
 	case r.URL.Path == "":
-		w.Header().Set("Location", r.sent.Path+"/") // relative to which the page asks
+		w.Header().Set("Location", r.sent.Path+"/") // the page's requests are relative to it
 		w.WriteHeader(http.StatusPermanentRedirect)
 	case !isPart:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_ = windowPage.Execute(w, map[string]any{ // fails only if nobody reads it
+		_ = windowPage.Execute(w, map[string]any{ // returns an error only if the browser is gone
 			"Style": template.CSS(windowStyle), "Script": template.JS(windowJS), "Operations": v.operations(),
 		})
 	case r.Method == http.MethodGet && name == "events":
@@ -138,15 +138,16 @@ func (v *window) page(w http.ResponseWriter, r *request) {
 	}
 }
 
-// isForeign says whether a page of another site sent a request. Its link may
-// lead to the page, but not to a part of it.
+// isForeign reports whether a page of another site sent a request. It may link to
+// the page, but not to a part of it.
 func isForeign(r *request, isPart bool) bool {
 	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 	return origin != "" && origin != "http://"+r.Host && origin != "https://"+r.Host ||
 		isPart && site != "" && site != "same-origin"
 }
 
-// operations are those of each service, by which a form offers them.
+// operations returns the operations of each service, for the form that scripts a
+// fault.
 func (v *window) operations() map[ServiceID][]string {
 	all := map[ServiceID][]string{}
 	for _, svc := range []*service{v.licenseManager, v.oidc, v.portal, v.sts} {
@@ -155,7 +156,7 @@ func (v *window) operations() map[ServiceID][]string {
 	return all
 }
 
-// events streams what has changed, at every beat at most.
+// events streams changes, at most once per beat.
 func (v *window) events(w http.ResponseWriter, r *request) {
 	v.pages.Add(1)
 	defer v.pages.Add(-1)
@@ -164,7 +165,7 @@ func (v *window) events(w http.ResponseWriter, r *request) {
 	send := func(event string, data any) error {
 		text, err := json.Marshal(data)
 		if err == nil {
-			_ = out.SetWriteDeadline(time.Now().Add(writeWithin)) // a page that hangs must not be recorded for
+			_ = out.SetWriteDeadline(time.Now().Add(writeWithin)) // no recording for a page that hangs
 			_, err = fmt.Fprintf(w, "event: %s\ndata: %s\n\n", event, text)
 		}
 		return cmp.Or(err, out.Flush())
@@ -202,15 +203,15 @@ func (v *window) exchange(w http.ResponseWriter, r *request) {
 	n, _ := strconv.Atoi(r.URL.Query().Get("n"))
 	list := v.after(n - 1)
 	if len(list) == 0 || list[0].n != n {
-		http.Error(w, "That request is forgotten.", http.StatusNotFound)
+		http.Error(w, "This request is no longer kept.", http.StatusNotFound)
 		return
 	}
 	sent, received := list[0].text()
 	writeJSON(w, http.StatusOK, object{"Sent": sent, "Received": received})
 }
 
-// act does what a button or form of the page says. It returns where to send the
-// user, or an empty string.
+// act does what a button or form of the page requests. It returns the URL to
+// redirect the user to, or an empty string.
 func (v *window) act(form url.Values) (location string, err error) {
 	switch do := form.Get("do"); do {
 	case "advance":
@@ -232,11 +233,11 @@ func (v *window) act(form url.Values) (location string, err error) {
 	case "approve", "deny":
 		return v.decide(form.Get("id"), do == "approve")
 	default:
-		return "", fmt.Errorf("there is no action %q", do)
+		return "", fmt.Errorf("unknown action %q", do)
 	}
 }
 
-// faultOf reads the form that scripts a fault.
+// faultOf parses the form that scripts a fault.
 func faultOf(form url.Values) (when When, fault Fault, err error) {
 	service, operation, _ := strings.Cut(form.Get("operation"), "/")
 	when.Service, when.Operation = ServiceID(service), operation
@@ -270,12 +271,12 @@ func faultOf(form url.Values) (when When, fault Fault, err error) {
 			err = errors.New("write how long to delay, such as 3s")
 		}
 	default:
-		err = fmt.Errorf("there is no fault %q", kind)
+		err = fmt.Errorf("unknown fault %q", kind)
 	}
 	return when, fault, err
 }
 
-// asked notes that a user is asked for consent. The Server's lock is held.
+// asked records that a user is asked for consent. The Server's lock is held.
 func (v *window) asked(a Authorization, query url.Values) {
 	if v != nil {
 		now := v.clock.now()
@@ -284,21 +285,21 @@ func (v *window) asked(a Authorization, query url.Values) {
 	}
 }
 
-// decided notes that the user has decided. The Server's lock is held.
+// decided records that the user has decided. The Server's lock is held.
 func (v *window) decided(query url.Values) {
 	if v != nil {
 		v.waiting.delete(idOf(query.Encode()))
 	}
 }
 
-// idOf names something by a secret without telling it.
+// idOf returns an ID for a secret that does not reveal it.
 func idOf(secret string) string {
 	hash := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(hash[:8])
 }
 
-// decide approves or denies a login that waits. It returns where to send the
-// user of a browser.
+// decide approves or denies a login that waits. For a login in a browser, it
+// returns the URL to redirect the user to.
 func (v *window) decide(id string, approve bool) (location string, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -314,7 +315,7 @@ func (v *window) decide(id string, approve bool) (location string, err error) {
 	}
 	login, _ := v.waiting.get(now, id)
 	if !now.Before(login.expires) {
-		return "", errors.New("this login does not wait any more")
+		return "", errors.New("this login no longer waits for a decision")
 	}
 	v.waiting.delete(id)
 	target, err := url.Parse(login.request.RedirectURI)

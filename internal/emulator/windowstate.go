@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// What is shown of what may be very much: that many rows of a section, chosen
-// from that many items.
+// The window shows at most windowRows rows of a section. It does not look into a
+// collection of more than windowItems items.
 const (
 	windowRows  = 30
 	windowItems = 5000
@@ -22,20 +22,20 @@ const (
 type section struct {
 	Title string
 	Rows  []row
-	More  int // how many more there are
+	More  int // number of rows that are not shown
 }
 
 type row struct {
 	Name   string
 	Detail string    `json:",omitzero"`
 	Until  time.Time `json:",omitzero"`
-	Used   int64     // of Of, as a bar
+	Used   int64     // how much of Of is used, for a bar
 	Of     int64     `json:",omitzero"`
-	Decide string    `json:",omitzero"` // the ID by which it is approved or denied
+	Decide string    `json:",omitzero"` // ID by which the login is approved or denied
 }
 
-// state is what there is to see now, as JSON that is the same as long as
-// nothing changes but the time.
+// state returns the time and the state as JSON, which stays equal while only the
+// time changes.
 func (v *window) state() (now time.Time, text []byte) {
 	v.clock.mu.Lock()
 	now, step, frozen := v.clock.read(), v.clock.step, v.clock.frozen
@@ -46,7 +46,7 @@ func (v *window) state() (now time.Time, text []byte) {
 	licenses, seats := v.licenseRows(now)
 	text, err := json.Marshal(object{
 		"Frozen": !frozen.IsZero(),
-		"Clock":  fmt.Sprint(step, frozen), // so that a change is one
+		"Clock":  fmt.Sprint(step, frozen), // so that moving the clock is a change
 		"Sections": []section{
 			v.waitingRows(now), licenses, seats, v.grantRows(), v.tokenRows(),
 			rowsOf("Logins", &v.identity.accessTokens, func(t *oidcToken) (row, bool) {
@@ -74,8 +74,8 @@ func (v *window) state() (now time.Time, text []byte) {
 	return now, text
 }
 
-// rowsOf makes rows of what is admitted of a store, the newest first. It does
-// not look into one that holds very many.
+// rowsOf returns a section of the values of a store that describe admits, newest
+// first.
 func rowsOf[K comparable, V any](title string, from *store[K, V], describe func(V) (row, bool)) section {
 	s := section{Title: title}
 	if len(from.entries) > windowItems {
@@ -98,7 +98,7 @@ func (s *section) add(r row) {
 	s.Rows = append(s.Rows, r)
 }
 
-// newest returns the newest items, the newest first.
+// newest returns the windowRows newest items, newest first.
 func newest[T any](all collection[T]) []T {
 	some := slices.Clone(all.items[max(0, len(all.items)-windowRows):])
 	slices.Reverse(some)
@@ -107,7 +107,7 @@ func newest[T any](all collection[T]) []T {
 
 func (v *window) waitingRows(now time.Time) section {
 	s := rowsOf("Waiting logins", &v.identity.devices, func(g *deviceGrant) (row, bool) {
-		// A user code is secret until it is used; its end is enough to compare.
+		// A user code is secret until it is used. Its end is enough to compare.
 		return row{
 			Name: v.identity.clientName(g.clientID), Detail: "device with a code that ends in " + g.userCode[5:],
 			Until: g.expires, Decide: idOf(g.userCode),
@@ -196,9 +196,7 @@ func (v *window) faultRows() section {
 		if f.when.OneIn > 0 {
 			which = fmt.Sprintf("one in %d", f.when.OneIn)
 		}
-		if f.when.OneIn > 0 || f.when.Next > 0 {
-			s.add(row{Name: string(f.when.Service) + " " + name, Detail: which + ": " + f.fault.describe(name)})
-		}
+		s.add(row{Name: string(f.when.Service) + " " + name, Detail: which + ": " + f.fault.describe(name)})
 	}
 	return s
 }
