@@ -9,18 +9,19 @@
 //
 //	func TestLicensedProduct(t *testing.T) {
 //		server := awstokenstest.NewServer(t)
+//		service := server.LicenseManager()
 //		client, err := licensemanager.New(server.Config())
 //		require.NoError(t, err)
 //
-//		// The second attempt gets the token that the first one made.
-//		server.LicenseManager().Next(1, "CreateToken").LoseAnswer()
+//		// The first response is lost. The retry gets the same token.
+//		service.Next(1, "CreateToken").LoseAnswer()
 //		created, err := client.CreateToken(t.Context(), &licensemanager.CreateTokenInput{
 //			ClientToken: licensemanager.NewClientToken(),
-//			LicenseArn:  server.LicenseManager().LicenseARN(),
-//			RoleArns:    []string{server.LicenseManager().RoleARN()},
+//			LicenseArn:  service.LicenseARN(),
+//			RoleArns:    []string{service.RoleARN()},
 //		})
 //		require.NoError(t, err)
-//		assert.Equal(t, 2, server.LicenseManager().Requests("CreateToken"))
+//		assert.Equal(t, 2, service.Requests("CreateToken"))
 //
 //		// After a year, it has expired.
 //		server.Advance(366 * 24 * time.Hour)
@@ -33,6 +34,57 @@
 // signs real JWTs and lets everything expire by its own clock, which
 // [Server.SetTime], [Server.Advance] and [Server.Freeze] set.
 //
+// # Script a fault
+//
+// [Service.Next] and [Service.OneIn] choose the requests that a fault is for,
+// and a method of [Faults] what happens to them:
+//
+//	server.LicenseManager().Next(2, "CheckoutLicense").Throttle()      // the next two requests
+//	server.LicenseManager().OneIn(3, "").Delay(time.Second)            // every third request for any operation
+//	server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()        // processed, but the response is lost
+//	server.STS().Next(1, "AssumeRole").Refuse("AccessDenied", "not authorized", nil)
+//	server.LicenseManager().OneIn(1, "").Cut()                         // an outage
+//	server.ClearFaults()                                               // its end
+//
+// [Service.Requests] counts requests, so that a test can tell a retry. Faults
+// and counters belong to a service, because two of them have an operation
+// CreateToken.
+//
+// A retry waits in real time. To spare a test the wait, use synthetic time, or
+// give the client a [awstokens.StandardRetryer] with a negative BaseDelay.
+//
+// # Synthetic time
+//
+// A server with [Options].InProcess does not listen. It works in a bubble of
+// testing/synctest, where a test lives through weeks in milliseconds:
+//
+//	func TestOutage(t *testing.T) {
+//		synctest.Test(t, func(t *testing.T) {
+//			server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
+//			service := server.LicenseManager()
+//			client, err := licensemanager.New(server.Config())
+//			require.NoError(t, err)
+//			seat := lease.Keep(t.Context(), client, lease.Request{
+//				ProductSKU:     service.ProductSKU(),
+//				KeyFingerprint: service.KeyFingerprint(),
+//				Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 1)},
+//			})
+//			time.Sleep(7 * 24 * time.Hour) // a week of renewals
+//			assert.Equal(t, lease.StateActive, seat.State())
+//
+//			service.OneIn(1, "").Throttle() // an outage
+//			time.Sleep(30 * time.Minute)
+//			assert.Equal(t, lease.StateDegraded, seat.State(), "still licensed")
+//			time.Sleep(time.Hour)
+//			assert.Equal(t, lease.StateLost, seat.State(), "the seat has expired")
+//
+//			server.ClearFaults()
+//			time.Sleep(5 * time.Minute)
+//			assert.Equal(t, lease.StateActive, seat.State())
+//			require.NoError(t, seat.Close(t.Context()))
+//		})
+//	}
+//
 // # Services
 //
 // [Server.LicenseManager] starts with a license that can be checked out
@@ -44,31 +96,21 @@
 // browser, [IdentityCenter.SignIn] skips the login, and [IdentityCenter.UserJWT]
 // returns the JWT of a user of another identity provider.
 //
-// [Server.STS] gives out credentials, which the server then accepts.
-//
-// Faults and counters belong to a service, because two of them have an
-// operation CreateToken:
-//
-//	server.LicenseManager().Next(2, "CreateToken").Throttle()
-//	server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()
-//	server.STS().Next(1, "AssumeRole").Refuse("AccessDenied", "not authorized", nil)
+// [Server.STS] issues credentials, which the server then accepts.
 //
 // # A page to watch
 //
 // With [Options.Window], [Server.URL] shows in a browser what the server holds
 // and, while the page is open, each request with the reason why it was refused.
 //
-// # synctest
-//
-// A server with [Options].InProcess does not listen. It works in a bubble of
-// testing/synctest, where a test lives through weeks in milliseconds.
-//
 // # Limits
 //
-// The cost of a call does not grow with what the server holds. The server
-// forgets what expired more than a day ago, and keeps at least the 5,000 newest
-// registrations and the 50,000 refresh tokens of Identity Center that were used
-// last. Deleted licenses and ended grants stay listed.
+// The cost of a call does not grow with what the server holds, except that of a
+// list operation that passes over much: what its filters leave out, or what
+// belongs to other accounts. The server forgets what expired more than a day
+// ago, and keeps at least the 5,000 newest registrations and the 50,000 refresh
+// tokens of Identity Center that were used last. Deleted licenses and ended
+// grants stay listed.
 //
 // A server listens on a loopback address only, because its keys are public, and
 // refuses requests whose header Host is neither that address nor localhost.

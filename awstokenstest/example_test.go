@@ -7,13 +7,14 @@ import (
 	"log"
 	"time"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// A refresh token is made although a response is lost, is used, and expires. A
-// test calls NewServer(t) instead of Start.
+// A response is lost and the call is retried. The refresh token is exchanged, and
+// expires after a year. A test calls NewServer(t) instead of Start.
 func Example() {
 	server, err := awstokenstest.Start()
 	if err != nil {
@@ -54,6 +55,46 @@ func Example() {
 	// REFRESH_TOKEN after 2 attempts; minted: 1
 	// exchanged for an access token
 	// a year later: The token has expired.
+}
+
+// Requests are throttled, and then the service is down.
+func ExampleFaults() {
+	server, err := awstokenstest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	cfg := server.Config()
+	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) {
+		o.BaseDelay = -1 // attempts do not wait for each other
+	})
+	client, err := licensemanager.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, service := context.Background(), server.LicenseManager()
+
+	service.Next(2, "ListTokens").Throttle()
+	list, err := client.ListTokens(ctx, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("throttled twice; attempts:", list.Attempts)
+
+	service.OneIn(1, "").Fail(500) // every request, until ClearFaults
+	_, err = client.ListTokens(ctx, nil)
+	var internal *licensemanager.ServerInternalException
+	fmt.Println("down:", errors.As(err, &internal))
+
+	server.ClearFaults()
+	_, err = client.ListTokens(ctx, nil)
+	fmt.Println("error after the outage:", err)
+	fmt.Println("requests:", service.Requests("ListTokens"))
+	// Output:
+	// throttled twice; attempts: 3
+	// down: true
+	// error after the outage: <nil>
+	// requests: 7
 }
 
 // A device asks for a token before and after its user approves.

@@ -14,9 +14,10 @@ type Service struct {
 	id       emulator.ServiceID
 }
 
-// Next scripts a fault for the next n requests for an operation. An empty
-// operation means every operation of the service. Next panics if the service
-// has no such operation or n is not positive.
+// Next scripts a fault for the next n requests for an operation, which are
+// attempts: a call that is retried sends several. An empty operation means every
+// operation of the service. Next panics if the service has no such operation or
+// n is not positive.
 func (s Service) Next(n int, operation string) Faults {
 	return s.faults(emulator.When{Service: s.id, Operation: operation, Next: n}, n)
 }
@@ -49,10 +50,10 @@ func (s Service) check(operation string) {
 	}
 }
 
-// Faults scripts what goes wrong with some requests, which [Service.Next] and
-// [Service.OneIn] choose. Each call of a method scripts one fault. A request
+// Faults scripts what goes wrong with the requests that [Service.Next] or
+// [Service.OneIn] chooses. Each call of a method scripts one fault. A request
 // meets at most one fault: of those that apply to it, the one that was scripted
-// first.
+// first. Faults is safe for concurrent use.
 type Faults struct {
 	emulator *emulator.Server
 	when     emulator.When
@@ -64,11 +65,13 @@ type Faults struct {
 func (f Faults) Throttle() { f.script(emulator.Fault{Throttle: true}) }
 
 // Fail responds with the service's internal error, such as
-// ServerInternalException of License Manager, and an HTTP status such as 500.
+// ServerInternalException of License Manager, and an HTTP status such as 500. It
+// panics if the status is not in the range of 200 to 599.
 func (f Faults) Fail(status int) { f.script(emulator.Fault{InternalStatus: status}) }
 
 // FailUntyped responds with an HTTP status and a page of HTML, as a proxy in
-// front of a service does.
+// front of a service does. It panics if the status is not in the range of 200 to
+// 599.
 func (f Faults) FailUntyped(status int) {
 	f.Answer(status, http.Header{"Content-Type": {"text/html"}}, "<html><body><h1>"+http.StatusText(status)+"</h1></body></html>")
 }
@@ -80,8 +83,8 @@ func (f Faults) Refuse(code, message string, members map[string]string) {
 	f.script(emulator.Fault{Code: code, Message: message, Members: members})
 }
 
-// Answer sends an HTTP response as it is. The header may be nil. It panics if
-// the status is not in the range of 200 to 599.
+// Answer responds with an HTTP response as it is. The header may be nil. It
+// panics if the status is not in the range of 200 to 599.
 func (f Faults) Answer(status int, header http.Header, body string) {
 	f.script(emulator.Fault{Answer: &emulator.Answer{Status: status, Header: header, Body: body}})
 }
