@@ -16,6 +16,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/aws/smithy-go"
 
@@ -36,7 +38,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
 	case errors.Is(err, flag.ErrHelp):
@@ -47,83 +49,116 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var in licensemanager.CreateTokenInput
-	flags := flag.NewFlagSet("issuetoken", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	inputJSON := flags.String("input-json", "", "read the input from this `file`, in the form of the AWS CLI's skeleton; other flags override it")
-	license := flags.String("license", "", "`ARN` of the license")
-	roles := list(flags, "role", "`ARN` of an IAM role that the token embeds; may be repeated")
-	properties := list(flags, "property", "`string` that the token has in its amr claim; up to 3 times")
-	days := flags.Int("days", 0, "life of the token in `days`; by default, the service makes it one year")
-	clientToken := flags.String("client-token", "", "idempotency `token`; to retry a failed command, use the one that it printed")
-	region := flags.String("region", "", "the license's home `Region`")
-	endpoint := flags.String("endpoint", "", "`URL` of another endpoint")
-	out := flags.String("out", "", "write the token to this new `file`, which only its owner can read")
-	if err := flags.Parse(args); err != nil {
+	s, err := parse(args, stderr)
+	if err != nil {
 		return err
 	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	in, err := s.input()
+	if err != nil {
+		return err
 	}
+	client, err := s.client()
+	if err != nil {
+		return err
+	}
+	return mint(ctx, client, in, s.out, stdout, stderr)
+}
 
-	if *inputJSON != "" {
-		text, err := os.ReadFile(*inputJSON)
+// settings are the command's flags.
+type settings struct {
+	inputJSON, license, clientToken string
+	roles, properties               []string
+	days                            int
+	region, endpoint, out           string
+}
+
+func parse(args []string, stderr io.Writer) (s settings, err error) {
+	flags := flag.NewFlagSet("issuetoken", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&s.inputJSON, "input-json", "", "read the input from this `file`, in the form of the AWS CLI's skeleton; other flags override it")
+	flags.StringVar(&s.license, "license", "", "`ARN` of the license")
+	listVar(flags, &s.roles, "role", "`ARN` of an IAM role that the token embeds; may be repeated")
+	listVar(flags, &s.properties, "property", "`string` that the token has in its amr claim; up to 3 times")
+	flags.IntVar(&s.days, "days", 0, "life of the token in `days`; by default, the service makes it one year")
+	flags.StringVar(&s.clientToken, "client-token", "", "idempotency `token`; to retry a failed command, use the one that it printed")
+	flags.StringVar(&s.region, "region", "", "the license's home `Region`")
+	flags.StringVar(&s.endpoint, "endpoint", "", "`URL` of another endpoint")
+	flags.StringVar(&s.out, "out", "", "write the token to this new `file`, which only its owner can read")
+	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	if flags.NArg() > 0 {
+		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	return s, nil
+}
+
+// listVar defines a flag that may be repeated.
+func listVar(flags *flag.FlagSet, values *[]string, name, usage string) {
+	flags.Func(name, usage, func(value string) error {
+		*values = append(*values, strings.TrimSpace(value))
+		return nil
+	})
+}
+
+// input returns the input of CreateToken.
+func (s settings) input() (*licensemanager.CreateTokenInput, error) {
+	in := new(licensemanager.CreateTokenInput)
+	if s.inputJSON != "" {
+		text, err := os.ReadFile(s.inputJSON)
 		if err == nil {
-			err = decode(text, &in)
+			err = decode(text, in)
 		}
 		if err != nil {
-			return fmt.Errorf("-input-json: %w", err)
+			return nil, fmt.Errorf("-input-json: %w", err)
 		}
 	}
-	if *license != "" {
-		in.LicenseArn = *license
+	in.LicenseArn = cmp.Or(s.license, in.LicenseArn)
+	in.ClientToken = cmp.Or(s.clientToken, in.ClientToken, licensemanager.NewClientToken())
+	if s.days < 0 || s.days > math.MaxInt32 {
+		return nil, fmt.Errorf("-days: %d is not a number of days", s.days)
 	}
-	if *clientToken != "" {
-		in.ClientToken = *clientToken
+	if s.days > 0 {
+		days := int32(s.days)
+		in.ExpirationInDays = &days
 	}
-	if in.ClientToken == "" {
-		in.ClientToken = licensemanager.NewClientToken()
+	if len(s.roles) > 0 {
+		in.RoleArns = s.roles
 	}
-	if *days < 0 || *days > math.MaxInt32 {
-		return fmt.Errorf("-days: %d is not a number of days", *days)
+	if len(s.properties) > 0 {
+		in.TokenProperties = s.properties
 	}
-	if *days > 0 {
-		d := int32(*days)
-		in.ExpirationInDays = &d
-	}
-	if len(*roles) > 0 {
-		in.RoleArns = *roles
-	}
-	if len(*properties) > 0 {
-		in.TokenProperties = *properties
-	}
+	return in, nil
+}
 
+// client returns a client of the environment's configuration, with the flags in
+// place of what they override.
+func (s settings) client() (*licensemanager.Client, error) {
 	cfg, err := awstokens.ConfigFromEnv()
 	if err != nil {
-		return explain(err)
+		return nil, explain(err)
 	}
-	if *region != "" {
-		cfg.Region = *region
-	}
+	cfg.Region = cmp.Or(s.region, cfg.Region)
 	if cfg.Region == "" {
-		return errors.New("no Region: use -region or set AWS_REGION")
+		return nil, errors.New("no Region: use -region or set AWS_REGION")
 	}
-	if *endpoint != "" {
-		cfg.BaseEndpoint, cfg.ServiceEndpoints = *endpoint, nil
+	if s.endpoint != "" {
+		cfg.BaseEndpoint, cfg.ServiceEndpoints = s.endpoint, nil
 		cfg.UseFIPS, cfg.UseDualStack = false, false // which are variants of AWS's own endpoints
 	}
 	client, err := licensemanager.New(cfg)
-	if err != nil {
-		return explain(err)
-	}
+	return client, explain(err)
+}
+
+// mint mints a token and writes it to the file out, or to stdout if out is empty.
+func mint(ctx context.Context, client *licensemanager.Client, in *licensemanager.CreateTokenInput, out string, stdout, stderr io.Writer) error {
 	if err := in.Validate(); err != nil {
 		return explain(err)
 	}
-
 	// The file comes first: a token that could not be kept would be lost.
 	keep := stdout
-	if *out != "" {
-		file, err := os.OpenFile(*out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if out != "" {
+		file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return err
 		}
@@ -131,10 +166,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		keep = file
 	}
 	fmt.Fprintln(stderr, "client token:", in.ClientToken)
-	token, err := client.CreateToken(ctx, &in)
+	token, err := client.CreateToken(ctx, in)
 	if err != nil {
-		if *out != "" {
-			err = errors.Join(err, os.Remove(*out))
+		if out != "" {
+			err = errors.Join(err, os.Remove(out))
 		}
 		return explain(err)
 	}
@@ -143,8 +178,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-// decode reads the AWS CLI's form of the input. A member that CreateToken does
-// not have is an error: a token whose limits were misspelled has none.
+// decode decodes an input in the form of the AWS CLI. A member that CreateToken
+// does not have is an error: a token would not have a limit whose name was
+// misspelled.
 func decode(text []byte, in *licensemanager.CreateTokenInput) error {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil {
@@ -169,8 +205,7 @@ func decode(text []byte, in *licensemanager.CreateTokenInput) error {
 	return err
 }
 
-// dropPlaceholders removes what the skeleton has in place of values that nobody
-// filled in.
+// dropPlaceholders removes the values of the skeleton that were not replaced.
 func dropPlaceholders(in *licensemanager.CreateTokenInput) {
 	isPlaceholder := func(list []string) bool { return len(list) == 1 && list[0] == "" }
 	if isPlaceholder(in.RoleArns) {
@@ -184,7 +219,7 @@ func dropPlaceholders(in *licensemanager.CreateTokenInput) {
 	}
 }
 
-// flagOf has the flags for the members of the input.
+// flagOf has the flag of each member of the input.
 var flagOf = map[string]string{
 	"ClientToken":      "-client-token",
 	"ExpirationInDays": "-days",
@@ -193,8 +228,8 @@ var flagOf = map[string]string{
 	"TokenProperties":  "-property",
 }
 
-// explain puts an error of the library into words for who uses the command, who
-// knows flags and environment variables, and no Go.
+// explain rewords an error of the library for users of the command, who know its
+// flags and environment variables, but not Go. Without an error, it returns nil.
 func explain(err error) error {
 	switch {
 	case errors.Is(err, awstokens.ErrNoCredentials):
@@ -213,7 +248,8 @@ func explain(err error) error {
 	return errors.Join(list...)
 }
 
-// violation says of one flag what is wrong with its value.
+// violation returns an error that names the flag instead of the member of the
+// input.
 func violation(err error) error {
 	var broken smithy.InvalidParamError
 	errors.As(err, &broken)
@@ -235,14 +271,4 @@ func violation(err error) error {
 		return fmt.Errorf("%s, number %d, %s", flagOf[member], n+1, reason)
 	}
 	return fmt.Errorf("%s %s", flagOf[member], reason)
-}
-
-// list defines a flag that may be repeated.
-func list(flags *flag.FlagSet, name, usage string) *[]string {
-	var values []string
-	flags.Func(name, usage, func(value string) error {
-		values = append(values, strings.TrimSpace(value))
-		return nil
-	})
-	return &values
 }

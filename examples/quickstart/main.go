@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/seed-25f54b62/awstokens"
@@ -22,7 +24,9 @@ import (
 )
 
 func main() {
-	switch err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
@@ -31,6 +35,34 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if err := parse(args, stderr); err != nil {
+		return err
+	}
+	server, err := awstokenstest.Start()
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	q := &quickstart{server: server, cfg: server.Config(), out: stdout}
+	q.say("The services listen on %s.", server.URL())
+	if err := q.logIn(ctx); err != nil {
+		return err
+	}
+	refreshToken, err := q.mintToken(ctx)
+	if err != nil {
+		return err
+	}
+	if err := q.exchangeToken(ctx, refreshToken); err != nil {
+		return err
+	}
+	credentials, err := q.assumeRole(ctx, refreshToken)
+	if err != nil {
+		return err
+	}
+	return q.useSeat(ctx, credentials)
+}
+
+func parse(args []string, stderr io.Writer) error {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
@@ -42,24 +74,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	return nil
+}
 
-	step := 0
-	say := func(format string, args ...any) {
-		step++
-		fmt.Fprintf(stdout, "%d. "+format+"\n", append([]any{step}, args...)...)
-	}
+// quickstart is what the steps share.
+type quickstart struct {
+	server *awstokenstest.Server
+	cfg    awstokens.Config // for AWS, this would be that of awstokens.ConfigFromEnv
+	out    io.Writer
+	steps  int
+}
 
-	// Against AWS, this would be awstokens.ConfigFromEnv.
-	server, err := awstokenstest.Start()
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	cfg := server.Config()
-	say("The services listen on %s.", server.URL())
+// say prints a step.
+func (q *quickstart) say(format string, args ...any) {
+	q.steps++
+	fmt.Fprintf(q.out, "%d. %s\n", q.steps, fmt.Sprintf(format, args...))
+}
 
-	// IAM Identity Center: a person logs a device in.
-	oidc, err := ssooidc.New(cfg)
+// logIn logs a device in to IAM Identity Center. Package login does this for
+// programs, and keeps the tokens.
+func (q *quickstart) logIn(ctx context.Context) error {
+	oidc, err := ssooidc.New(q.cfg)
 	if err != nil {
 		return err
 	}
@@ -71,7 +106,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	say("Registered the client %s with the secret %s until %s.", client.ClientId, client.ClientSecret, client.Expires().UTC().Format("2006-01-02"))
+	q.say("Registered the client %s with the secret %s until %s.", client.ClientId, client.ClientSecret, client.Expires().UTC().Format("2006-01-02"))
 
 	device, err := oidc.StartDeviceAuthorization(ctx, &ssooidc.StartDeviceAuthorizationInput{
 		ClientId:     client.ClientId,
@@ -81,7 +116,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	say("A person would open %s and type the code %s within %d s.", device.VerificationUri, device.UserCode, device.ExpiresIn)
+	q.say("A person would open %s and type the code %s within %d s.", device.VerificationUri, device.UserCode, device.ExpiresIn)
 
 	poll := &ssooidc.CreateTokenInput{
 		ClientId:     client.ClientId,
@@ -94,62 +129,82 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if !errors.As(err, &pending) {
 		return fmt.Errorf("a device that nobody approved: %w", err)
 	}
-	say("Not approved yet: %s.", pending.OAuthError)
+	q.say("Not approved yet: %s.", pending.OAuthError)
 
-	if err := server.IdentityCenter().ApproveDevice(device.UserCode.Reveal()); err != nil {
+	if err := q.server.IdentityCenter().ApproveDevice(device.UserCode.Reveal()); err != nil {
 		return err
 	}
-	server.Advance(device.PollInterval()) // instead of waiting
-	login, err := oidc.CreateToken(ctx, poll)
+	q.server.Advance(device.PollInterval()) // instead of waiting
+	token, err := oidc.CreateToken(ctx, poll)
 	if err != nil {
 		return err
 	}
-	say("Approved: access token %s for %d s, refresh token %s.", login.AccessToken, login.ExpiresIn, login.RefreshToken)
+	q.say("Approved: access token %s for %d s, refresh token %s.", token.AccessToken, token.ExpiresIn, token.RefreshToken)
+	return nil
+}
 
-	// License Manager: a seller makes a token for a customer.
-	seller, err := licensemanager.New(cfg)
+// mintToken makes a refresh token for a license, as a seller does for a customer
+// without an AWS account.
+func (q *quickstart) mintToken(ctx context.Context) (awstokens.Secret, error) {
+	license := q.server.LicenseManager()
+	seller, err := licensemanager.New(q.cfg)
 	if err != nil {
-		return err
+		return awstokens.Secret{}, err
 	}
-	refresh, err := seller.CreateToken(ctx, &licensemanager.CreateTokenInput{
+	token, err := seller.CreateToken(ctx, &licensemanager.CreateTokenInput{
 		ClientToken:     licensemanager.NewClientToken(),
-		LicenseArn:      server.LicenseManager().LicenseARN(),
-		RoleArns:        []string{server.LicenseManager().RoleARN()},
+		LicenseArn:      license.LicenseARN(),
+		RoleArns:        []string{license.RoleARN()},
 		TokenProperties: []string{"customer=example"},
 	})
 	if err != nil {
-		return err
+		return awstokens.Secret{}, err
 	}
-	say("Minted %s %s for the license %s: %s.", refresh.TokenType, refresh.TokenId, server.LicenseManager().LicenseARN(), refresh.Token)
+	q.say("Minted %s %s for the license %s: %s.", token.TokenType, token.TokenId, license.LicenseARN(), token.Token)
+	return token.Token, nil
+}
 
-	// The customer has no AWS credentials, only the token.
+// exchangeToken exchanges the refresh token for an access token. The customer
+// needs no credentials for it.
+func (q *quickstart) exchangeToken(ctx context.Context, refreshToken awstokens.Secret) error {
+	cfg := q.cfg
 	cfg.Credentials = nil
 	customer, err := licensemanager.New(cfg)
 	if err != nil {
 		return err
 	}
-	access, err := customer.GetAccessToken(ctx, &licensemanager.GetAccessTokenInput{Token: refresh.Token})
+	access, err := customer.GetAccessToken(ctx, &licensemanager.GetAccessTokenInput{Token: refreshToken})
 	if err != nil {
 		return err
 	}
-	say("Exchanged it, without a signature, for the access token %s.", access.AccessToken)
+	q.say("Exchanged it, without a signature, for the access token %s.", access.AccessToken)
+	return nil
+}
 
-	// Package tokencreds does this exchange by itself, and one more at AWS STS.
-	// It renews the credentials before they expire.
-	provider, err := tokencreds.New(cfg, tokencreds.Token(refresh.Token), func(o *tokencreds.Options) {
-		o.RoleARN = server.LicenseManager().RoleARN()
-	})
+// assumeRole returns credentials of the role that the token embeds. Package
+// tokencreds does the exchange and another one at AWS STS, and renews the
+// credentials before they expire.
+func (q *quickstart) assumeRole(ctx context.Context, refreshToken awstokens.Secret) (awstokens.CredentialsProvider, error) {
+	role := q.server.LicenseManager().RoleARN()
+	provider, err := tokencreds.New(q.cfg, tokencreds.Token(refreshToken), func(o *tokencreds.Options) { o.RoleARN = role })
 	if err != nil {
-		return err
+		return nil, err
 	}
-	creds, err := provider.Retrieve(ctx)
+	credentials, err := provider.Retrieve(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	say("Assumed %s: access key %s, secret %s, until %s.", server.LicenseManager().RoleARN(), creds.AccessKeyID, creds.SecretAccessKey, creds.Expires.UTC().Format("15:04:05Z"))
+	q.say("Assumed %s: access key %s, secret %s, until %s.", role, credentials.AccessKeyID, credentials.SecretAccessKey, credentials.Expires.UTC().Format("15:04:05Z"))
+	return provider, nil
+}
 
-	// The product takes a seat. Package lease does this, and keeps the seat.
-	product, err := customer.With(func(c *awstokens.Config) { c.Credentials = provider })
+// useSeat checks a seat out, extends it, and checks it in. Package lease does
+// this for products, and recovers from failures.
+func (q *quickstart) useSeat(ctx context.Context, credentials awstokens.CredentialsProvider) error {
+	license := q.server.LicenseManager()
+	cfg := q.cfg
+	cfg.Credentials = credentials
+	product, err := licensemanager.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -157,28 +212,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		CheckoutType:   licensemanager.CheckoutTypeProvisional,
 		ClientToken:    licensemanager.NewClientToken(),
 		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 1)},
-		KeyFingerprint: server.LicenseManager().KeyFingerprint(),
-		ProductSKU:     server.LicenseManager().ProductSKU(),
+		KeyFingerprint: license.KeyFingerprint(),
+		ProductSKU:     license.ProductSKU(),
 	})
 	if err != nil {
 		return err
 	}
-	say("Checked out %s %s until %s; %d taken.", seat.EntitlementsAllowed[0].Value, seat.EntitlementsAllowed[0].Name, seat.Expiration, server.LicenseManager().SeatsTaken(awstokenstest.Seats))
+	q.say("Checked out %s %s until %s; %d taken.", seat.EntitlementsAllowed[0].Value, seat.EntitlementsAllowed[0].Name, seat.Expiration, license.SeatsTaken(awstokenstest.Seats))
 
-	server.Advance(30 * time.Minute)
+	q.server.Advance(30 * time.Minute)
 	extended, err := product.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{
 		LicenseConsumptionToken: seat.LicenseConsumptionToken,
 	})
 	if err != nil {
 		return err
 	}
-	say("Half an hour later, extended it until %s.", extended.Expiration)
+	q.say("Half an hour later, extended it until %s.", extended.Expiration)
 
 	if _, err := product.CheckInLicense(ctx, &licensemanager.CheckInLicenseInput{
 		LicenseConsumptionToken: extended.LicenseConsumptionToken,
 	}); err != nil {
 		return err
 	}
-	say("Checked it in; %d taken.", server.LicenseManager().SeatsTaken(awstokenstest.Seats))
+	q.say("Checked it in; %d taken.", license.SeatsTaken(awstokenstest.Seats))
 	return nil
 }
