@@ -20,12 +20,12 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// maxResponseBytes is the clients' limit, far above every honest answer.
+// maxResponseBytes is the clients' limit, far above every normal response.
 const maxResponseBytes = 64 << 10
 
-// faults are all that the emulator can do wrong, all the time, and what the
-// clients see of each: a key of wire.seen, or what a worker notes. The rates
-// are primes, lest two of them always meet the same request.
+// faults are all faults of the emulator, which stay on, and what the clients see
+// of each: keys of wire.seen. The rates are primes, so that two of them do not
+// always meet the same request.
 var faults = []struct {
 	script func(*awstokenstest.Server)
 	seen   []string
@@ -34,8 +34,8 @@ var faults = []struct {
 	{all(func(s awstokenstest.Service) { s.OneIn(31, "").Delay(time.Millisecond) }), nil}, // more time to cancel in
 	{all(func(s awstokenstest.Service) { s.OneIn(97, "").Cut() }), []string{"closed"}},
 	{all(func(s awstokenstest.Service) { s.OneIn(73, "").LoseAnswer() }), []string{"closed"}},
-	{func(s *awstokenstest.Server) { s.IdentityCenter().OneIn(29, "CreateToken").Cut() }, []string{"code good after no answer"}},
-	{func(s *awstokenstest.Server) { s.IdentityCenter().OneIn(31, "CreateToken").LoseAnswer() }, []string{"code spent after no answer"}},
+	{func(s *awstokenstest.Server) { s.IdentityCenter().OneIn(29, "CreateToken").Cut() }, []string{"code valid after no response"}},
+	{func(s *awstokenstest.Server) { s.IdentityCenter().OneIn(31, "CreateToken").LoseAnswer() }, []string{"code used after no response"}},
 	{all(func(s awstokenstest.Service) { s.OneIn(29, "").Throttle() }),
 		[]string{"400 RateLimitExceededException", "400 SlowDownException", "429 TooManyRequestsException"}},
 	{all(func(s awstokenstest.Service) { s.OneIn(37, "").Fail(500) }), []string{"500 ServerInternalException", "500 InternalServerException"}},
@@ -48,13 +48,13 @@ var faults = []struct {
 		s.IdentityCenter().OneIn(37, "CreateToken").Refuse("ExpiredTokenException", "on request", nil)
 	}, []string{"400 ExpiredTokenException"}},
 	{func(s *awstokenstest.Server) { s.LicenseManager().OneIn(3, "DeleteToken").OmitErrorHeader() }, []string{"400 application/x-amz-json-1.1"}},
-	{answer(53, http.StatusOK, "html", "<html>"+strings.Repeat("?", 1000), nil), []string{"html"}},
-	{answer(59, http.StatusOK, "truncated", `{"Token":"x`, nil), []string{"truncated"}},
-	{answer(61, http.StatusOK, "empty", "", nil), []string{"empty"}},
-	{answer(67, http.StatusOK, "gzip", "\x1f\x8b\x08garbage", http.Header{"Content-Encoding": {"gzip"}}), []string{"gzip"}},
-	{answer(71, http.StatusServiceUnavailable, "later", "", http.Header{"Retry-After": {"3600"}}), []string{"later"}},
-	{answer(131, http.StatusOK, "too large", strings.Repeat(" ", 4*maxResponseBytes), nil), []string{"too large"}},
-	{answer(137, http.StatusOK, "cut off", "{", http.Header{"Content-Length": {"1000"}}), []string{"cut off"}},
+	{respond(53, http.StatusOK, "html", "<html>"+strings.Repeat("?", 1000), nil), []string{"html"}},
+	{respond(59, http.StatusOK, "truncated", `{"Token":"x`, nil), []string{"truncated"}},
+	{respond(61, http.StatusOK, "empty", "", nil), []string{"empty"}},
+	{respond(67, http.StatusOK, "gzip", "\x1f\x8b\x08garbage", http.Header{"Content-Encoding": {"gzip"}}), []string{"gzip"}},
+	{respond(71, http.StatusServiceUnavailable, "later", "", http.Header{"Retry-After": {"3600"}}), []string{"later"}},
+	{respond(131, http.StatusOK, "too large", strings.Repeat(" ", 4*maxResponseBytes), nil), []string{"too large"}},
+	{respond(137, http.StatusOK, "cut off", "{", http.Header{"Content-Length": {"1000"}}), []string{"cut off"}},
 	{func(s *awstokenstest.Server) { s.IdentityCenter().RotateRefreshTokens(true) }, []string{"refresh token rotated"}},
 	{func(s *awstokenstest.Server) { s.IdentityCenter().OmitIdentityContext(true) }, []string{"no identity context"}},
 	{func(s *awstokenstest.Server) { s.LicenseManager().ChangeTokensOnExtend(true) }, []string{"consumption token changed"}},
@@ -70,32 +70,32 @@ func all(script func(awstokenstest.Service)) func(*awstokenstest.Server) {
 	}
 }
 
-// oddAnswer is the header that tells such an answer from an honest one.
-const oddAnswer = "X-Soak"
+// oddResponse is the header that marks a scripted response.
+const oddResponse = "X-Soak"
 
-func answer(oneIn, status int, name, body string, header http.Header) func(*awstokenstest.Server) {
-	odd := http.Header{oddAnswer: {name}}
+func respond(oneIn, status int, name, body string, header http.Header) func(*awstokenstest.Server) {
+	odd := http.Header{oddResponse: {name}}
 	maps.Copy(odd, header)
 	return all(func(s awstokenstest.Service) { s.OneIn(oneIn, "").Answer(status, odd, body) })
 }
 
 // process is an emulator in a process of its own. It ends with its input.
 type process struct {
-	url       string
-	questions *json.Encoder
-	answers   *json.Decoder
+	url     string
+	queries *json.Encoder
+	reports *json.Decoder
 }
 
-// report is what the process tells of itself.
+// report is the state of the process.
 type report struct {
 	Goroutines int
 	Heap       uint64
-	Minted     []int // how many tokens each ClientToken stands for
+	Minted     []int // number of tokens for each ClientToken
 }
 
 const isEmulator = "SOAK_IS_EMULATOR"
 
-// TestMain makes an emulator of the process that startProcess starts.
+// TestMain serves the emulator in the process that startProcess starts.
 func TestMain(m *testing.M) {
 	if os.Getenv(isEmulator) == "" {
 		os.Exit(m.Run())
@@ -106,9 +106,9 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// serve serves until there are no more questions. The question is of how many
-// ClientTokens to report; if it is of any, the faults end.
-func serve(questions *json.Decoder, answers *json.Encoder) error {
+// serve serves until its input ends. A query is the number of ClientTokens to
+// report; one that is not 0 ends the faults.
+func serve(queries *json.Decoder, reports *json.Encoder) error {
 	s, err := awstokenstest.Start()
 	if err != nil {
 		return err
@@ -117,16 +117,16 @@ func serve(questions *json.Decoder, answers *json.Encoder) error {
 	s.LicenseManager().ChangeLicense(s.LicenseManager().LicenseARN(), func(l *licensemanager.License) {
 		l.Issuer.SignKey = "" // RSA would take a third of the time
 		for i := range l.Entitlements {
-			l.Entitlements[i].MaxCount = nil // an extension whose answer is lost keeps its seat
+			l.Entitlements[i].MaxCount = nil // an extension whose response is lost keeps its seat
 		}
 	})
 	for _, f := range faults {
 		f.script(s)
 	}
-	err = answers.Encode(s.URL())
+	err = reports.Encode(s.URL())
 	for err == nil {
 		var clientTokens int
-		if err = questions.Decode(&clientTokens); err == io.EOF {
+		if err = queries.Decode(&clientTokens); err == io.EOF {
 			return nil
 		}
 		if clientTokens > 0 {
@@ -136,14 +136,14 @@ func serve(questions *json.Decoder, answers *json.Encoder) error {
 		for n := range clientTokens {
 			r.Minted = append(r.Minted, s.LicenseManager().Minted(clientToken(n)))
 		}
-		err = errors.Join(err, answers.Encode(r))
+		err = errors.Join(err, reports.Encode(r))
 	}
 	return err
 }
 
-// liveHeap is how much memory is in use once all that is not was freed.
+// liveHeap returns the size of the heap after garbage collection.
 func liveHeap() uint64 {
-	runtime.GC() // what pools hold is freed by the second
+	runtime.GC() // the second one frees what pools hold
 	runtime.GC()
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
@@ -165,13 +165,14 @@ func startProcess(t *testing.T) *process {
 		require.NoError(t, in.Close())
 		require.NoError(t, cmd.Wait())
 	})
-	p := &process{questions: json.NewEncoder(in), answers: json.NewDecoder(out)}
-	require.NoError(t, p.answers.Decode(&p.url))
+	p := &process{queries: json.NewEncoder(in), reports: json.NewDecoder(out)}
+	require.NoError(t, p.reports.Decode(&p.url))
 	return p
 }
 
-func (p *process) ask(t *testing.T, clientTokens int) (r report) {
-	require.NoError(t, p.questions.Encode(clientTokens))
-	require.NoError(t, p.answers.Decode(&r))
+// query asks the process for a report.
+func (p *process) query(t *testing.T, clientTokens int) (r report) {
+	require.NoError(t, p.queries.Encode(clientTokens))
+	require.NoError(t, p.reports.Decode(&r))
 	return r
 }

@@ -37,14 +37,15 @@ const (
 	workers      = 24
 	checkpoints  = 10
 
-	// timeout is how long an answer may take, which only a hang should need.
-	// It is not one of the HTTP client: that would also free what is forgotten.
+	// timeout is the longest time to a response, which only a hang should reach.
+	// It is not one of the HTTP client: that would also free what a client forgot
+	// to free.
 	timeout = 250 * time.Millisecond
 
-	// heapMargin is what the heap may grow by after the first checkpoint. It
-	// was always within 210 KiB of 7.2 MiB over 200000 calls, since 11 to 31
-	// connections were open, and each takes about 10 KiB. To keep 3 bytes of
-	// every call would be too much.
+	// heapMargin is how much the heap may grow after the first checkpoint. Over
+	// 200000 calls it stayed within 210 KiB of 7.2 MiB: 11 to 31 connections were
+	// open, and each takes about 10 KiB. With 3 bytes kept of every call, the test
+	// would fail.
 	heapMargin = 512 << 10
 )
 
@@ -53,12 +54,12 @@ type soak struct {
 	*process
 	*wire
 	t        *testing.T
-	emulated *awstokenstest.Server // not the one that is called, but with the same names and keys
+	emulated *awstokenstest.Server // not the one that is called, but one with the same names and keys
 	browser  *http.Client
 
 	calls, clientTokens atomic.Int64
 	goal                int64      // calls to have made by the next checkpoint
-	tokenIDs            [][16]byte // by the number of the ClientToken; made at once, lest it grow
+	tokenIDs            [][16]byte // by the number of the ClientToken; allocated at once, so that it does not grow
 
 	mu       sync.Mutex
 	outcomes map[string]int
@@ -71,7 +72,7 @@ func newSoak(t *testing.T, calls int) *soak {
 	return s
 }
 
-// clients are what a worker calls.
+// clients are the clients of a worker.
 type clients struct {
 	config awstokens.Config
 	tokens *licensemanager.Client
@@ -79,7 +80,7 @@ type clients struct {
 	portal *portal.Client
 }
 
-// watcher is a slog.Handler that notes which connections broke.
+// watcher is a slog.Handler that counts connections that broke.
 type watcher struct{ soak *soak }
 
 func (w watcher) Enabled(context.Context, slog.Level) bool { return true }
@@ -100,9 +101,9 @@ func (w watcher) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// newClients returns clients that see what their connections do, or ones that
-// use net/http's transport as it is, for which the module has a way of its own,
-// and tell by their log which connections broke.
+// newClients returns clients whose HTTP client counts what happens on their
+// connections, or clients with an *http.Transport, which the module treats
+// differently, and a log that counts the connections that broke.
 func (s *soak) newClients(watched bool) clients {
 	c := clients{config: s.emulated.Config()}
 	c.config.BaseEndpoint, c.config.HTTPClient, c.config.MaxResponseBytes = s.url, s.browser, maxResponseBytes
@@ -123,7 +124,7 @@ func (s *soak) newClients(watched bool) clients {
 	return c
 }
 
-// broken is how the log tells that an answer did not come, or not as a whole.
+// broken matches log records of a response that was missing or incomplete.
 var broken = regexp.MustCompile(`request send failed|cut off|larger than|context`)
 
 func TestSoak(t *testing.T) {
@@ -162,20 +163,20 @@ func TestSoak(t *testing.T) {
 	t.Logf("how calls ended: %v", s.outcomes)
 	t.Logf("what was seen: %v", s.seen)
 	assert.LessOrEqual(t, s.most, 3*workers, "connections at a time")
-	assert.LessOrEqual(t, s.dials, s.broken+s.broken/4+s.most, "a connection serves until it breaks")
+	assert.LessOrEqual(t, s.dials, s.broken+s.broken/4+s.most, "a connection is used until it breaks")
 	for _, fault := range faults {
 		for _, symptom := range fault.seen {
-			assert.NotZero(t, s.seen[symptom], "nobody met: %s", symptom)
+			assert.NotZero(t, s.seen[symptom], "no client saw: %s", symptom)
 		}
 	}
 	s.checkMinted(watched.tokens)
 }
 
-// checkMinted asks the emulator by two ways how many tokens there are of each
-// ClientToken: its count, and its list, which has the ClientTokens as
-// properties and the IDs that the workers got.
+// checkMinted checks that there is at most one token for each ClientToken, by the
+// emulator's counts and by its list, which has the ClientTokens as properties and
+// the IDs that the workers got.
 func (s *soak) checkMinted(tokens *licensemanager.Client) {
-	minted := s.ask(s.t, int(s.clientTokens.Load())).Minted
+	minted := s.query(s.t, int(s.clientTokens.Load())).Minted
 	listed := make([]int, len(minted))
 	for token, err := range tokens.Tokens(s.t.Context(), &licensemanager.ListTokensInput{MaxResults: 100}) {
 		require.NoError(s.t, err)
@@ -198,26 +199,27 @@ func (s *soak) checkMinted(tokens *licensemanager.Client) {
 	s.t.Logf("%d ClientTokens, %d with a known token", len(minted), known)
 }
 
-// checkpoint is what is in use while no call is under way.
+// checkpoint is what is in use while there is no call.
 type checkpoint struct {
 	heap                    uint64
 	goroutines, open, dials int
 	emulator                report
 }
 
-// extra is how many goroutines there are besides those that a connection has:
-// two of the client, one of the emulator.
+// extra returns the number of goroutines besides those of connections: two of the
+// client and one of the emulator for each.
 func (c *checkpoint) extra() (client, emulator int) {
 	return c.goroutines - 2*c.open, c.emulator.Goroutines - c.open
 }
 
-// checkpoint measures what is in use. What the last calls left behind, such as
-// the connection of one that was given up, has some seconds to go away, until
-// there are no more goroutines than at rest.
+// checkpoint measures what is in use. It waits up to 5 s for what the last calls
+// left behind, such as the connection of a canceled call, until there are no more
+// goroutines than at rest. The processes and their connections are real, so that
+// it polls in real time.
 func (s *soak) checkpoint(rest *checkpoint) *checkpoint {
 	c := new(checkpoint)
 	for range 500 {
-		c.emulator = s.ask(s.t, 0)
+		c.emulator = s.query(s.t, 0)
 		s.wire.mu.Lock()
 		c.goroutines, c.open, c.dials = runtime.NumGoroutine(), s.open, s.dials
 		s.wire.mu.Unlock()
@@ -231,10 +233,10 @@ func (s *soak) checkpoint(rest *checkpoint) *checkpoint {
 	return c
 }
 
-// secrets are how all of the emulator's begin.
+// secrets matches the beginnings of all of the emulator's secrets.
 var secrets = regexp.MustCompile(`emulated-(access|refresh|device|client)|not-a-real|eyJ`)
 
-// ended notes how a call ended, which must be as the README says.
+// ended counts how a call ended, which must be as documented.
 func (s *soak) ended(ctx context.Context, err error) {
 	name, documented := outcome(ctx, err)
 	if !documented {
@@ -248,7 +250,7 @@ func (s *soak) ended(ctx context.Context, err error) {
 	s.outcomes[name]++
 }
 
-// outcome is how a call ended, by the README's table of errors.
+// outcome returns how a call ended, and whether docs/errors.md has that.
 func outcome(ctx context.Context, err error) (name string, documented bool) {
 	var api smithy.APIError
 	switch {
@@ -269,11 +271,10 @@ func outcome(ctx context.Context, err error) (name string, documented bool) {
 	case errors.Is(err, awstokens.ErrResponseTooLarge):
 		return "ErrResponseTooLarge", true
 	}
-	return "an answer that broke off", errors.Is(err, io.ErrUnexpectedEOF) || isA[net.Error](err)
+	return "incomplete response", errors.Is(err, io.ErrUnexpectedEOF) || isA[net.Error](err)
 }
 
-// wire is the client's side of the network: the transport of the default HTTP
-// client, and counts of what it does.
+// wire is the transport of the default HTTP client, with counts of what it does.
 type wire struct {
 	transport *http.Transport
 
@@ -315,8 +316,8 @@ func (c *countedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// RoundTrip notes what the answer is: an odd one's name, or its status with the
-// code of its error or, if no header has one, its type.
+// RoundTrip counts responses: a scripted one by its name, another by its status
+// with the code of its error or, if no header has one, its content type.
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	started := time.Now()
 	resp, err := w.transport.RoundTrip(req)
@@ -328,8 +329,8 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		name = "given up"
 	case err != nil:
 		name = "closed"
-	case resp.Header.Get(oddAnswer) != "":
-		name = resp.Header.Get(oddAnswer)
+	case resp.Header.Get(oddResponse) != "":
+		name = resp.Header.Get(oddResponse)
 	default:
 		code, _, _ := strings.Cut(resp.Header.Get("X-Amzn-Errortype"), ":")
 		name = strconv.Itoa(resp.StatusCode) + " " + cmp.Or(code, resp.Header.Get("Content-Type"))
@@ -338,7 +339,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// saw counts something, and the connections that it ended.
+// saw counts what was seen, and the connections that it ended.
 func (w *wire) saw(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -21,8 +21,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
-// worker calls one operation after the other, as programs do that see things
-// through.
+// worker calls one operation after the other, as a program does that retries until
+// it succeeds.
 type worker struct {
 	*soak
 	clients
@@ -30,7 +30,7 @@ type worker struct {
 	client *ssooidc.RegisterClientOutput // the registration in use
 }
 
-// oneIn is true once in n times.
+// oneIn returns true once in n times on average.
 func (w *worker) oneIn(n int) bool { return w.random.IntN(n) == 0 }
 
 // work goes on until enough calls were made.
@@ -44,8 +44,8 @@ func (w *worker) work() {
 	}
 }
 
-// call makes one call. Some of them are given up before they end. The others
-// have a context that goes on, lest its end frees what the client forgot.
+// call makes one call. Some calls are canceled before they end. The context of the
+// others does not end: that would free what the client forgot to free.
 func call[I, O any](w *worker, do func(context.Context, *I) (*O, error), in *I) (*O, error) {
 	ctx, cancel := w.t.Context(), func() {}
 	patience := time.Duration(w.random.IntN(int(2 * time.Millisecond)))
@@ -63,12 +63,12 @@ func call[I, O any](w *worker, do func(context.Context, *I) (*O, error), in *I) 
 	return out, err
 }
 
-// tries is how often a call is repeated that keeps failing. That all of them
-// meet a fault does not happen.
+// tries is how often a call is retried. It does not happen that all of them meet a
+// fault.
 const tries = 100
 
-// until repeats a call until it succeeds, or fails as it must when an earlier
-// one had succeeded after all.
+// until retries a call until it succeeds, or returns an error that shows that an
+// earlier one was processed.
 func until[I, O any](w *worker, do func(context.Context, *I) (*O, error), in *I, over ...func(error) bool) (out *O, ok bool) {
 	var err error
 	for range tries {
@@ -83,27 +83,27 @@ func until[I, O any](w *worker, do func(context.Context, *I) (*O, error), in *I,
 	return nil, false
 }
 
-// redemption is the use of a code, or of a token that rotates, which serves
-// once.
+// redemption is the exchange of a code or of a refresh token that rotates, either
+// of which can be used once.
 type redemption struct {
 	*worker
 	in *ssooidc.CreateTokenInput
 
-	closed bool // the connection of an earlier call was, before an answer came
-	lost   bool // an earlier call ended in another way that tells nothing
+	closed bool // an earlier call ended with its connection, before a response
+	lost   bool // an earlier call ended in another way that leaves it open
 }
 
-// call says it is an error to be told that the code was used up while all
-// earlier calls had an answer: the client must not have sent it twice.
+// call fails the test if the code is reported as used although all earlier calls
+// had a response: one call must have sent it twice.
 func (r *redemption) call(ctx context.Context, in *ssooidc.CreateTokenInput) (*ssooidc.CreateTokenOutput, error) {
 	out, err := r.oidc.CreateToken(ctx, in)
 	switch spent := isA[*ssooidc.InvalidGrantException](err); {
 	case spent && !r.closed && !r.lost:
 		r.t.Errorf("sent twice by one call: %v", err)
 	case spent && !r.lost:
-		r.saw("code spent after no answer")
+		r.saw("code used after no response")
 	case err == nil && r.closed:
-		r.saw("code good after no answer")
+		r.saw("code valid after no response")
 	case isA[*awstokens.SendError](err) && errors.Is(err, io.EOF):
 		r.closed = true
 	case err != nil && !isA[smithy.APIError](err):
@@ -119,8 +119,8 @@ func (r *redemption) poll() {
 	}
 }
 
-// finish calls until it is known what came of the code. Only from here on does
-// a closed connection tell a cut from a lost answer.
+// finish calls until the code is exchanged or invalid. Only from here on does a
+// closed connection tell a cut from a lost response.
 func (r *redemption) finish() (*ssooidc.CreateTokenOutput, bool) {
 	r.closed, r.lost = false, r.closed || r.lost
 	return until(r.worker, r.call, r.in, func(err error) bool {
@@ -143,7 +143,7 @@ func (w *worker) license() {
 		RoleArns: []string{w.emulated.LicenseManager().RoleARN()}, TokenProperties: []string{clientToken(n)},
 	}
 	if w.oneIn(20) {
-		_, _ = call(w, w.tokens.CreateToken, mint) // and never asks what came of it
+		_, _ = call(w, w.tokens.CreateToken, mint) // without looking at the result
 		return
 	}
 	token, ok := until(w, w.tokens.CreateToken, mint)
@@ -174,7 +174,7 @@ func (w *worker) license() {
 	}
 }
 
-// somePages leaves the iterator on the third page.
+// somePages stops the iteration on the third page.
 func (w *worker) somePages(ctx context.Context, in *licensemanager.ListTokensInput) (*licensemanager.TokenData, error) {
 	tokens := 0
 	for token, err := range w.tokens.Tokens(ctx, in) {
@@ -281,7 +281,7 @@ func (w *worker) login() {
 	until(w, w.portal.Logout, &portal.LogoutInput{AccessToken: token.AccessToken}, isA[*portal.UnauthorizedException])
 }
 
-// decide does what the user does, who approves most devices.
+// decide plays the user, who approves most devices.
 func (w *worker) decide(device *ssooidc.StartDeviceAuthorizationOutput) {
 	form := url.Values{"user_code": {device.UserCode.Reveal()}}
 	if w.oneIn(10) {
