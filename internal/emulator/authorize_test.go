@@ -16,9 +16,9 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// browse sends what a browser would, but stays where a redirect leaves from. A
-// body is a form.
-func (w *world) browse(t *testing.T, method, target, body string) answer {
+// browse sends a request as a browser does, but does not follow a redirect. A body
+// is a form.
+func (w *world) browse(t *testing.T, method, target, body string) response {
 	t.Helper()
 	req, err := http.NewRequest(method, target, strings.NewReader(body))
 	require.NoError(t, err)
@@ -32,13 +32,13 @@ func (w *world) browse(t *testing.T, method, target, body string) answer {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return answer{resp.StatusCode, resp.Header, string(text)}
+	return response{resp.StatusCode, resp.Header, string(text)}
 }
 
 const redirectWithPort = "http://127.0.0.1:43210/oauth/callback"
 
-// authorizeURL is the address that a client of this module opens, with changes
-// of its parameters.
+// authorizeURL returns the URL that a client of this module opens, with changed
+// parameters.
 func (w *world) authorizeURL(client *ssooidc.RegisterClientOutput, changes map[string]string) string {
 	query := url.Values{
 		"response_type":         {"code"},
@@ -55,8 +55,8 @@ func (w *world) authorizeURL(client *ssooidc.RegisterClientOutput, changes map[s
 	return w.URL() + "/authorize?" + query.Encode()
 }
 
-// sentBack returns the parameters that an answer takes to the client.
-func sentBack(t *testing.T, got answer) url.Values {
+// sentBack returns the parameters with which a response redirects to the client.
+func sentBack(t *testing.T, got response) url.Values {
 	t.Helper()
 	require.Equal(t, http.StatusSeeOther, got.status, got.body)
 	target, err := url.Parse(got.header.Get("Location"))
@@ -136,8 +136,8 @@ func TestAuthorizePageApprovesItself(t *testing.T) {
 	assert.NotEmpty(t, query.Get("code"))
 }
 
-// Nobody is sent to an address that is not the client's.
-func TestAuthorizePageThatSendsNobodyBack(t *testing.T) {
+// There is no redirect to a URL that is not the client's.
+func TestAuthorizePageWithoutRedirect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	client := w.register(t, ssooidc.GrantTypeAuthorizationCode)

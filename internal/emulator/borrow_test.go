@@ -28,7 +28,7 @@ func borrowInput(arn string, list ...licensemanager.EntitlementData) *licenseman
 	}
 }
 
-// payload verifies a JWS with the public key and returns what it holds.
+// payload verifies a JWS with the public key and returns its payload.
 func (w *world) payload(t *testing.T, token awstokens.Secret) map[string]any {
 	t.Helper()
 	jws, err := jose.ParseSignedCompact(token.Reveal(), []jose.SignatureAlgorithm{jose.PS384})

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
-// The license that is there from the start needs no set-up.
+// The license that the emulator starts with needs no set-up.
 func TestSeededLicense(t *testing.T) {
 	t.Parallel()
 	w := newLicensing(t)
@@ -292,7 +292,7 @@ func TestCheckIn(t *testing.T) {
 	assert.NotContains(t, err.Error(), mixed)
 }
 
-// There are never more seats taken than there are, and all are free again.
+// Concurrent clients never take more seats than there are, and free all of them.
 func TestSeatsAreNeverOversold(t *testing.T) {
 	t.Parallel()
 	const seats, callers = 300, 500

@@ -25,7 +25,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// startTime is when the clock of every test stands first.
+// startTime is the time of the clock at the start of every test.
 var startTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 const prefix = "/some/prefix"
@@ -98,7 +98,7 @@ func (w *world) target(t *testing.T, operation, body string) *http.Request {
 	return req
 }
 
-// sign signs a raw request as the emulator wants it, but for what change does.
+// sign signs a raw request for the emulator, except for what change does.
 func (w *world) sign(t *testing.T, req *http.Request, service string, change ...func(*sigv4.SignRequestInput)) {
 	t.Helper()
 	key, err := w.cfg.Credentials.Retrieve(t.Context())
@@ -117,31 +117,31 @@ func (w *world) sign(t *testing.T, req *http.Request, service string, change ...
 	require.NoError(t, sigv4.New().SignRequest(in))
 }
 
-// answer is a raw answer.
-type answer struct {
+// response is a raw response.
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-func (w *world) send(t *testing.T, req *http.Request) answer {
+func (w *world) send(t *testing.T, req *http.Request) response {
 	t.Helper()
 	resp, err := w.cfg.HTTPClient.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return answer{resp.StatusCode, resp.Header, string(body)}
+	return response{resp.StatusCode, resp.Header, string(body)}
 }
 
-func (a answer) json(t *testing.T) map[string]any {
+func (r response) json(t *testing.T) map[string]any {
 	t.Helper()
 	var members map[string]any
-	require.NoError(t, json.Unmarshal([]byte(a.body), &members), a.body)
+	require.NoError(t, json.Unmarshal([]byte(r.body), &members), r.body)
 	return members
 }
 
-// claimsOf reads a JWT without verifying it.
+// claimsOf returns the claims of a JWT without verifying it.
 func claimsOf(t *testing.T, token awstokens.Secret) (header, claims map[string]any) {
 	t.Helper()
 	parts := strings.Split(token.Reveal(), ".")
@@ -173,7 +173,7 @@ func withCredentials(c awstokens.Credentials) func(*awstokens.Config) {
 	return withKey(c.AccessKeyID, c.SecretAccessKey.Reveal(), c.SessionToken.Reveal())
 }
 
-// authKey is a key as aws-http-auth wants it.
+// authKey is a key in the type of aws-http-auth.
 func authKey(key awstokens.Credentials) credentials.Credentials {
 	return credentials.Credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey.Reveal(), SessionToken: key.SessionToken.Reveal()}
 }

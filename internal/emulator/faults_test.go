@@ -242,7 +242,7 @@ func TestOneNameInTwoServices(t *testing.T) {
 	assert.Zero(t, w.Requests(emulator.STS, ""))
 }
 
-// Whatever goes wrong, a ClientToken stands for one token.
+// With every fault on, a ClientToken stands for one token.
 func TestManyClientsUnderFaults(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

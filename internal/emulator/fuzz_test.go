@@ -18,7 +18,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// Whatever comes in, an answer with a status and a request ID goes out.
+// Every request gets a response with a status and a request ID.
 func FuzzServeHTTP(f *testing.F) {
 	const signature = "AWS4-HMAC-SHA256 Credential=AKIAEMULATOREXAMPLE0/20260102/us-east-1/sts/aws4_request, SignedHeaders=host;x-amz-date, Signature=00"
 	f.Add("/", "AWSLicenseManager.ListTokens", "application/x-amz-json-1.1", signature, `{"MaxResults":1}`)
@@ -50,13 +50,13 @@ func FuzzServeHTTP(f *testing.F) {
 		server.ServeHTTP(w, r)
 		assert.Len(t, w.Header().Get("X-Amzn-Requestid"), 36)
 		if authorization != "" && strings.Contains(target, "aws_iam=t") {
-			assert.NotEqual(t, http.StatusOK, w.Code, "nobody can guess a signature")
+			assert.NotEqual(t, http.StatusOK, w.Code, "a signature cannot be guessed")
 		}
 	})
 }
 
-// An assertion serves once, and only if it is a JWT with an ID and an expiration
-// that has not come.
+// An assertion is accepted once, and only if it is a JWT with an ID and an
+// expiration in the future.
 func FuzzAssertion(f *testing.F) {
 	for _, claims := range []string{
 		`{"jti":"a"}`, `{"jti":"a","exp":1767323046}`, `{"jti":"a","exp":1767323045}`, `{"jti":"a","exp":1e300}`, `{"jti":"a","exp":-1}`, `{"jti":"a","exp":null}`,

@@ -21,7 +21,7 @@ import (
 
 var growthStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// loaded is an emulator that holds much, and its clients.
+// loaded is an emulator that may hold very much, and its clients.
 type loaded struct {
 	*Server
 	lm     *licensemanager.Client
@@ -100,7 +100,7 @@ func (l *loaded) seat(ctx context.Context) error {
 	return err
 }
 
-// calls are what must not become slower with what is held.
+// calls are the calls whose cost must not grow with what is held.
 var calls = map[string]func(context.Context, *loaded) error{
 	"checkout": func(ctx context.Context, l *loaded) error { return l.seat(ctx) },
 	"usage": func(ctx context.Context, l *loaded) error {

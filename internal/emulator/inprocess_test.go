@@ -21,7 +21,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// All services answer in the caller's goroutine as they do over a network.
+// All services respond in the caller's goroutine as they do over a network.
 func TestInProcess(t *testing.T) {
 	t.Parallel()
 	server, err := emulator.New(emulator.Options{FrozenAt: startTime})
@@ -41,7 +41,7 @@ func TestInProcess(t *testing.T) {
 	require.NoError(t, err)
 	_, err = outside.ListTokens(t.Context(), nil)
 	var response *awstokens.ResponseError
-	require.ErrorAs(t, err, &response, "it answers nowhere but under its prefix")
+	require.ErrorAs(t, err, &response, "it serves only its prefix")
 	assert.Equal(t, http.StatusNotFound, response.StatusCode)
 
 	// Another SDK has a RawPath without the endpoint's path, and signs a header

@@ -24,8 +24,8 @@ const (
 	fingerprint  = "aws:111122223333:Example Corp:issuer-fingerprint"
 )
 
-// newLicensing is newWorld with a client that holds every error of License
-// Manager against those that its operation publishes.
+// newLicensing is newWorld with a client that checks that every error of License
+// Manager is one that its operation publishes.
 func newLicensing(t *testing.T, change ...func(*emulator.Options)) *world {
 	t.Helper()
 	w := newWorld(t, change...)

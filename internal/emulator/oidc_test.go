@@ -38,7 +38,7 @@ func (w *world) register(t *testing.T, grants ...ssooidc.GrantType) *ssooidc.Reg
 	return out
 }
 
-// token asks for a token with a grant that change describes.
+// token requests a token with a grant; change fills in its members.
 func (w *world) token(t *testing.T, client *ssooidc.RegisterClientOutput, grant ssooidc.GrantType, change func(*ssooidc.CreateTokenInput)) (*ssooidc.CreateTokenOutput, error) {
 	t.Helper()
 	in := &ssooidc.CreateTokenInput{ClientId: client.ClientId, ClientSecret: client.ClientSecret, GrantType: grant}

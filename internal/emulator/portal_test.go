@@ -14,7 +14,7 @@ import (
 )
 
 // portal sends a raw request to the access portal.
-func (w *world) portal(t *testing.T, method, path string, token awstokens.Secret) answer {
+func (w *world) portal(t *testing.T, method, path string, token awstokens.Secret) response {
 	t.Helper()
 	req, err := http.NewRequest(method, w.URL()+path, nil)
 	require.NoError(t, err)
@@ -40,7 +40,7 @@ func TestPortal(t *testing.T) {
 	got = w.portal(t, "GET", "/assignment/roles?account_id=444455556666", token)
 	assert.Equal(t, []any{map[string]any{"roleName": "PowerUserAccess", "accountId": "444455556666"}}, got.json(t)["roleList"])
 	got = w.portal(t, "POST", "/logout", token)
-	assert.Equal(t, answer{http.StatusOK, got.header, ""}, got)
+	assert.Equal(t, response{http.StatusOK, got.header, ""}, got)
 
 	w.SetAccounts(emulator.Account{ID: "123456789012"})
 	got = w.portal(t, "GET", "/assignment/roles?account_id=123456789012", w.SignIn())
@@ -85,8 +85,8 @@ func TestPortalRefusals(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, w.portal(t, "GET", credentialsPath, expired).status)
 }
 
-// TestPortalCredentials: what the portal gives out signs calls of its account,
-// for an hour, whether or not the user logs out.
+// Credentials of the portal sign calls of their account for an hour, even if the
+// user logs out.
 func TestPortalCredentials(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -108,8 +108,7 @@ func TestPortalCredentials(t *testing.T) {
 	refused(t, err, "ExpiredTokenException")
 }
 
-// TestLogoutEndsTheLogin: every access token of the login, and its refresh
-// token.
+// A logout ends every access token of the login, and its refresh token.
 func TestLogoutEndsTheLogin(t *testing.T) {
 	t.Parallel()
 	for _, rotate := range []bool{false, true} {

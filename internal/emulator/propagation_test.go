@@ -181,7 +181,7 @@ func TestUserJWTAsWebIdentity(t *testing.T) {
 func TestUserJWTPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	page := func(method string) answer {
+	page := func(method string) response {
 		req, err := http.NewRequest(method, w.URL()+"/user-jwt", nil)
 		require.NoError(t, err)
 		return w.send(t, req)

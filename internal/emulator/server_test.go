@@ -64,7 +64,7 @@ func TestOnlyItsOwnHostIsServed(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// A program can mount the handler where it likes.
+// A program can mount the handler at any path.
 func TestHandlerUnderAnyPrefix(t *testing.T) {
 	t.Parallel()
 	server, err := emulator.New(emulator.Options{})

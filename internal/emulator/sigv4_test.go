@@ -202,7 +202,7 @@ func TestClientCorrectsItsClockByTheDateHeader(t *testing.T) {
 	assert.Equal(t, 2, out.Attempts)
 }
 
-// Each protocol words the same refusal in its own way.
+// Each protocol has its own format for the same refusal.
 func TestSignatureRefusalsOfOtherProtocols(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

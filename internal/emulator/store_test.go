@@ -72,8 +72,8 @@ func TestStoreDropsTheOldest(t *testing.T) {
 	assert.Equal(t, -999, got)
 }
 
-// What is counted is what a count of all checkouts would say, whatever happens
-// in whatever order, the clock set back included.
+// After any sequence of checkouts and ends, the counts equal a count of all
+// checkouts, even if the clock is set back.
 func TestSeatsAreCountedRight(t *testing.T) {
 	t.Parallel()
 	server, err := New(Options{FrozenAt: growthStart})
@@ -135,14 +135,14 @@ func TestSeatsAreCountedRight(t *testing.T) {
 	}
 }
 
-// Three years of one program, a day at a time, leave no more than some days.
+// After three years of one program, the emulator holds only the last days.
 func TestWhatHasExpiredIsForgotten(t *testing.T) {
 	t.Parallel()
 	l := newLoaded(t, 0)
 	for day := range 3 * 365 {
 		l.client, _ = l.oidc.RegisterClient(t.Context(), &ssooidc.RegisterClientInput{ClientName: "c", ClientType: ssooidc.ClientTypePublic})
 		require.NoError(t, calls["device"](t.Context(), l))
-		_, err := l.oidc.StartDeviceAuthorization(t.Context(), l.deviceInput()) // of which nobody hears again
+		_, err := l.oidc.StartDeviceAuthorization(t.Context(), l.deviceInput()) // which is never used
 		require.NoError(t, err)
 		_, err = l.Authorize(Authorization{ClientID: "arn:aws:sso::111122223333:application/a/b", RedirectURI: "https://example.com"})
 		require.NoError(t, err)
@@ -194,8 +194,8 @@ func TestHostOfPort80(t *testing.T) {
 	assert.Equal(t, 4, served)
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Host = "example.com"
-	answer := httptest.NewRecorder()
-	handler.ServeHTTP(answer, r)
+	refused := httptest.NewRecorder()
+	handler.ServeHTTP(refused, r)
 	assert.Equal(t, 4, served)
-	assert.Equal(t, http.StatusMisdirectedRequest, answer.Code)
+	assert.Equal(t, http.StatusMisdirectedRequest, refused.Code)
 }

@@ -22,7 +22,7 @@ func (w *world) webIdentity(access awstokens.Secret) *sts.AssumeRoleWithWebIdent
 }
 
 // form sends a form to STS, unsigned.
-func (w *world) form(t *testing.T, values url.Values) answer {
+func (w *world) form(t *testing.T, values url.Values) response {
 	t.Helper()
 	if !values.Has("Version") {
 		values.Set("Version", "2011-06-15")
@@ -163,8 +163,8 @@ func TestGetCallerIdentityShowsWhoSigns(t *testing.T) {
 	assert.Contains(t, got.body, "<Arn>arn:aws:iam::111122223333:user/emulator</Arn><UserId>AIDAEMULATEDUSER00000</UserId><Account>111122223333</Account>")
 }
 
-// What has expired is refused as such for good, also when the emulator knows
-// nothing of it any more.
+// Expired credentials are refused as expired, even after the emulator has
+// forgotten them.
 func TestExpiredLongAgo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A request costs at most 5 % more with the page open than without: in time,
-// what the page gets at every beat included, and in memory. Short rounds with
-// and without take turns and the fastest count, so that what else the machine
-// does counts for neither. The request is signed once, because the cost of a
-// client would count for neither.
+// With the page open, a request costs at most 5 % more time, including what the
+// page gets at every beat, and at most 5 % more memory. Short rounds with and
+// without the page take turns and the fastest ones are compared, so that other
+// work of the machine hardly matters. The request is signed once, because the cost
+// of a client is not part of it.
 func TestWindowCost(t *testing.T) {
 	const turns, rounds, perRound, beat = 20, 25, 10, 250 * time.Millisecond
 	w := newWindow(t)

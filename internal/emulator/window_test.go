@@ -31,8 +31,8 @@ func newWindow(t *testing.T) *world {
 	return newWorld(t, func(o *emulator.Options) { o.Window = true })
 }
 
-// get asks for a part of the window.
-func (w *world) get(t *testing.T, path string, change ...func(*http.Request)) answer {
+// get requests a part of the window.
+func (w *world) get(t *testing.T, path string, change ...func(*http.Request)) response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL()+path, nil)
 	require.NoError(t, err)
@@ -42,8 +42,8 @@ func (w *world) get(t *testing.T, path string, change ...func(*http.Request)) an
 	return w.send(t, req)
 }
 
-// act sends what a button of the window sends.
-func (w *world) act(t *testing.T, form string, change ...func(*http.Request)) answer {
+// act sends the request of a button of the window.
+func (w *world) act(t *testing.T, form string, change ...func(*http.Request)) response {
 	t.Helper()
 	req := w.request(t, "/window/act", "application/x-www-form-urlencoded", form)
 	for _, f := range change {
@@ -63,10 +63,10 @@ type rowShown struct {
 	Used, Of             int
 }
 
-// page is a window that is open.
+// page is an open window.
 type page struct {
 	lines *bufio.Scanner
-	text  strings.Builder // all that was received
+	text  strings.Builder // everything that was received
 	rest  []line          // requests that were received and not returned by line
 	close func()
 	first map[string][]rowShown // the state when it was opened
@@ -83,11 +83,11 @@ func (w *world) open(t *testing.T) *page {
 	require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
 	p := &page{lines: bufio.NewScanner(resp.Body), close: cancel}
 	p.lines.Buffer(nil, 1<<22)
-	p.first = p.state(t) // which also says that it is connected
+	p.first = p.state(t) // it is connected from here on
 	return p
 }
 
-// drain reads all that comes, as a browser does.
+// drain reads all events, as a browser does.
 func (p *page) drain() {
 	for p.lines.Scan() {
 	}
@@ -139,7 +139,7 @@ func (p *page) line(t *testing.T, operation string) line {
 	}
 }
 
-func TestWindowIsOnlyThereIfAsked(t *testing.T) {
+func TestWindowIsOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, path := range []string{"/", "/window/events", "/window/exchange?n=1"} {
@@ -246,7 +246,7 @@ func TestWindowActions(t *testing.T) {
 	assert.Empty(t, p.state(t)["Scripted faults"])
 }
 
-// The state has everything that the services hold.
+// The window shows everything that the services hold.
 func TestWindowState(t *testing.T) {
 	t.Parallel()
 	w := newWindow(t)
@@ -401,7 +401,7 @@ func TestWindowExplainsSignatures(t *testing.T) {
 	assert.Contains(t, p.line(t, "GetLicense").Reason, "The secret access key is not that of AKIAEMULATOREXAMPLE0")
 }
 
-// tamper is a client behind something that changes signed requests.
+// tamper is an HTTP client that changes signed requests.
 type tamper struct {
 	next   awstokens.HTTPClient
 	change func(*http.Request)
@@ -412,8 +412,8 @@ func (c tamper) Do(r *http.Request) (*http.Response, error) {
 	return c.next.Do(r)
 }
 
-// Whatever the clients of all services send and receive, no secret is on the
-// page, nor in the details of a request.
+// No secret that the clients of all services send and receive is on the page or in
+// the details of a request.
 func TestWindowShowsNoSecrets(t *testing.T) {
 	t.Parallel()
 	w := newWindow(t)
@@ -437,7 +437,7 @@ func TestWindowShowsNoSecrets(t *testing.T) {
 	add(seat.LicenseConsumptionToken)
 	w.secretRoles(t, access, add)
 
-	// Secrets where none should be.
+	// Secrets in unexpected places.
 	w.send(t, w.target(t, "GetLicense", `{"LicenseArn":"`+created.Token.Reveal()+`"}`))
 	w.send(t, w.request(t, "/token", "application/json", `{"clientId":"`+client.ClientId+`","clientSecret":"`+client.ClientSecret.Reveal()+
 		`","grantType":"`+client.ClientSecret.Reveal()+`","deviceCode":{"wrong":["`+device.DeviceCode.Reveal()+`"]}}`))
@@ -479,8 +479,7 @@ func TestWindowForgetsOldRequests(t *testing.T) {
 	assert.Equal(t, http.StatusOK, w.get(t, "/window/exchange?n=2").status)
 }
 
-// The page is open, all the while. What 8,000 requests more leave behind is
-// nothing that grows.
+// With the page open, 8,000 more requests do not make the heap grow.
 func TestWindowMemoryIsFlat(t *testing.T) {
 	w := newWindow(t)
 	p := w.open(t)
@@ -501,7 +500,7 @@ func TestWindowMemoryIsFlat(t *testing.T) {
 	assert.Less(t, after-before, 512<<10)
 }
 
-// secretLogin logs in twice, once on the page, and passes all secrets to add.
+// secretLogin logs in on a device and in a browser, and passes all secrets to add.
 func (w *world) secretLogin(t *testing.T, add func(...awstokens.Secret)) (*ssooidc.RegisterClientOutput, *ssooidc.StartDeviceAuthorizationOutput) {
 	t.Helper()
 	client := w.register(t)
@@ -522,7 +521,7 @@ func (w *world) secretLogin(t *testing.T, add func(...awstokens.Secret)) (*ssooi
 	return client, waiting
 }
 
-// secretRoles makes credentials in every way that there is.
+// secretRoles gets credentials in every way, and passes all secrets to add.
 func (w *world) secretRoles(t *testing.T, access awstokens.Secret, add func(...awstokens.Secret)) {
 	t.Helper()
 	role, err := w.sts.AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{
