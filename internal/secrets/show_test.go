@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -233,12 +234,20 @@ func around(v any) []shape {
 	}
 }
 
+// exhaustive shows every value in every shape in every way. Without it, a shape
+// is shown in a fifth of the ways of fmt, others for each shape and value, and
+// in all other ways.
+var exhaustive = os.Getenv("AWSTOKENS_EXHAUSTIVE") != ""
+
 // assertHides asserts that no way shows a secret of a value.
 func assertHides(t *testing.T, n *needles, name string, value any, ways []way) {
 	t.Helper()
 	seen := map[string]bool{}
-	for _, s := range shapes(value) {
-		for _, w := range ways {
+	for i, s := range shapes(value) {
+		for j, w := range ways {
+			if !exhaustive && len(ways) > len(quickWays) && w.name[0] == '%' && (i+j+len(name))%5 != 0 {
+				continue
+			}
 			text := w.show(s.value)
 			if seen[text] {
 				continue
