@@ -35,7 +35,7 @@ func chromium(t *testing.T) context.Context {
 	case path == "" && os.Getenv("BROWSERTEST_REQUIRED") != "":
 		t.Fatal("there is no Chromium")
 	case path == "":
-		t.Skip("SKIPPED: THERE IS NO CHROMIUM, SO THAT NO LOGIN WAS WALKED IN A BROWSER")
+		t.Skip("SKIPPED: THERE IS NO CHROMIUM, SO NO LOGIN WAS TESTED IN A BROWSER")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
@@ -64,8 +64,8 @@ func button(decision string) chromedp.Action[chromedp.Void] {
 	return chromedp.Click(chromedp.CSS(`button[value="` + decision + `"]`))
 }
 
-// see waits for the page with a heading, checks that the page's policy admits
-// its style, and takes its picture.
+// see waits for the page with a heading, checks that its policy admits its style,
+// and takes screenshots.
 func see(t *testing.T, name, heading string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		if err := chromedp.Do(ctx, chromedp.WaitVisible(chromedp.Search(`//h1[normalize-space()="`+heading+`"]`))); err != nil {
@@ -80,8 +80,8 @@ func see(t *testing.T, name, heading string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// shoot takes a picture of the whole page in light and in dark, if pictures are
-// wanted.
+// shoot takes screenshots of the whole page in light and in dark, if SCREENSHOTS is
+// set.
 func shoot(ctx context.Context, name string) error {
 	dir := os.Getenv("SCREENSHOTS")
 	if dir == "" {
@@ -115,7 +115,7 @@ func read(into *string, action chromedp.Action[string]) chromedp.Action[chromedp
 	})
 }
 
-// walk opens a login's page and does something there.
+// walk opens the page of a login and runs actions on it.
 func walk(t *testing.T, browser context.Context, url string, actions ...chromedp.Action[chromedp.Void]) {
 	assert.NoError(t, chromedp.Do(browser, append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(url)}, actions...)...))
 }
@@ -127,7 +127,7 @@ func options(server *awstokenstest.Server, flow login.Flow) func(*login.Options)
 	}
 }
 
-// prompt is a Prompt that has seen a request.
+// prompt is a Prompt that passes the request to a function.
 type prompt func(login.Request)
 
 func (p prompt) Show(_ context.Context, r login.Request, _ func(string) error) error {

@@ -43,7 +43,7 @@ const (
 	row     = `//div[contains(@class, "row")]`
 )
 
-// The window shows what clients do, and does what a person wants.
+// The window shows what clients do, and its buttons and forms work.
 func TestWindow(t *testing.T) {
 	browser := chromium(t)
 	server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.Window = true })
@@ -107,8 +107,8 @@ func TestWindow(t *testing.T) {
 	assert.Greater(t, time.Until(server.Now()), 59*time.Minute)
 }
 
-// shots takes pictures in both schemes and in two widths, of the whole page. In
-// neither does it overflow to the side.
+// shots takes screenshots of the whole page in both schemes and two widths, and
+// checks that it does not overflow to the side.
 func shots(t *testing.T, name string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		for _, width := range []int{400, 1200} {

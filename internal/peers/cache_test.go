@@ -23,12 +23,12 @@ type silent struct{}
 
 func (silent) Show(context.Context, login.Request, func(string) error) error { return nil }
 
-// A token that Login has written is used and refreshed by the SDK, and what
-// that wrote is used and refreshed by us, with nothing lost.
+// The SDK uses and refreshes a token that Login wrote, and we use and refresh what
+// the SDK wrote. Nothing is lost.
 func TestSharedTokenFile(t *testing.T) {
 	server := awstokenstest.NewServer(t)
 	server.IdentityCenter().AutoApprove(true)
-	// The SDK forgets the refresh token when an answer has none.
+	// The SDK forgets the refresh token when a response has none.
 	server.IdentityCenter().RotateRefreshTokens(true)
 	cfg := server.Config()
 	store, err := login.NewFileStore(t.TempDir())

@@ -22,8 +22,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 )
 
-// home is a home directory in which there is nothing but a config file. What
-// the machine's own environment says of AWS is gone.
+// home sets a home directory that has only a config file, and unsets the AWS
+// variables of the machine's environment.
 func home(t *testing.T, server *awstokenstest.Server) {
 	t.Helper()
 	for _, variable := range os.Environ() {
@@ -62,7 +62,7 @@ sso_registration_scopes = sso:account:access
 `), 0o600))
 }
 
-// load is the SDK's configuration, which goes to no other machine.
+// load returns the SDK's configuration, which connects to no other machine.
 func load(t *testing.T, options ...func(*config.LoadOptions) error) aws.Config {
 	t.Helper()
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {

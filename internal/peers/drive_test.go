@@ -22,26 +22,26 @@ import (
 // object is an input, or an output with its names in lower case.
 type object = map[string]any
 
-// with returns the object with one member more.
+// with returns a copy of the object with one more member.
 func with(o object, name string, value any) object {
 	o = maps.Clone(o)
 	o[name] = value
 	return o
 }
 
-// driver drives an emulator of its own, over the network and through the
-// clients of one side, and keeps what was answered.
+// driver calls an emulator of its own, over the network and with the clients of
+// one side, and keeps the responses.
 type driver struct {
 	*testing.T
 	server *awstokenstest.Server
 	side   func(*pair) side
 	cfg    awstokens.Config // of the sides that are made
 
-	last    *wire
-	answers []recorded
+	last      *wire
+	responses []recorded
 }
 
-// recorded is an answer of the emulator, success or error.
+// recorded is a response of the emulator, success or error.
 type recorded struct {
 	operation string // with its service
 	wire
@@ -51,7 +51,7 @@ func drive(t *testing.T, side func(*pair) side) *driver {
 	return &driver{T: t, server: awstokenstest.NewServer(t), side: side}
 }
 
-// Do sends a request and keeps the answer.
+// Do sends a request and keeps the response.
 func (d *driver) Do(req *http.Request) (*http.Response, error) {
 	d.last = nil
 	resp, err := http.DefaultTransport.RoundTrip(req)
@@ -90,7 +90,7 @@ func (d *driver) as(cfg awstokens.Config) *caller {
 	return c
 }
 
-// call calls an operation, which is named with its service.
+// call calls an operation by the name of its service, a slash and its own name.
 func (c *caller) call(name string, in any) (object, error) {
 	c.Helper()
 	input, err := json.Marshal(in)
@@ -98,7 +98,7 @@ func (c *caller) call(name string, in any) (object, error) {
 	service, operation, _ := strings.Cut(name, "/")
 	out, err := c.sides[service].call(c.T, operation, input)
 	if c.last != nil {
-		c.answers = append(c.answers, recorded{name, *c.last})
+		c.responses = append(c.responses, recorded{name, *c.last})
 	}
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (c *caller) call(name string, in any) (object, error) {
 	return members, nil
 }
 
-// good is a call that succeeds.
+// good makes a call that must succeed.
 func (c *caller) good(name string, in object) object {
 	c.Helper()
 	out, err := c.call(name, in)
@@ -115,7 +115,7 @@ func (c *caller) good(name string, in object) object {
 	return out
 }
 
-// bad is a call that the service refuses with a code.
+// bad makes a call that the service must refuse with a code.
 func (c *caller) bad(name, code string, in object) {
 	c.Helper()
 	_, err := c.call(name, in)
@@ -135,7 +135,7 @@ func (d *driver) service(name string) awstokenstest.Service {
 	return d.server.IdentityCenter().Service
 }
 
-// requests is how often the emulator was asked for an operation.
+// requests returns the number of requests for an operation.
 func (d *driver) requests(service, operation string) int {
 	return d.service(service).Requests(operation)
 }

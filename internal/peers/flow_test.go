@@ -47,10 +47,9 @@ func TestBothDriveTheEmulator(t *testing.T) {
 	}
 }
 
-// What the emulator really answers means the same to both sides, for every
-// operation: its successes, the errors of the flows, and those that are
-// scripted.
-func TestSameAnswersOfTheEmulator(t *testing.T) {
+// Both sides decode every response of the emulator to the same values, for every
+// operation: successes, the errors of the flows, and scripted ones.
+func TestSameResponsesOfTheEmulator(t *testing.T) {
 	d := drive(t, func(p *pair) side { return p.sdk })
 	d.flows()
 	d.faults()
@@ -59,7 +58,7 @@ func TestSameAnswersOfTheEmulator(t *testing.T) {
 	for _, p := range pairs(t) {
 		byName[p.name] = p
 	}
-	for i, a := range d.answers {
+	for i, a := range d.responses {
 		t.Run(fmt.Sprintf("%s/%d", a.operation, i), func(t *testing.T) {
 			service, operation, _ := strings.Cut(a.operation, "/")
 			p := byName[service]
@@ -90,8 +89,8 @@ func sdkRequestID(out any) string {
 	return id
 }
 
-// flows are the token flow, the license flow and all that can go wrong in them
-// by itself.
+// flows runs the token flow and the license flow, with every refusal that needs no
+// scripted fault.
 func (d *driver) flows() {
 	me := d.as(d.server.Config())
 	me.logins()
@@ -141,7 +140,7 @@ func (c *caller) logins() {
 	c.bad("ssooidc/StartDeviceAuthorization", "InvalidClientException", object{"clientId": "é", "clientSecret": "fake", "startUrl": startURL})
 
 	refresh := with(with(client, "grantType", ssooidc.GrantTypeRefreshToken), "refreshToken", login["refreshtoken"])
-	c.good(create, refresh) // with no refresh token in the answer
+	c.good(create, refresh) // with no refresh token in the response
 	center.RotateRefreshTokens(true)
 	c.good(create, refresh)
 	c.bad(create, "InvalidGrantException", refresh)
@@ -163,8 +162,8 @@ func challenge() string {
 	return base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-// applications are the four grants of an application, and what the identity
-// of its user is good for.
+// applications uses the four grants of an application, and the identity context
+// of its user.
 func (c *caller) applications() {
 	const create = "ssooidc/CreateTokenWithIAM"
 	app := object{"clientId": application}
@@ -240,7 +239,7 @@ func (c *caller) tokens() {
 	c.bad("sts/AssumeRoleWithWebIdentity", "ExpiredTokenException", web)
 	c.server.Advance(-time.Hour)
 
-	// A product of a customer has these and nothing else.
+	// The product of a customer has only these credentials.
 	cfg := c.server.Config()
 	cfg.Credentials = awstokens.StaticCredentials(keys["accesskeyid"].(string), keys["secretaccesskey"].(string), keys["sessiontoken"].(string))
 	c.server.LicenseManager().ConsumptionRoleOnly(true)
@@ -284,7 +283,7 @@ func (c *caller) seats() {
 	c.bad("licensemanager/CheckoutBorrowLicense", "ResourceNotFoundException", with(with(borrow, "ClientToken", "none"), "LicenseArn", noLicense))
 }
 
-// licenses is the way of a license from its issuer to who uses it.
+// licenses follows a license from its issuer to its user.
 func (c *caller) licenses(other *caller) {
 	license := object{
 		"ClientToken": "license-1", "LicenseName": `"l" \ <b>`, "ProductName": "p😀", "ProductSKU": "sku-1", "Beneficiary": "b", "HomeRegion": "us-east-1",
@@ -362,21 +361,21 @@ func (c *caller) licenses(other *caller) {
 	c.good("licensemanager/DeleteLicense", with(arn, "SourceVersion", "2"))
 }
 
-// pages walks a list of a number of items, one a page.
+// pages lists a number of items, one per page.
 func (c *caller) pages(operation string, in object, items int) {
 	c.Helper()
 	var seen []object
 	for next := any(nil); len(seen) == 0 || next != nil; {
 		page := with(with(in, "MaxResults", 1), "NextToken", next)
 		out := c.good(operation, page)
-		assert.False(c, slices.ContainsFunc(seen, func(o object) bool { return assert.ObjectsAreEqual(o, out) }), "a page comes once")
+		assert.False(c, slices.ContainsFunc(seen, func(o object) bool { return assert.ObjectsAreEqual(o, out) }), "no page comes twice")
 		seen, next = append(seen, out), out["nexttoken"]
 	}
 	assert.Len(c, seen, items, operation)
 }
 
-// faults are the errors that are scripted, for every operation, and those of
-// inputs that mean nothing to the emulator.
+// faults scripts every error for every operation, and makes calls with inputs that
+// the emulator refuses.
 func (d *driver) faults() {
 	me := d.as(d.server.Config())
 	for _, p := range pairs(d.T) {
@@ -384,9 +383,9 @@ func (d *driver) faults() {
 			inputs := p.inputs(d.T, operation, 4)
 			script := func(with func(awstokenstest.Faults), input []byte) {
 				with(d.next(p.name, operation))
-				before := len(d.answers)
+				before := len(d.responses)
 				_, _ = me.call(p.name+"/"+operation, json.RawMessage(input))
-				require.Len(d, d.answers, before+1)
+				require.Len(d, d.responses, before+1)
 			}
 			for _, input := range inputs {
 				script(awstokenstest.Faults.OmitErrorHeader, input)

@@ -21,8 +21,8 @@ const (
 		"Validity":{"Begin":"2026-01-02T03:04:05.678+01:00"},"ClientToken":"c/1+2=",`
 )
 
-// picked are inputs that somebody may well send, and some that nobody should,
-// by hand. A zero is the same as none; an empty list is not.
+// picked are inputs written by hand: realistic ones, and some that violate the
+// constraints. A zero is the same as none; an empty list is not.
 var picked = map[string][]string{
 	"licensemanager/AcceptGrant": {`{"GrantArn":` + grant + `}`},
 	"licensemanager/CheckInLicense": {
@@ -137,7 +137,7 @@ func lists(filters, names string) []string {
 	}
 }
 
-// edgeTexts are put into every text of an input, whatever its rules.
+// edgeTexts are put into every string of an input, whatever its constraints.
 var edgeTexts = []string{
 	"", " ", " padded ", `"quoted" \ and / and \u0041`, `<script>&amp;'</script>`, "a b+c%2Fd%20e/f?g#h=i&j;k", "line\u2028and\u2029\ufeff\ufffd",
 	"é漢字😀👩‍👩‍👧", "a\ttab", "eyJ+/w==", "null", "0", "UNHEARD_OF", strings.Repeat("é", 4096), "\x00\x1f\x7f\r\n",
@@ -214,7 +214,7 @@ func eachLeaf(v reflect.Value, name string, visit func(v reflect.Value, name str
 	}
 }
 
-// allInputs are those that were generated, those by hand and the edges.
+// allInputs returns generated inputs, those of picked, and the edges.
 func (p *pair) allInputs(t *testing.T, operation string, generated int) [][]byte {
 	t.Helper()
 	byHand := picked[p.name+"/"+operation]

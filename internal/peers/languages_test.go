@@ -22,18 +22,18 @@ import (
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 )
 
-// language is an SDK in another language: a program that reads calls from its
-// standard input and writes what came of them, one line of JSON each.
+// language is an SDK in another language: a program that reads calls from standard
+// input and writes their results, one line of JSON each.
 type language struct {
 	name     string
 	command  []string
 	missing  string // why there is no command
-	optional bool   // need not be there where PEERS_REQUIRED is set
+	optional bool   // may be missing even if PEERS_REQUIRED is set
 	typed    bool   // has a type for every published exception
 	quick    bool   // is slow, so each exception is refused once, not for every operation
 	old      bool   // does not know what is newer than device authorization
 
-	lacks []string // operations that it does not have, which a client of ours calls
+	lacks []string // operations that it does not have; a client of ours calls them instead
 }
 
 func languages() []language {
@@ -66,8 +66,8 @@ func boto3() language {
 
 var pythons = []string{"python3", "/usr/bin/python3"}
 
-// commandLines are the AWS CLIs of the machine: Debian's, and another that may be
-// there.
+// commandLines returns the AWS CLIs of the machine: Debian's and, if there is one,
+// another.
 func commandLines() []language {
 	var found []language
 	for _, python := range pythons {
@@ -91,8 +91,8 @@ func commandLines() []language {
 	return found
 }
 
-// need skips a test if the language is missing, so that it is noticed, or fails it
-// where PEERS_REQUIRED is set.
+// need skips a test visibly if the language is missing, or fails it if
+// PEERS_REQUIRED is set.
 func (l language) need(t *testing.T) {
 	t.Helper()
 	if l.missing == "" {
@@ -144,12 +144,12 @@ type request struct {
 	Profile   string            `json:"profile,omitempty"`
 }
 
-// result is what came of a call.
+// result is the result of a call.
 type result struct {
 	Output    object      `json:"output"`
 	RequestID string      `json:"requestID"`
 	Error     *otherError `json:"error"`
-	Unknown   []string    `json:"unknown"` // members of the input that its model lacks, and that were not sent
+	Unknown   []string    `json:"unknown"` // members of the input that its model lacks and that it did not send
 }
 
 // otherError is an error of an SDK in another language.
@@ -178,7 +178,7 @@ func (p *process) send(r request) result {
 	return out
 }
 
-// caller returns what makes the calls of a service with a configuration.
+// caller returns a function that makes the calls of a service with a configuration.
 func (p *process) caller(cfg awstokens.Config, service string) func(*testing.T, string, []byte) (any, error) {
 	keys, err := cfg.Credentials.Retrieve(p.t.Context())
 	require.NoError(p.t, err)
@@ -293,8 +293,7 @@ func (l language) refused(t *testing.T, me *caller, pair *pair, operation, code 
 	return typed
 }
 
-// oldFlows are the flows for what knows neither logins with a browser nor
-// applications.
+// oldFlows runs the flows that need neither logins with a browser nor applications.
 func (d *driver) oldFlows() {
 	me := d.as(d.server.Config())
 	client := me.good("ssooidc/RegisterClient", object{"clientName": "péer", "clientType": "public"})
@@ -330,8 +329,8 @@ func TestSharedTokenFileOfOtherLanguages(t *testing.T) {
 	}
 }
 
-// So does the AWS CLI, if it can be told of other endpoints than the one of its
-// command, which version 2.9 cannot.
+// The AWS CLI does the same, except for version 2.9, which does not read
+// AWS_ENDPOINT_URL_SSO_OIDC.
 func TestSharedTokenFileOfTheCLI(t *testing.T) {
 	checked := 0
 	for _, command := range []string{"aws", "/usr/bin/aws"} {

@@ -36,12 +36,12 @@ const (
 	region  = "us-east-1"
 )
 
-// wire is an HTTP client for both sides: it keeps the request and gives an
-// answer.
+// wire is an HTTP client for both sides: it keeps the requests and returns a
+// response.
 type wire struct {
 	status int
 	header http.Header
-	answer string
+	answer string // body of the response
 
 	sent []*http.Request
 	body []byte // of the last request
@@ -79,7 +79,7 @@ func (w *wire) last() *http.Request { return w.sent[len(w.sent)-1] }
 type side struct {
 	*wire
 	client reflect.Value
-	remote func(t *testing.T, operation string, input []byte) (any, error) // in the place of the client, if it is not nil
+	remote func(t *testing.T, operation string, input []byte) (any, error) // called instead of the client, if not nil
 }
 
 // pair is one service, seen from both sides.
@@ -103,8 +103,8 @@ func (w *wire) sdkConfig() aws.Config {
 	}
 }
 
-// pairs returns every service that we have. The changes are to the
-// configurations of both sides.
+// pairs returns every service that we have. The changes apply to the configurations
+// of both sides.
 func pairs(t *testing.T, changes ...func(*awstokens.Config, *aws.Config)) []*pair {
 	t.Helper()
 	build := func(name string, ours func(awstokens.Config) (any, error), sdk func(aws.Config) any) *pair {
@@ -167,8 +167,8 @@ func (s side) call(t *testing.T, operation string, input []byte) (any, error) {
 	return out[0].Interface(), err
 }
 
-// both calls the operation on both sides. What is unset for us, which a zero is
-// where the SDK has a pointer, is absent for the SDK.
+// both calls the operation on both sides. A zero member of ours, where the SDK has a
+// pointer, is absent for the SDK.
 func (p *pair) both(t *testing.T, operation string, input []byte) (ours, sdk any, oursErr, sdkErr error) {
 	t.Helper()
 	ours, oursErr = p.ours.call(t, operation, input)
@@ -183,8 +183,8 @@ func (p *pair) newInput(operation string) reflect.Value {
 	return reflect.New(p.ours.client.MethodByName(operation).Type().In(1).Elem())
 }
 
-// encode writes an input of ours as JSON, with its secrets and without what is
-// unset.
+// encode returns an input of ours as JSON, with its secrets and without unset
+// members.
 func encode(t *testing.T, in reflect.Value) []byte {
 	t.Helper()
 	text, err := json.Marshal(plain(in))
@@ -194,8 +194,8 @@ func encode(t *testing.T, in reflect.Value) []byte {
 
 var secretType = reflect.TypeFor[awstokens.Secret]()
 
-// plain is a value of ours as maps, lists and strings, with its secrets and
-// without what is unset. Members have their name in JSON, or else in Go.
+// plain returns a value of ours as maps, lists and strings, with its secrets and
+// without unset members. Members have their names in JSON, or else in Go.
 func plain(v reflect.Value) any {
 	switch {
 	case v.Type() == secretType:
@@ -225,13 +225,13 @@ func plain(v reflect.Value) any {
 	return v.Interface()
 }
 
-// isOptional says whether a member is left out where it is zero.
+// isOptional reports whether a zero member is left out.
 func isOptional(field reflect.StructField) bool {
 	return strings.Contains(field.Tag.Get("json")+field.Tag.Get("query"), ",omitzero") ||
 		field.Tag == "" && (field.Name == "DurationSeconds" || field.Name == "ProvidedContexts") // of STS, which has no tags
 }
 
-// random makes values of our types that obey the rules.
+// random makes values of our types that satisfy the constraints.
 type random struct{ *rand.Rand }
 
 func newRandom(seed uint64) random { return random{rand.New(rand.NewPCG(seed, 1))} }
@@ -329,15 +329,15 @@ func (r random) value(typeName, name string) string {
 	case name == "RoleSessionName":
 		return "session=1,2.3@4-5"
 	case name == "ClientToken" || strings.HasSuffix(name, "Token") || name == "ContextAssertion":
-		return fmt.Sprintf("fake-%d-é", r.IntN(1000)) // no error says anything like it, or it would be hidden there
+		return fmt.Sprintf("fake-%d-é", r.IntN(1000)) // in no error message, where it would be redacted
 	case name == "Begin" || name == "End" || strings.HasPrefix(name, "Expiration") || strings.HasSuffix(name, "Time") || strings.HasSuffix(name, "Date") || name == "IssuedAt":
 		return "2026-01-02T03:04:05Z"
 	}
 	return r.text()
 }
 
-// inputs are JSON inputs of an operation: one with all members, the others
-// with some.
+// inputs returns n inputs of an operation as JSON: the first with all members, the
+// others with some.
 func (p *pair) inputs(t *testing.T, operation string, n int) [][]byte {
 	t.Helper()
 	var list [][]byte

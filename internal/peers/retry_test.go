@@ -24,11 +24,11 @@ var (
 	_ aws.Retryer       = awstokens.Retryer(nil)
 )
 
-// scripted answers with errors, and then with a success.
+// scripted responds with errors, and then with a success.
 type scripted struct {
 	wire
-	lose bool // the answers, after the whole request was read
-	left int  // errors
+	lose bool // lose the responses, after the whole request was read
+	left int  // errors that are left
 }
 
 func (s *scripted) Do(req *http.Request) (*http.Response, error) {
@@ -45,9 +45,8 @@ func (s *scripted) Do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// The retryers of the SDK drop in, and do the right thing with exceptions that
-// they do not know. None of them can have an operation sent twice that is for
-// one use.
+// The retryers of the SDK can be used, and decide correctly on exceptions that they
+// do not know. None of them makes the client send a single-use code twice.
 func TestSDKRetryer(t *testing.T) {
 	retryers := map[string]struct {
 		make     func() aws.RetryerV2
@@ -81,7 +80,7 @@ func TestSDKRetryer(t *testing.T) {
 		status int
 		answer string
 		lose   bool
-		again  string // who repeats it: all, or the eager one
+		again  string // which retryers retry: all, or the eager one
 	}{
 		"throttled":              {call: list, status: 400, answer: `{"__type":"RateLimitExceededException"}`, again: "all"},
 		"throttled by a gateway": {call: list, status: 429, answer: `<html>`, again: "all"},
@@ -95,7 +94,7 @@ func TestSDKRetryer(t *testing.T) {
 	for name, r := range retryers {
 		for what, f := range failures {
 			t.Run(name+"/"+what, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { // their waits are real ones
+				synctest.Test(t, func(t *testing.T) { // the waits are those of the retryers
 					s := &scripted{wire: wire{status: f.status, answer: f.answer}, lose: f.lose, left: 100}
 					counted := &counting{RetryerV2: r.make()}
 					cfg := s.config()
@@ -106,7 +105,7 @@ func TestSDKRetryer(t *testing.T) {
 						want = r.attempts
 					}
 					assert.Len(t, s.sent, want)
-					assert.Equal(t, want, counted.attempts, "it is asked before every attempt")
+					assert.Equal(t, want, counted.attempts, "the retryer is asked before every attempt")
 
 					s.sent, s.left = nil, 1
 					err := f.call(cfg)

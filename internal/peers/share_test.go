@@ -11,8 +11,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 )
 
-// shareTokenFile has another program, which uses the credentials of the profile
-// dev, and a provider of ours take turns at one token in the files of the AWS
+// shareTokenFile lets another program, which uses the credentials of the profile
+// dev, and a provider of ours take turns with one token in the files of the AWS
 // CLI.
 func shareTokenFile(t *testing.T, name string, use func(*testing.T) error) {
 	t.Helper()

@@ -21,7 +21,7 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 )
 
-// recordings are the SDK's own recordings, in its modules.
+// recordings are the SDK's recordings, in its modules.
 var recordings = []struct {
 	pair, module        string
 	requests, responses int
@@ -30,9 +30,9 @@ var recordings = []struct {
 	{"portal", "github.com/aws/aws-sdk-go-v2/service/sso", 4, 8},
 }
 
-// The requests that the SDK has recorded are what we send, and the responses are
-// what we read. They are read from the SDK's modules, and have a placeholder such
-// as __ClientId__ for every member.
+// We send the requests and decode the responses that the SDK recorded. The
+// recordings are in the SDK's modules, and have a placeholder such as __ClientId__
+// for every member.
 func TestRecordings(t *testing.T) {
 	services := pairs(t, func(ours *awstokens.Config, _ *aws.Config) { ours.DisableValidation = true })
 	for _, recorded := range recordings {
@@ -92,7 +92,7 @@ func recordedRequest(t *testing.T, p *pair, operation, recorded string) {
 	} else {
 		assert.JSONEq(t, body, string(p.ours.body))
 	}
-	// And nothing else, beside what the SDK leaves out of its recordings.
+	// The rest is only what the SDK leaves out of its recordings.
 	for name := range sent.Header {
 		if !strings.Contains(head, name+": ") {
 			assert.Contains(t, []string{"Authorization", "User-Agent", "X-Amz-Date", "X-Amz-Security-Token", "Amz-Sdk-Invocation-Id", "Amz-Sdk-Request", "Accept-Encoding"}, name)

@@ -41,7 +41,7 @@ type reply struct {
 
 func (r reply) String() string { return fmt.Sprintf("%d %s %q", r.status, r.code, r.retryAfter) }
 
-// failures are what both sides know how to judge.
+// failures are those that both sides classify.
 var failures = func() []reply {
 	list := []reply{
 		{}, {status: 500}, {status: 502}, {status: 503}, {status: 504}, {status: 429}, {status: 403},
@@ -63,8 +63,8 @@ var retryAfters = []string{
 	"abc", "1.5", "1e3", " 7", "+7", "0x10", "1_000", "007",
 }
 
-// newSchedule returns one in which most failures are followed by a retry. In
-// some, so many calls fail that the bucket is emptied.
+// newSchedule returns a schedule in which most failures are retried. In some, so
+// many calls fail that the retry budget is spent.
 func newSchedule(random *mathrand.Rand) schedule {
 	s := schedule{maxAttempts: 1 + random.IntN(12)}
 	failing := random.Float64()
@@ -85,7 +85,7 @@ func newSchedule(random *mathrand.Rand) schedule {
 	return s
 }
 
-// player gives the replies of a call, and a success after them.
+// player returns the replies of a call, and then a success.
 type player struct {
 	replies []reply
 	sent    []time.Time
@@ -113,7 +113,7 @@ func (p *player) Do(req *http.Request) (*http.Response, error) {
 	return w.Do(req)
 }
 
-// outcome is how a call went: the waits between its attempts, and whether it
+// outcome is the result of a call: the waits between its attempts, and whether it
 // succeeded.
 type outcome struct {
 	waits []time.Duration
@@ -155,9 +155,8 @@ func draw(t *testing.T, seed uint64) float64 {
 	return float64(n.Int64()) / (1 << 53)
 }
 
-// TestRetryStandard plays thousands of schedules to the standard retryers of
-// both sides, with the same random numbers: the same calls are retried, after
-// the same waits, until the same bucket is empty.
+// The standard retryers of both sides, with the same random numbers, retry the same
+// calls after the same waits until the same budget is spent, in 2,000 schedules.
 func TestRetryStandard(t *testing.T) {
 	const schedules = 2000
 	numbers := make([]float64, 600)

@@ -41,8 +41,8 @@ var spansOfSDKOnly = map[string]string{
 	"SignRequest":           "a few microseconds; client.call.auth.signing_duration has them",
 }
 
-// Attributes that differ, as "span key", and why. What begins with + we have and
-// the SDK does not; what begins with ~ both have, with other values.
+// Attributes that differ, as "span key", and why. Only we have those that begin
+// with +, only the SDK those with -, and both those with ~, with other values.
 var attributeDifferences = map[string]string{
 	"+call aws.request_id":                        "found without knowing the SDK's tree; it is that of the last attempt",
 	"+Attempt exception.type":                     "so that an attempt says why it was followed by another",
@@ -51,7 +51,7 @@ var attributeDifferences = map[string]string{
 	"+Attempt api.error_message":                  "the same",
 	"+Attempt api.error_fault":                    "the same",
 	"~call exception.type":                        "the name of a Go type: ours is of this module",
-	"~call exception.message":                     "the text of the error, ours withheld if it shows a secret",
+	"~call exception.message":                     "the text of the error, in which ours redacts secrets",
 	"-DoHTTPRequest net.protocol.version":         "without a response there is none, while the SDK has 0.0",
 	"-DoHTTPRequest http.status_code":             "the same, with 0",
 	"-DoHTTPRequest http.response_content_length": "the same, with 0",
@@ -77,7 +77,7 @@ type span struct {
 	attributes           map[string]string
 }
 
-// telemetry is what one side exports for a call.
+// telemetry is what one side reports for a call.
 type telemetry struct {
 	scope   string
 	spans   map[string]span             // by name, the root as call, others with the number of their attempt
@@ -85,7 +85,7 @@ type telemetry struct {
 	sdkOnly []string
 }
 
-// exporters is OpenTelemetry with what it exports kept in memory.
+// exporters are OpenTelemetry's exporters to memory.
 type exporters struct {
 	spans   *tracetest.InMemoryExporter
 	tracer  *trace.TracerProvider
@@ -173,10 +173,10 @@ func (e *exporters) collect(t *testing.T) telemetry {
 	return found
 }
 
-// turns is an HTTP client that gives its answers in turn.
+// turns is an HTTP client that returns its responses in turn.
 type turns struct {
-	answers []func(*http.Request) (*http.Response, error)
-	n       int
+	responses []func(*http.Request) (*http.Response, error)
+	n         int
 }
 
 func (a *turns) Do(req *http.Request) (*http.Response, error) {
@@ -184,36 +184,36 @@ func (a *turns) Do(req *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, req.Body)
 	}
 	a.n++
-	return a.answers[a.n-1](req)
+	return a.responses[a.n-1](req)
 }
 
-func answered(w wire) func(*http.Request) (*http.Response, error) { return w.Do }
+func respond(w wire) func(*http.Request) (*http.Response, error) { return w.Do }
 
 func lost(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }
 
-// OpenTelemetry gets from a call of ours what it gets from one of the SDK, but
-// for the differences that are listed above, each of which is there.
+// A call of ours reports to OpenTelemetry what a call of the SDK reports, except
+// for the differences listed above, all of which occur.
 func TestTelemetry(t *testing.T) {
 	const token = `{"Token":"fake-token","TokenId":"t-1","TokenType":"REFRESH_TOKEN"}`
-	throttled := answered(wire{status: 400, header: http.Header{"X-Amzn-Errortype": {"ThrottlingException"}}, answer: `{"Message":"Rate exceeded"}`})
+	throttled := respond(wire{status: 400, header: http.Header{"X-Amzn-Errortype": {"ThrottlingException"}}, answer: `{"Message":"Rate exceeded"}`})
 	seen := map[string]bool{}
 	for name, test := range map[string]struct {
-		answers  []func(*http.Request) (*http.Response, error)
-		unsigned bool
-		fails    bool
+		responses []func(*http.Request) (*http.Response, error)
+		unsigned  bool
+		fails     bool
 	}{
-		"signed":   {answers: []func(*http.Request) (*http.Response, error){answered(wire{answer: token})}},
-		"unsigned": {answers: []func(*http.Request) (*http.Response, error){answered(wire{answer: `{"accessToken":"fake","tokenType":"Bearer","expiresIn":3600}`})}, unsigned: true},
-		"retried":  {answers: []func(*http.Request) (*http.Response, error){throttled, lost, answered(wire{answer: token})}},
-		"refused": {answers: []func(*http.Request) (*http.Response, error){
-			answered(wire{status: 400, header: http.Header{"X-Amzn-Errortype": {"ResourceNotFoundException"}}, answer: `{"Message":"there is no such license"}`}),
+		"signed":   {responses: []func(*http.Request) (*http.Response, error){respond(wire{answer: token})}},
+		"unsigned": {responses: []func(*http.Request) (*http.Response, error){respond(wire{answer: `{"accessToken":"fake","tokenType":"Bearer","expiresIn":3600}`})}, unsigned: true},
+		"retried":  {responses: []func(*http.Request) (*http.Response, error){throttled, lost, respond(wire{answer: token})}},
+		"refused": {responses: []func(*http.Request) (*http.Response, error){
+			respond(wire{status: 400, header: http.Header{"X-Amzn-Errortype": {"ResourceNotFoundException"}}, answer: `{"Message":"there is no such license"}`}),
 		}, fails: true},
-		"no response": {answers: []func(*http.Request) (*http.Response, error){lost, lost, lost}, fails: true},
+		"no response": {responses: []func(*http.Request) (*http.Response, error){lost, lost, lost}, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ours, theirs := newExporters(), newExporters()
-			observe(t, ours, &turns{answers: test.answers}, test.unsigned, test.fails)
-			observeSDK(t, theirs, &turns{answers: test.answers}, test.unsigned, test.fails)
+			observe(t, ours, &turns{responses: test.responses}, test.unsigned, test.fails)
+			observeSDK(t, theirs, &turns{responses: test.responses}, test.unsigned, test.fails)
 			a, b := ours.collect(t), theirs.collect(t)
 			pkg := "licensemanager"
 			if test.unsigned {

@@ -30,10 +30,10 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 )
 
-// unvalidated leaves the rules to the service: an input may break them.
+// unvalidated leaves the constraints to the service: an input may violate them.
 func unvalidated(ours *awstokens.Config, _ *aws.Config) { ours.DisableValidation = true }
 
-// The same input gives the same request, as far as the HTTP client gets it.
+// Both sides pass the same request for the same input to the HTTP client.
 func TestSameRequests(t *testing.T) {
 	eachOperation(t, func(t *testing.T, p *pair, operation string) {
 		p.ours.answer, p.sdk.answer = "{}", "{}"
@@ -51,8 +51,8 @@ func TestSameRequests(t *testing.T) {
 	}, unvalidated)
 }
 
-// What arrives at a server is the same: with each side's own HTTP client, and
-// an endpoint whose path needs escapes.
+// The same request arrives at a server, with each side's own HTTP client and an
+// endpoint whose path needs escapes.
 func TestSameRequestsOnTheNetwork(t *testing.T) {
 	var requests []seen
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -116,7 +116,7 @@ func see(t *testing.T, req *http.Request, body []byte) seen {
 	return s
 }
 
-// sameRequest checks that two requests mean the same.
+// sameRequest checks that two requests have the same meaning.
 func sameRequest(t *testing.T, sdk, ours seen, input []byte) {
 	t.Helper()
 	for _, s := range []*seen{&sdk, &ours} {
@@ -126,9 +126,9 @@ func sameRequest(t *testing.T, sdk, ours seen, input []byte) {
 	assert.Equal(t, sdk, ours, "%s", input)
 }
 
-// Ours verifies under the SDK's signer, and the SDK's under the one that we
-// use: with and without a session token, in Regions of other partitions, and
-// for an endpoint whose path needs escapes.
+// The SDK's signer makes the signatures of our requests, and smithy-go's signer
+// those of the SDK's: with and without a session token, in Regions of other
+// partitions, and for an endpoint whose path needs escapes.
 func TestSignatures(t *testing.T) {
 	for _, keys := range []scope{
 		{region: region, session: session},
@@ -164,15 +164,14 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
-// signing are the names that requests are signed for where they are not those
-// of License Manager.
+// signing has the signing names of operations outside License Manager.
 var signing = map[string]string{"ssooidc/CreateTokenWithIAM": "sso-oauth", "sts/AssumeRole": "sts"}
 
 // scope is what a signature is made with.
 type scope struct{ region, service, session, endpoint string }
 
-// unsigned returns the request with the headers that were signed, and when
-// that was. What it is signed for must be in it.
+// unsigned returns the request with only the signed headers, their names, and the
+// time of the signature. It checks the signature's scope.
 func (s scope) unsigned(t *testing.T, signed *http.Request) (req *http.Request, names []string, at time.Time) {
 	t.Helper()
 	authorization := signed.Header.Get("Authorization")

@@ -45,7 +45,8 @@ var inCall = func() *needles {
 	return n
 }()
 
-// journal keeps records as text and as JSON, and what spans and metrics have.
+// journal keeps log records as text and as JSON, and the attributes of spans and
+// metrics.
 type journal struct {
 	slog.Handler
 	json slog.Handler
@@ -60,7 +61,7 @@ func newJournal() *journal {
 
 func (j *journal) tell(k, v any) { fmt.Fprintf(j.told, "%v=%+v\n", k, v) }
 
-// in returns the surroundings of a secret in all that was kept, or "".
+// in returns the surroundings of a secret in what was kept, or "".
 func (j *journal) in() string { return inCall.in(j.out.String()) + inCall.in(j.told.String()) }
 
 func (j *journal) Handle(ctx context.Context, r slog.Record) error {
@@ -75,7 +76,7 @@ func config(client awstokens.HTTPClient, j *journal) awstokens.Config {
 		Logger:            slog.New(j),
 		TracerProvider:    telemetry(j.tell),
 		MeterProvider:     telemetry(j.tell),
-		DisableValidation: true, // it is the responses that are tested
+		DisableValidation: true, // only the responses are tested
 		Retryer:           awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) { o.MaxAttempts, o.BaseDelay = 2, -1 }),
 	}
 }
@@ -109,12 +110,12 @@ func echo(req *http.Request, body string) string {
 	var headers strings.Builder
 	_ = req.Header.Write(&headers)
 	if req.Header.Get("Authorization") != "" {
-		body += "\n" + secretKey // which no server sees, but say it did
+		body += "\n" + secretKey // as if a server could see it
 	}
 	return body + "\n" + req.URL.RawQuery + "\n" + headers.String()
 }
 
-// escapes are the ways in which a text comes back.
+// escapes are the ways in which a service may quote a string.
 var escapes = map[string]func(string) string{
 	"plain":   func(s string) string { return s },
 	"JSON":    quoted,
@@ -133,10 +134,11 @@ func quoted(s string) string {
 	return string(b[1 : len(b)-1])
 }
 
-// codes are of exceptions of each service and of none.
+// codes are codes of exceptions of each service, and one of none.
 var codes = []string{"ValidationException", "InvalidRequestRegionException", "RedirectException", "FailedDependencyException", "BrandNewException", ""}
 
-// message is an error body, with the text wherever an exception keeps one.
+// message returns an error body with the string in every member that an exception
+// keeps.
 func message(text string) string {
 	body, _ := json.Marshal(map[string]string{
 		"Message": text, "Location": text, "ErrorCode": text, "error": "invalid_request", "error_description": text,
@@ -145,7 +147,8 @@ func message(text string) string {
 	return string(body)
 }
 
-// responses have servers, and the ways to them, say what they have seen.
+// responses are those of servers, and of proxies before them, that quote the
+// request.
 func responses() map[string]stub {
 	all := map[string]stub{}
 	for name, escape := range escapes {
@@ -226,7 +229,7 @@ func assertCallHides(t *testing.T, op operation, client awstokens.HTTPClient, na
 	return err
 }
 
-// assertErrorHides asserts it of every error of the chain.
+// assertErrorHides asserts that no error of the chain shows a secret.
 func assertErrorHides(t *testing.T, err error, name string) {
 	t.Helper()
 	for _, w := range quickWays {
@@ -272,7 +275,7 @@ func TestCutOffEchoes(t *testing.T) {
 	}
 }
 
-// TestValidationErrors has inputs that break the rules with their secrets.
+// The secrets of the inputs violate constraints.
 func TestValidationErrors(t *testing.T) {
 	for rule, spoil := range map[string]string{
 		"white space": " with white space", "too long": strings.Repeat("x", 5000), "not UTF-8": "\xff", "multi-byte": strings.Repeat("ü", 5000),
@@ -301,7 +304,7 @@ func TestValidationErrors(t *testing.T) {
 	}
 }
 
-// TestWire has real servers speak no HTTP, and requests that cannot be sent.
+// Servers that do not speak HTTP, and requests that cannot be sent.
 func TestWire(t *testing.T) {
 	for name, speak := range map[string]func(io.Writer, string){
 		"no HTTP": func(w io.Writer, body string) { _, _ = io.WriteString(w, body+"\r\n\r\n") },
@@ -361,7 +364,7 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// TestHiddenErrorsAreFound: an error of the caller's own still is one.
+// errors.Is and errors.As find an error of the caller although its text is redacted.
 func TestHiddenErrorsAreFound(t *testing.T) {
 	for _, op := range operations {
 		if !strings.HasSuffix(op.name, ".GetAccessToken") {
@@ -376,8 +379,8 @@ func TestHiddenErrorsAreFound(t *testing.T) {
 	}
 }
 
-// TestLogOfSuccess: a success is logged, but not what it says. The log of STS
-// is in testUsed, because its responses are XML.
+// A success is logged without the content of the response. testUsed has the log of
+// STS, because its responses are XML.
 func TestLogOfSuccess(t *testing.T) {
 	for _, op := range operations {
 		if strings.Contains(op.name, "sts.") {

@@ -26,7 +26,7 @@ import (
 // handler of credentials. Neither passes a tap.
 var cacheKey, handlerToken = fake(102), fake(103)
 
-// watched has a watcher look, and find a cache file of another key.
+// watched uses a Watcher, and one whose cache file has another key.
 func (u *usage) watched() {
 	service := u.server.LicenseManager()
 	path := filepath.Join(u.TempDir(), "cache")
@@ -47,7 +47,8 @@ func (u *usage) watched() {
 	u.files = append(u.files, path)
 }
 
-// metered has a meter charge, be denied, and find the journal of another product.
+// metered uses a Meter that charges, one that is denied, and one with the journal
+// of another product.
 func (u *usage) metered() {
 	service, dir := u.server.LicenseManager(), u.TempDir()
 	of := drawdown.Request{ProductSKU: service.ProductSKU(), KeyFingerprint: service.KeyFingerprint()}
@@ -73,8 +74,8 @@ func (u *usage) metered() {
 	u.files = append(u.files, path)
 }
 
-// propagated gets credentials in the name of users, and has the services quote
-// what they refuse.
+// propagated gets credentials that carry the identity of users, from services that
+// quote what they refuse.
 func (u *usage) propagated() {
 	ctx, center := u.Context(), u.server.IdentityCenter()
 	app := tip.Application{ARN: application, AccessRoleARN: u.server.LicenseManager().RoleARN()}
@@ -129,8 +130,8 @@ func (u *usage) served() {
 	u.values["CredentialsHandler"] = handler
 }
 
-// telemetry is told what spans and metrics have. It is a function, into which a
-// dump of the configuration does not look.
+// telemetry receives the attributes of spans and metrics. It is a function, which
+// hides them from a dump of the configuration.
 type telemetry func(k, v any)
 
 func (t telemetry) note(properties map[any]any) {

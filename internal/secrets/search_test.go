@@ -17,7 +17,7 @@ import (
 // words are in fakes, and in other text.
 var words = regexp.MustCompile(`\b[a-z]+\b`)
 
-// run is how many letters and digits in a row give a secret away.
+// run is the number of letters and digits in a row that reveal a secret.
 const run = 8
 
 // needles are secrets, prepared to be found in text in one pass: by any 8 letters

@@ -1,7 +1,7 @@
-// Package secrets_test proves for the whole module that nothing shows a secret:
-// no input and no output, nothing else that holds one, no error, no log, no span and no metric. Each
-// is shown in every way that the standard library and the test libraries have;
-// internal/peers does the same with other ones.
+// Package secrets_test tests for the whole module that nothing shows a secret: no
+// input or output, nothing else that holds one, no error, log record, span or
+// metric. Each is shown in every way that the standard library and the test
+// libraries have. internal/peers does the same with other libraries.
 //
 //	search_test.go    finds secrets in text, however they are written
 //	show_test.go      the ways to show a value, and where a program may have it
@@ -9,10 +9,10 @@
 //	used_test.go      clients, providers, stores and seats, after their use
 //	products_test.go  watchers, meters and identity propagation; spans and metrics
 //	calls_test.go     errors, logs and spans of calls, of services that quote secrets
-//	complete_test.go  whether that is everything, which go/types knows
+//	complete_test.go  whether that is everything, by go/types
 //
-// A new operation is found by itself. A new type that may hold a secret fails
-// TestSecrets, which names it, until it is shown in used_test.go.
+// A new operation is found automatically. For a new type that may hold a secret,
+// TestSecrets fails and names it, until it is shown in used_test.go.
 package secrets_test
 
 import (
@@ -35,7 +35,7 @@ func fake(n int) string {
 	return "FAKE" + base64.RawStdEncoding.EncodeToString(sum[:16]) + "/+" + base64.RawURLEncoding.EncodeToString(sum[16:]) + "="
 }
 
-// shown are the types of which a value was shown.
+// shown has the types of the values that were shown.
 type shown struct {
 	mu    sync.Mutex
 	types map[string]bool
@@ -79,8 +79,8 @@ func typeName(typ reflect.Type) string {
 
 func TestSecrets(t *testing.T) {
 	s := &shown{types: map[string]bool{}}
-	// Alone, because a goroutine outside must not wait for one in the bubble,
-	// with which it shares what encoders cache.
+	// Alone: encoders share caches, and a goroutine outside the bubble must not
+	// wait for one inside.
 	t.Run("seats", func(t *testing.T) { testSeats(t, s) })
 	t.Run("all", func(t *testing.T) { // ends when the parallel tests in it have ended
 		t.Run("inputs and outputs", func(t *testing.T) {

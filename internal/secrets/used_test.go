@@ -43,8 +43,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
-// tap is an HTTP client that keeps the secrets that pass, in either direction:
-// all that is called as the Secrets of the inputs and outputs are.
+// tap is an HTTP client that keeps the secrets of requests and responses: the
+// members that have the names of Secrets in inputs and outputs.
 type tap struct {
 	client awstokens.HTTPClient
 	names  map[string]bool
@@ -69,7 +69,7 @@ func newTap(client awstokens.HTTPClient) *tap {
 	return &tap{client: client, names: names, secrets: map[string]string{}}
 }
 
-// wireName is what a field is called in a request or a response.
+// wireName returns the name of a field in a request or a response.
 func wireName(f reflect.StructField) string {
 	for _, key := range []string{"header", "query", "json", "xml"} {
 		if name, _, _ := strings.Cut(f.Tag.Get(key), ","); name != "" {
@@ -209,7 +209,7 @@ const application = "arn:aws:sso::111122223333:application/ssoins-0123456789abcd
 
 var session = login.Session{Name: "my-sso", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"}
 
-// approve is a browser in which the user approves.
+// approve approves a login as its user does in a browser.
 func approve(address string) error {
 	resp, err := http.Post(address, "application/x-www-form-urlencoded", strings.NewReader("decision=approve"))
 	if err != nil {
@@ -218,12 +218,12 @@ func approve(address string) error {
 	return resp.Body.Close()
 }
 
-// writerFunc is a writer into which a dump does not look.
+// writerFunc is a writer that hides what it writes to from a dump.
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// values are values to show, by what they are.
+// values are values to show, by a description.
 type values map[string]any
 
 // find adds the error of a type that is in err.
@@ -301,7 +301,7 @@ func testUsed(t *testing.T, s *shown) {
 // hasRaceDetector is set in race_test.go.
 var hasRaceDetector bool
 
-// usage collects what it uses.
+// usage uses the packages and collects their values.
 type usage struct {
 	*testing.T
 	server *awstokenstest.Server
@@ -463,7 +463,7 @@ func (u *usage) logins() awstokens.CredentialsProvider {
 	return role
 }
 
-// failures has services that quote what they refuse.
+// failures makes calls to services that quote what they refuse.
 func (u *usage) failures() {
 	ctx, license, center := u.Context(), u.server.LicenseManager(), u.server.IdentityCenter()
 	quoting := func(token awstokens.Secret) string {
@@ -508,7 +508,7 @@ func (u *usage) failures() {
 	find[*lease.DeniedError](u.T, u.values, err)
 }
 
-// request asks for a seat.
+// request is a request for a seat.
 func request(service awstokenstest.LicenseManager) lease.Request {
 	return lease.Request{
 		ProductSKU: service.ProductSKU(), KeyFingerprint: service.KeyFingerprint(),

@@ -22,15 +22,15 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/sts"
 )
 
-// The same answer is read as the same values.
+// Both sides decode the same response to the same values.
 func TestSameOutputs(t *testing.T) {
 	eachOperation(t, func(t *testing.T, p *pair, operation string) {
 		input := p.inputs(t, operation, 1)[0]
 		for i := range 20 {
 			out := reflect.New(p.ours.client.MethodByName(operation).Type().Out(0).Elem())
 			newRandom(uint64(i)).fill(out.Elem(), operation, true)
-			answer := encodeAnswer(t, operation, out.Interface())
-			p.ours.answer, p.sdk.answer = answer, answer
+			body := encodeOutput(t, operation, out.Interface())
+			p.ours.answer, p.sdk.answer = body, body
 			ours, sdk, oursErr, sdkErr := p.both(t, operation, input)
 			require.NoError(t, oursErr)
 			require.NoError(t, sdkErr)
@@ -39,8 +39,8 @@ func TestSameOutputs(t *testing.T) {
 	})
 }
 
-// encodeAnswer writes an output of ours as its service does.
-func encodeAnswer(t *testing.T, operation string, out any) string {
+// encodeOutput returns the response that a service sends for an output of ours.
+func encodeOutput(t *testing.T, operation string, out any) string {
 	t.Helper()
 	if role, ok := out.(*sts.Output); ok {
 		var b strings.Builder
@@ -57,10 +57,10 @@ func encodeAnswer(t *testing.T, operation string, out any) string {
 	return string(encode(t, reflect.ValueOf(out)))
 }
 
-// values are the members of an output by their lower-case names, without those
-// that are absent.
+// values returns the members of an output by their lower-case names, without
+// absent ones.
 func values(t *testing.T, out any) any {
-	switch sdk := out.(type) { // has members that ours lacks
+	switch sdk := out.(type) { // these have members that ours lack
 	case *sdksts.AssumeRoleOutput:
 		out = role(sdk.Credentials, sdk.AssumedRoleUser)
 	case *sdksts.AssumeRoleWithWebIdentityOutput:
@@ -111,7 +111,7 @@ func present(v any) any {
 	return v
 }
 
-// codes are what each service publishes, and one that it does not.
+// codes are the error codes that each service publishes, and one that it does not.
 var codes = map[string]string{
 	"licensemanager": "AccessDeniedException AuthorizationException ConflictException EntitlementNotAllowedException FailedDependencyException " +
 		"FilterLimitExceededException InvalidParameterValueException InvalidResourceStateException LicenseUsageException NoEntitlementsAllowedException " +
@@ -125,8 +125,8 @@ var codes = map[string]string{
 		"RegionDisabledException AccessDenied Throttling UnheardException",
 }
 
-// The same error answer to any operation has the same meaning, however it is
-// written.
+// Both sides decode the same error response to equal errors, for every operation
+// and in every format.
 func TestSameErrors(t *testing.T) {
 	eachOperation(t, func(t *testing.T, p *pair, operation string) {
 		input := p.inputs(t, operation, 1)[0]
@@ -153,34 +153,34 @@ func TestSameErrors(t *testing.T) {
 	})
 }
 
-// answer is what both sides get from now on.
+// answer sets the response of both sides.
 func (p *pair) answer(a *wire) {
 	for _, w := range []*wire{p.ours.wire, p.sdk.wire} {
 		w.status, w.header, w.answer = a.status, a.header, a.answer
 	}
 }
 
-// sameError checks that two errors say the same: code, message, members,
-// fault, type, HTTP status and request ID.
+// sameError checks that two errors are equal in code, message, members, fault,
+// type, HTTP status and request ID.
 func sameError(t *testing.T, p *pair, oursErr, sdkErr error) {
 	t.Helper()
-	var oursAnswer *awstokens.ResponseError
-	var sdkAnswer *awshttp.ResponseError
-	require.ErrorAs(t, oursErr, &oursAnswer)
-	require.ErrorAs(t, sdkErr, &sdkAnswer)
-	assert.Equal(t, sdkAnswer.HTTPStatusCode(), oursAnswer.StatusCode)
-	assert.NotEmpty(t, oursAnswer.RequestID)
-	assert.Equal(t, sdkAnswer.ServiceRequestID(), oursAnswer.RequestID)
+	var oursResponse *awstokens.ResponseError
+	var sdkResponse *awshttp.ResponseError
+	require.ErrorAs(t, oursErr, &oursResponse)
+	require.ErrorAs(t, sdkErr, &sdkResponse)
+	assert.Equal(t, sdkResponse.HTTPStatusCode(), oursResponse.StatusCode)
+	assert.NotEmpty(t, oursResponse.RequestID)
+	assert.Equal(t, sdkResponse.ServiceRequestID(), oursResponse.RequestID)
 
 	var ours, sdk smithy.APIError
 	require.ErrorAs(t, oursErr, &ours)
 	var unreadable *smithy.DeserializationError
-	if errors.As(sdkErr, &unreadable) { // no answer of a service, but of something in front of it
+	if errors.As(sdkErr, &unreadable) { // a response not of a service, but of something in front of it
 		assert.Equal(t, "UnknownError", ours.ErrorCode())
 		return
 	}
 	require.ErrorAs(t, sdkErr, &sdk)
-	if sdk.ErrorCode() == "UnknownError" { // which has no text either; and that side does not look at OAuth's error
+	if sdk.ErrorCode() == "UnknownError" { // without a message; the SDK does not look at the OAuth error
 		assert.Equal(t, p.name != "ssooidc", ours.ErrorCode() == "UnknownError")
 		return
 	}
@@ -190,12 +190,12 @@ func sameError(t *testing.T, p *pair, oursErr, sdkErr error) {
 		return
 	}
 	assert.Equal(t, sdk.ErrorFault(), ours.ErrorFault())
-	if p.name == "sts" { // where ours has one type for all
+	if p.name == "sts" { // for which ours has one type
 		assert.Equal(t, oneLine(sdk.ErrorMessage()), ours.ErrorMessage())
 		return
 	}
 	assert.Equal(t, reflect.TypeOf(sdk).Elem().Name(), reflect.TypeOf(ours).Elem().Name())
-	if p.name == "ssooidc" { // where the other side has no message, and a reason for some only
+	if p.name == "ssooidc" { // for which the SDK has no message, and a reason for some only
 		assert.Subset(t, errorMembers(t, ours), errorMembers(t, sdk))
 		return
 	}
@@ -203,8 +203,8 @@ func sameError(t *testing.T, p *pair, oursErr, sdkErr error) {
 	assert.Equal(t, oneLine(sdk.ErrorMessage()), ours.ErrorMessage())
 }
 
-// oneLine is what we make of the text of a service, so that it can forge no line
-// of a log.
+// oneLine returns the text of a service as our errors have it: one line, so that it
+// cannot forge log lines.
 func oneLine(text string) string {
 	line := strings.NewReplacer("\u2028", " ", "\t", " ").Replace(text)
 	if line != text {
@@ -213,8 +213,8 @@ func oneLine(text string) string {
 	return line
 }
 
-// errorMembers are what an exception has, by names without the underscores
-// that the SDK needs.
+// errorMembers returns the members of an exception, by names without the
+// underscores that the SDK needs.
 func errorMembers(t *testing.T, err error) map[string]any {
 	members := map[string]any{}
 	all, _ := values(t, err).(map[string]any)
