@@ -39,19 +39,19 @@
 // [Service.Next] and [Service.OneIn] choose the requests that a fault is for,
 // and a method of [Faults] what happens to them:
 //
-//	server.LicenseManager().Next(2, "CheckoutLicense").Throttle()      // the next two requests
-//	server.LicenseManager().OneIn(3, "").Delay(time.Second)            // every third request for any operation
-//	server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()        // processed, but the response is lost
+//	server.LicenseManager().Next(2, "CheckoutLicense").Throttle() // the next two requests
+//	server.LicenseManager().OneIn(3, "").Delay(time.Second)       // every third request for any operation
+//	server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()   // processed, but the response is lost
 //	server.STS().Next(1, "AssumeRole").Refuse("AccessDenied", "not authorized", nil)
-//	server.LicenseManager().OneIn(1, "").Cut()                         // an outage
-//	server.ClearFaults()                                               // its end
+//	server.LicenseManager().OneIn(1, "").Cut() // an outage
+//	server.ClearFaults()                       // its end
 //
-// [Service.Requests] counts requests, so that a test can tell a retry. Faults
-// and counters belong to a service, because two of them have an operation
+// [Service.Requests] counts requests, so that a test notices a retry. Faults and
+// counters belong to a service, because two of them have an operation
 // CreateToken.
 //
-// A retry waits in real time. To spare a test the wait, use synthetic time, or
-// give the client a [awstokens.StandardRetryer] with a negative BaseDelay.
+// A retry waits in real time. To avoid the wait, use synthetic time, or give the
+// client an [awstokens.StandardRetryer] with a negative BaseDelay.
 //
 // # Synthetic time
 //

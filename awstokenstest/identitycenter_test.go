@@ -150,8 +150,8 @@ func TestUserJWT(t *testing.T) {
 	assert.NotEmpty(t, claims["jti"])
 	assert.EqualValues(t, frozen.Add(time.Hour).Unix(), claims["exp"])
 	assert.NoError(t, exchange(jwt))
-	assert.Equal(t, "InvalidGrantException", codeOf(exchange(jwt)), "it serves once")
-	assert.NoError(t, exchange(server.IdentityCenter().UserJWT()), "each is another one")
+	assert.Equal(t, "InvalidGrantException", codeOf(exchange(jwt)), "it can be exchanged once")
+	assert.NoError(t, exchange(server.IdentityCenter().UserJWT()), "each is a new one")
 
 	jwt = server.IdentityCenter().UserJWT()
 	server.Advance(time.Hour)
@@ -218,7 +218,7 @@ func TestIdentityCenterFaults(t *testing.T) {
 	assert.ErrorAs(t, err, &send)
 	_, err = s.poll(t, device.DeviceCode)
 	var used *ssooidc.InvalidGrantException
-	assert.ErrorAs(t, err, &used, "the lost answer had the token")
+	assert.ErrorAs(t, err, &used, "the lost response had the token")
 
 	next.Delay(time.Hour)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)

@@ -46,7 +46,7 @@ func (l LicenseManager) KeyFingerprint() string { return l.emulator.KeyFingerpri
 func (l LicenseManager) RoleARN() string { return l.emulator.RoleARN() }
 
 // Minted returns how many refresh tokens CreateToken has made for a
-// ClientToken. Repeated calls within 10 minutes make one.
+// ClientToken. Calls with the same ClientToken within 10 minutes make one.
 func (l LicenseManager) Minted(clientToken string) int { return l.emulator.Minted(clientToken) }
 
 // SeatsTaken returns how much of an entitlement, such as [Seats], is checked
@@ -56,10 +56,11 @@ func (l LicenseManager) SeatsTaken(entitlement string) int { return l.emulator.S
 // SetSeats sets how many of the entitlement [Seats] the license that the server
 // starts with has, in a new version. Checkouts stay, even if they are more.
 func (l LicenseManager) SetSeats(n int) {
+	count := int64(n)
 	l.ChangeLicense(l.LicenseARN(), func(license *licensemanager.License) {
 		for i := range license.Entitlements {
 			if e := &license.Entitlements[i]; e.Name == Seats {
-				*e.MaxCount = int64(n)
+				e.MaxCount = &count
 			}
 		}
 	})

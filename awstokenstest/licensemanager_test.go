@@ -55,6 +55,18 @@ func TestSeats(t *testing.T) {
 
 	_, err = checkout(t.Context(), newClientOf(t, server.ConfigOf("444455556666")), server)
 	assert.Equal(t, "NoEntitlementsAllowedException", codeOf(err), "it has no grant")
+	assert.Panics(t, func() { server.ConfigOf("4444-5555-6666") })
+}
+
+// SetSeats also limits an entitlement that had no limit.
+func TestSetSeatsOfUnlimited(t *testing.T) {
+	t.Parallel()
+	server := awstokenstest.NewServer(t, inProcess)
+	service := server.LicenseManager()
+	service.ChangeLicense(service.LicenseARN(), func(l *licensemanager.License) { l.Entitlements[0].MaxCount = nil })
+	service.SetSeats(0)
+	_, err := checkout(t.Context(), newClient(t, server), server)
+	assert.Equal(t, "NoEntitlementsAllowedException", codeOf(err))
 }
 
 func TestLicenseBehavior(t *testing.T) {
@@ -142,8 +154,8 @@ func TestSignKey(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// A seat lives through a month of renewals in process and in no time,
-// also when one in ten fails, and then ends by itself.
+// In a bubble, a seat is extended for a month, although one in ten requests fails,
+// and then expires.
 func TestInProcessInABubble(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -222,7 +234,7 @@ func TestFaultsInProcess(t *testing.T) {
 		_, err = checkout(t.Context(), client, server)
 		var send *awstokens.SendError
 		if assert.ErrorAs(t, err, &send) {
-			assert.False(t, send.Written, "nobody was there")
+			assert.False(t, send.Written, "the server was closed")
 		}
 	})
 }

@@ -132,9 +132,9 @@ func (s *Server) URL() string { return s.emulator.URL() }
 // endpoint, its Region, a key that it knows, and its clock.
 func (s *Server) Config() awstokens.Config { return s.emulator.Config() }
 
-// ConfigOf is [Server.Config] for another account, of 12 digits. The server
-// has every account. An account has no access to what belongs to another one,
-// except by a grant.
+// ConfigOf is [Server.Config] for another account. The server has every account.
+// An account has no access to what belongs to another one, except by a grant.
+// ConfigOf panics if the account is not 12 digits.
 func (s *Server) ConfigOf(account string) awstokens.Config { return s.emulator.ConfigOf(account) }
 
 // ClearFaults removes all scripted faults of all services.

@@ -43,7 +43,7 @@ func oneAttempt(cfg awstokens.Config) awstokens.Config {
 	return cfg
 }
 
-// codeOf returns the code of an exception, or what else the error says.
+// codeOf returns the code of an exception, or the text of another error.
 func codeOf(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -244,8 +244,8 @@ func TestInvalidScripts(t *testing.T) {
 	assert.Panics(t, func() { server.STS().OneIn(1, "").Fail(42) })
 }
 
-// What is scripted for one service happens to no other, and ClearFaults ends it
-// for all.
+// A fault that is scripted for one service does not happen to another, and
+// ClearFaults removes those of all.
 func TestFaultsAndCountersOfEachService(t *testing.T) {
 	t.Parallel()
 	server := awstokenstest.NewServer(t, inProcess)
@@ -279,7 +279,7 @@ func TestFaultsAndCountersOfEachService(t *testing.T) {
 	assert.Equal(t, 4, server.STS().Requests(""))
 }
 
-// tb is a testing.TB that notes what happens to it.
+// tb is a testing.TB that records its calls.
 type tb struct {
 	failed   []any
 	cleanups []func()

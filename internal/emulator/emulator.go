@@ -287,9 +287,12 @@ func (s *Server) CheckOperation(id ServiceID, operation string) error {
 	return nil
 }
 
-// ConfigOf is Config with a key of another account of 12 digits. Every account
-// exists.
+// ConfigOf is Config with a key of another account. Every account exists. It
+// panics if the account is not 12 digits.
 func (s *Server) ConfigOf(account string) awstokens.Config {
+	if !isAccountID.MatchString(account) {
+		panic(fmt.Sprintf("awstokenstest: account ID %q is not 12 digits", account))
+	}
 	cfg := s.Config()
 	if account == s.options.AccountID {
 		return cfg
