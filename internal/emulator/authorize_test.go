@@ -128,7 +128,7 @@ func TestAuthorizePageDenied(t *testing.T) {
 	}
 }
 
-func TestAuthorizePageApprovesItself(t *testing.T) {
+func TestAuthorizePageAutoApprove(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *emulator.Options) { o.AutoApprove = true })
 	client := w.register(t, ssooidc.GrantTypeAuthorizationCode)
@@ -160,7 +160,7 @@ func TestAuthorizePageWithoutRedirect(t *testing.T) {
 	}
 }
 
-func TestAuthorizePageThatRefuses(t *testing.T) {
+func TestAuthorizePageRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	client := w.register(t, ssooidc.GrantTypeAuthorizationCode)

@@ -91,7 +91,7 @@ func TestBorrowIsAllOrNothing(t *testing.T) {
 	refused(t, err, "InvalidParameterValueException")
 }
 
-func TestWhatCannotBeBorrowed(t *testing.T) {
+func TestBorrowRefusals(t *testing.T) {
 	t.Parallel()
 	w := newLicensing(t)
 	borrow := func(arn string) error {

@@ -84,7 +84,7 @@ func TestSeatsEndWithTheLicense(t *testing.T) {
 	w.notAllowed(t)
 }
 
-func TestWhatIsNotAllowedDoesNotSayWhy(t *testing.T) {
+func TestRefusedCheckoutDoesNotSayWhy(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		license  func(*licensemanager.CreateLicenseInput)

@@ -35,7 +35,7 @@ func status(err error) int {
 	return 0
 }
 
-func TestEachServiceFailsInItsOwnWords(t *testing.T) {
+func TestErrorsHaveTheServicesFormat(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for id, tt := range map[emulator.ServiceID]struct {
@@ -151,7 +151,7 @@ func TestOmittedErrorHeader(t *testing.T) {
 	assert.Equal(t, "MissingAuthenticationTokenException", got.json(t)["__type"])
 }
 
-func TestAnswerAsItIs(t *testing.T) {
+func TestScriptedResponse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{Answer: &emulator.Answer{
@@ -206,7 +206,7 @@ func TestCloseEndsADelay(t *testing.T) {
 	assert.NoError(t, w.Close(), "a second time")
 }
 
-func TestFaultsThatCannotBe(t *testing.T) {
+func TestInvalidFaults(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	assert.Error(t, w.Inject(emulator.When{}, emulator.Fault{Throttle: true}))
@@ -228,7 +228,7 @@ func TestFaultsThatCannotBe(t *testing.T) {
 }
 
 // CreateToken is an operation of two services.
-func TestOneNameInTwoServices(t *testing.T) {
+func TestFaultOfOneService(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.inject(t, emulator.When{Service: emulator.IdentityCenter, Operation: "CreateToken", OneIn: 1}, emulator.Fault{Throttle: true})

@@ -228,7 +228,7 @@ func TestGrantOfAGrant(t *testing.T) {
 	assert.Equal(t, parent, got.Grant.ParentArn)
 }
 
-func TestGrantsThatCannotBe(t *testing.T) {
+func TestInvalidGrants(t *testing.T) {
 	t.Parallel()
 	w := newLicensing(t)
 	ctx, arn := t.Context(), w.license(t)

@@ -53,7 +53,7 @@ func TestCreateLicense(t *testing.T) {
 	refused(t, err, "ValidationException")
 }
 
-func TestLicensesThatCannotBe(t *testing.T) {
+func TestInvalidLicenses(t *testing.T) {
 	t.Parallel()
 	w := newLicensing(t)
 	for name, tt := range map[string]struct {

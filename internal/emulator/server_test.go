@@ -111,7 +111,7 @@ func TestClock(t *testing.T) {
 	assert.Equal(t, stands.Add(time.Second), running.Now())
 }
 
-func TestOptionsThatCannotBe(t *testing.T) {
+func TestInvalidOptions(t *testing.T) {
 	t.Parallel()
 	_, err := emulator.New(emulator.Options{Algorithm: "none"})
 	assert.Error(t, err)

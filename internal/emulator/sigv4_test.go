@@ -153,7 +153,7 @@ func authorization(old, replacement string) func(*http.Request) {
 	}
 }
 
-func TestSignatureCoversWhatTheClientNames(t *testing.T) {
+func TestSignedHeaders(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	req := w.target(t, "ListTokens", "{}")
