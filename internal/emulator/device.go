@@ -51,7 +51,7 @@ func (c *identityCenter) startDeviceAuthorization(r *request, in *ssooidc.StartD
 	}
 	grant := &deviceGrant{
 		clientID: client.id,
-		userCode: randomText(4, userCodeLetters) + "-" + randomText(4, userCodeLetters),
+		userCode: randomUserCode(),
 		expires:  r.now.Add(deviceLife),
 		interval: deviceInterval,
 	}

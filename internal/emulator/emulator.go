@@ -275,16 +275,16 @@ func (s *Server) count(o operationID) {
 // CheckOperation returns an error if the service has no such operation, so that
 // a misspelled name is not ignored. An empty name means every operation.
 func (s *Server) CheckOperation(id ServiceID, operation string) error {
-	found := false
-	for _, svc := range []*service{s.licenseManager, s.oidc, s.portal, s.sts} {
+	for _, svc := range s.services() {
 		if _, ok := svc.operations[operation]; svc.id == id && (ok || operation == "") {
-			found = true
+			return nil
 		}
 	}
-	if !found {
-		return fmt.Errorf("%s has no operation %q", id, operation)
-	}
-	return nil
+	return fmt.Errorf("%s has no operation %q", id, operation)
+}
+
+func (s *Server) services() []*service {
+	return []*service{s.licenseManager, s.oidc, s.portal, s.sts}
 }
 
 // ConfigOf is Config with a key of another account. Every account exists. It

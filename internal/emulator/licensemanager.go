@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -100,13 +101,9 @@ func awsJSONResult(w http.ResponseWriter, _ *request, out any) {
 // awsJSONRefuse responds with an error. The status is 400, except for the
 // service's internal error.
 func awsJSONRefuse(w http.ResponseWriter, r *request, f *failure) {
-	status := f.status
-	switch {
-	case status != 0:
-	case f.code == "ServerInternalException":
+	status := cmp.Or(f.status, http.StatusBadRequest)
+	if f.status == 0 && f.code == "ServerInternalException" {
 		status = http.StatusInternalServerError
-	default:
-		status = http.StatusBadRequest
 	}
 	if !r.omitErrorHeader {
 		w.Header().Set("X-Amzn-Errortype", f.code)

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"net/netip"
@@ -107,25 +108,19 @@ var oauthErrors = map[string]string{
 	"UnsupportedGrantTypeException":  "unsupported_grant_type",
 }
 
+// oauthStatus is the HTTP status of an OAuth error; 400 if it is not in the table.
+var oauthStatus = map[string]int{
+	"InvalidClientException":  http.StatusUnauthorized,
+	"InternalServerException": http.StatusInternalServerError,
+}
+
 // oidcRefuse responds with an OAuth error, or with a message for other errors,
 // such as those of the signature.
 func oidcRefuse(w http.ResponseWriter, r *request, f *failure) {
-	name, isOAuth := oauthErrors[f.code]
-	status := f.status
-	switch {
-	case status != 0:
-	case !isOAuth, f.ofSignature:
-		status = http.StatusForbidden
-	case f.code == "InvalidClientException":
-		status = http.StatusUnauthorized
-	case f.code == "InternalServerException":
-		status = http.StatusInternalServerError
-	default:
-		status = http.StatusBadRequest
-	}
-	body := object{"message": f.message}
-	if isOAuth && !f.ofSignature {
-		body = object{"error": name, "error_description": f.message}
+	status := cmp.Or(f.status, oauthStatus[f.code], http.StatusBadRequest)
+	body := object{"error": oauthErrors[f.code], "error_description": f.message}
+	if oauthErrors[f.code] == "" || f.ofSignature {
+		status, body = cmp.Or(f.status, http.StatusForbidden), object{"message": f.message}
 	}
 	for name, value := range f.members {
 		body[name] = value

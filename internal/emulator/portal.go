@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -120,13 +121,7 @@ var portalStatus = map[string]int{
 }
 
 func portalRefuse(w http.ResponseWriter, r *request, f *failure) {
-	status := f.status
-	if status == 0 {
-		status = portalStatus[f.code]
-	}
-	if status == 0 {
-		status = http.StatusBadRequest
-	}
+	status := cmp.Or(f.status, portalStatus[f.code], http.StatusBadRequest)
 	body := object{"message": f.message, "__type": "com.amazonaws.switchboard.portal#" + f.code}
 	for name, value := range f.members {
 		body[name] = value

@@ -6,12 +6,9 @@ import (
 	"math/big"
 )
 
-const (
-	upperAlphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-	// userCodeLetters spell no words and are hard to mistake for one another,
-	// as RFC 8628 section 6.1 advises.
-	userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
-)
+// userCodeLetters spell no words and are hard to mistake for one another, as RFC
+// 8628 section 6.1 advises.
+const userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 
 func randomHex(bytes int) string {
 	b := make([]byte, bytes)
@@ -19,11 +16,11 @@ func randomHex(bytes int) string {
 	return hex.EncodeToString(b)
 }
 
-func randomText(length int, alphabet string) string {
-	text := make([]byte, length)
-	for i := range text {
-		n, _ := rand.Int(rand.Reader, big.NewInt(int64(len(alphabet)))) // never fails
-		text[i] = alphabet[n.Int64()]
+func randomUserCode() string {
+	code := make([]byte, 8)
+	for i := range code {
+		n, _ := rand.Int(rand.Reader, big.NewInt(int64(len(userCodeLetters)))) // never fails
+		code[i] = userCodeLetters[n.Int64()]
 	}
-	return string(text)
+	return string(code[:4]) + "-" + string(code[4:])
 }

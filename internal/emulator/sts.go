@@ -2,6 +2,8 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/rand"
 	"encoding/xml"
 	"errors"
 	"net/http"
@@ -99,13 +101,7 @@ type errorResponse struct {
 }
 
 func queryRefuse(w http.ResponseWriter, r *request, f *failure) {
-	status := f.status
-	if status == 0 {
-		status = queryStatus[f.code]
-	}
-	if status == 0 {
-		status = http.StatusBadRequest
-	}
+	status := cmp.Or(f.status, queryStatus[f.code], http.StatusBadRequest)
 	response := errorResponse{RequestId: r.id}
 	response.Error.Type, response.Error.Code, response.Error.Message = "Sender", f.code, f.message
 	if status >= 500 {
@@ -254,7 +250,7 @@ func (t *securityTokens) getCallerIdentity(r *request, _ url.Values) (any, *fail
 func (s *Server) assume(now time.Time, role roleARN, session string, seconds int) *accessKey {
 	expires := now.Truncate(time.Second).Add(time.Duration(seconds) * time.Second)
 	key := &accessKey{
-		id:           "ASIA" + randomText(16, upperAlphanumeric),
+		id:           "ASIA" + rand.Text()[:16],
 		secret:       "emulated-sk-" + randomHex(12),
 		sessionToken: sessionTokenPrefix + strconv.FormatInt(expires.Unix(), 10) + "-" + randomHex(32),
 		expires:      expires,

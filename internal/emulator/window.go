@@ -150,7 +150,7 @@ func isForeign(r *request, isPart bool) bool {
 // fault.
 func (v *window) operations() map[ServiceID][]string {
 	all := map[ServiceID][]string{}
-	for _, svc := range []*service{v.licenseManager, v.oidc, v.portal, v.sts} {
+	for _, svc := range v.services() {
 		all[svc.id] = append(all[svc.id], slices.Sorted(maps.Keys(svc.operations))...)
 	}
 	return all
