@@ -61,118 +61,172 @@ func (w *world) getGrant(t *testing.T, arn string) *licensemanager.Grant {
 	return out.Grant
 }
 
-// A grantee uses the license from the activation of its grant until the grant
-// no longer permits it, and meanwhile does what the grant permits.
-func TestGrantLifecycle(t *testing.T) {
-	t.Parallel()
-	w := newLicensing(t)
-	ctx, grantee, arn := t.Context(), w.as(t, otherAccount), w.license(t)
-	checkout := func() (string, error) {
-		in := checkoutInput()
-		in.Beneficiary = ""
-		out, err := grantee.CheckoutLicense(ctx, in)
-		if err != nil {
-			return "", err
-		}
-		return out.LicenseConsumptionToken.Reveal(), nil
-	}
-	denied := func() {
-		t.Helper()
-		_, err := checkout()
-		refused(t, err, "NoEntitlementsAllowedException")
-	}
-	denied()
-	in := grantInput(arn)
-	created, err := w.lm.CreateGrant(ctx, in)
-	require.NoError(t, err)
-	assert.Regexp(t, `^arn:aws:license-manager::111122223333:grant:g-[0-9a-f]{32}$`, created.GrantArn)
-	again, err := w.lm.CreateGrant(ctx, in)
-	require.NoError(t, err)
-	assert.Equal(t, created.GrantArn, again.GrantArn)
-	assert.Equal(t, &licensemanager.Grant{
-		GrantArn: created.GrantArn, GrantName: "Example grant", GrantStatus: licensemanager.GrantStatusPendingAccept,
-		GrantedOperations: in.AllowedOperations, GranteePrincipalArn: in.Principals[0], HomeRegion: "us-east-1",
-		LicenseArn: arn, ParentArn: arn, Version: "1",
-	}, w.getGrant(t, created.GrantArn))
-	denied()
+// granting is a license that is offered to the other account.
+type granting struct {
+	*world
+	grantee *licensemanager.Client
+	arn     string // of the license
+	offer   *licensemanager.CreateGrantInput
+	grant   string // ARN of the grant
+}
 
-	_, err = grantee.CreateGrantVersion(ctx, grantVersion(created.GrantArn, licensemanager.GrantStatusActive))
+func newGranting(t *testing.T) *granting {
+	t.Helper()
+	w := newLicensing(t)
+	g := &granting{world: w, grantee: w.as(t, otherAccount), arn: w.license(t)}
+	g.offer = grantInput(g.arn)
+	g.denied(t)
+	created, err := w.lm.CreateGrant(t.Context(), g.offer)
+	require.NoError(t, err)
+	g.grant = created.GrantArn
+	return g
+}
+
+// accept accepts the grant, which leaves it disabled.
+func (g *granting) accept(t *testing.T) *licensemanager.AcceptGrantOutput {
+	t.Helper()
+	accepted, err := g.grantee.AcceptGrant(t.Context(), &licensemanager.AcceptGrantInput{GrantArn: g.grant})
+	require.NoError(t, err)
+	return accepted
+}
+
+// activate accepts and activates the grant.
+func (g *granting) activate(t *testing.T) {
+	t.Helper()
+	g.accept(t)
+	_, err := g.grantee.CreateGrantVersion(t.Context(), grantVersion(g.grant, licensemanager.GrantStatusActive))
+	require.NoError(t, err)
+}
+
+// checkout checks a seat out as the grantee and returns its token.
+func (g *granting) checkout(t *testing.T) (string, error) {
+	in := checkoutInput()
+	in.Beneficiary = ""
+	out, err := g.grantee.CheckoutLicense(t.Context(), in)
+	if err != nil {
+		return "", err
+	}
+	return out.LicenseConsumptionToken.Reveal(), nil
+}
+
+func (g *granting) denied(t *testing.T) {
+	t.Helper()
+	_, err := g.checkout(t)
+	refused(t, err, "NoEntitlementsAllowedException")
+}
+
+// extend extends a seat as the grantee.
+func (g *granting) extend(t *testing.T, seat string) error {
+	_, err := g.grantee.ExtendLicenseConsumption(t.Context(), &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: awstokens.NewSecret(seat)})
+	return err
+}
+
+// A grantee does not have the license until it has accepted and activated the
+// grant.
+func TestGrantIsOfferedAndAccepted(t *testing.T) {
+	t.Parallel()
+	g := newGranting(t)
+	assert.Regexp(t, `^arn:aws:license-manager::111122223333:grant:g-[0-9a-f]{32}$`, g.grant)
+	again, err := g.lm.CreateGrant(t.Context(), g.offer)
+	require.NoError(t, err)
+	assert.Equal(t, g.grant, again.GrantArn)
+	assert.Equal(t, &licensemanager.Grant{
+		GrantArn: g.grant, GrantName: "Example grant", GrantStatus: licensemanager.GrantStatusPendingAccept,
+		GrantedOperations: g.offer.AllowedOperations, GranteePrincipalArn: g.offer.Principals[0], HomeRegion: "us-east-1",
+		LicenseArn: g.arn, ParentArn: g.arn, Version: "1",
+	}, g.getGrant(t, g.grant))
+	g.denied(t)
+
+	_, err = g.grantee.CreateGrantVersion(t.Context(), grantVersion(g.grant, licensemanager.GrantStatusActive))
 	refused(t, err, "InvalidParameterValueException") // it was not accepted
-	_, err = w.lm.AcceptGrant(ctx, &licensemanager.AcceptGrantInput{GrantArn: created.GrantArn})
+	_, err = g.lm.AcceptGrant(t.Context(), &licensemanager.AcceptGrantInput{GrantArn: g.grant})
 	refused(t, err, "AccessDeniedException") // only the grantee can
 	for range 2 {
-		accepted, err := grantee.AcceptGrant(ctx, &licensemanager.AcceptGrantInput{GrantArn: created.GrantArn})
-		require.NoError(t, err)
+		accepted := g.accept(t)
 		assert.Equal(t, licensemanager.GrantStatusDisabled, accepted.Status)
 		assert.Equal(t, "1", accepted.Version)
 	}
-	denied()
-	_, err = grantee.RejectGrant(ctx, &licensemanager.RejectGrantInput{GrantArn: created.GrantArn})
+	g.denied(t)
+	_, err = g.grantee.RejectGrant(t.Context(), &licensemanager.RejectGrantInput{GrantArn: g.grant})
 	refused(t, err, "InvalidParameterValueException")
-	_, err = w.lm.CreateGrantVersion(ctx, grantVersion(created.GrantArn, licensemanager.GrantStatusActive))
-	refused(t, err, "AccessDeniedException")
+	_, err = g.lm.CreateGrantVersion(t.Context(), grantVersion(g.grant, licensemanager.GrantStatusActive))
+	refused(t, err, "AccessDeniedException") // only the grantee can
 
-	activate := grantVersion(created.GrantArn, licensemanager.GrantStatusActive)
+	activate := grantVersion(g.grant, licensemanager.GrantStatusActive)
 	activate.SourceVersion = "1"
 	activate.Options = &licensemanager.GrantOptions{ActivationOverrideBehavior: licensemanager.ActivationOverrideBehaviorDistributedGrantsOnly}
 	for range 2 {
-		active, err := grantee.CreateGrantVersion(ctx, activate)
+		active, err := g.grantee.CreateGrantVersion(t.Context(), activate)
 		require.NoError(t, err)
 		assert.Equal(t, licensemanager.GrantStatusActive, active.Status)
 		assert.Equal(t, "2", active.Version)
 	}
-	assert.Equal(t, activate.Options, w.getGrant(t, created.GrantArn).Options)
-	seat, err := checkout()
+	assert.Equal(t, activate.Options, g.getGrant(t, g.grant).Options)
+	_, err = g.checkout(t)
 	require.NoError(t, err)
-	_, err = grantee.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: awstokens.NewSecret(seat)})
-	refused(t, err, "AccessDeniedException")
-	refused(t, checkIn(t, w.lm, seat), "ResourceNotFoundException") // it is another account's
-	require.NoError(t, checkIn(t, grantee, seat))
-	seat, err = checkout()
+}
+
+// A grantee does what the current version of the grant permits.
+func TestGrantPermits(t *testing.T) {
+	t.Parallel()
+	g := newGranting(t)
+	g.activate(t)
+	seat, err := g.checkout(t)
+	require.NoError(t, err)
+	refused(t, g.extend(t, seat), "AccessDeniedException")
+	refused(t, checkIn(t, g.lm, seat), "ResourceNotFoundException") // it is another account's
+	require.NoError(t, checkIn(t, g.grantee, seat))
+	seat, err = g.checkout(t)
 	require.NoError(t, err)
 
-	change := grantVersion(created.GrantArn, "")
+	change := grantVersion(g.grant, "")
 	change.AllowedOperations = []licensemanager.AllowedOperation{licensemanager.AllowedOperationExtendConsumptionLicense, licensemanager.AllowedOperationCheckoutBorrowLicense}
 	change.GrantName = "Another name"
-	_, err = grantee.CreateGrantVersion(ctx, change)
+	_, err = g.grantee.CreateGrantVersion(t.Context(), change)
 	refused(t, err, "AccessDeniedException") // only the grantor can
-	changed, err := w.lm.CreateGrantVersion(ctx, change)
+	changed, err := g.lm.CreateGrantVersion(t.Context(), change)
 	require.NoError(t, err)
 	assert.Equal(t, licensemanager.GrantStatusActive, changed.Status)
-	assert.Equal(t, "Another name", w.getGrant(t, created.GrantArn).GrantName)
-	denied()
-	refused(t, checkIn(t, grantee, seat), "AccessDeniedException")
-	_, err = grantee.ExtendLicenseConsumption(ctx, &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: awstokens.NewSecret(seat)})
-	require.NoError(t, err)
-	_, err = grantee.CheckoutBorrowLicense(ctx, borrowInput(arn))
+	assert.Equal(t, "Another name", g.getGrant(t, g.grant).GrantName)
+	g.denied(t)
+	refused(t, checkIn(t, g.grantee, seat), "AccessDeniedException")
+	require.NoError(t, g.extend(t, seat))
+	_, err = g.grantee.CheckoutBorrowLicense(t.Context(), borrowInput(g.arn))
 	require.NoError(t, err)
 
-	disable := grantVersion(created.GrantArn, licensemanager.GrantStatusDisabled)
+	disable := grantVersion(g.grant, licensemanager.GrantStatusDisabled)
 	disable.StatusReason = "unpaid"
-	_, err = w.lm.CreateGrantVersion(ctx, disable)
+	_, err = g.lm.CreateGrantVersion(t.Context(), disable)
 	require.NoError(t, err)
-	_, err = grantee.CheckoutBorrowLicense(ctx, borrowInput(arn))
+	_, err = g.grantee.CheckoutBorrowLicense(t.Context(), borrowInput(g.arn))
 	refused(t, err, "AccessDeniedException")
-	assert.Equal(t, "unpaid", w.getGrant(t, created.GrantArn).StatusReason)
+	assert.Equal(t, "unpaid", g.getGrant(t, g.grant).StatusReason)
+}
 
-	remove := &licensemanager.DeleteGrantInput{GrantArn: created.GrantArn, Version: "1", StatusReason: "over"}
-	_, err = w.lm.DeleteGrant(ctx, remove)
+// The grantor deletes the current version of a grant, once. Its versions can
+// still be read.
+func TestGrantIsDeleted(t *testing.T) {
+	t.Parallel()
+	g := newGranting(t)
+	g.activate(t)
+	remove := &licensemanager.DeleteGrantInput{GrantArn: g.grant, Version: "1", StatusReason: "over"}
+	_, err := g.lm.DeleteGrant(t.Context(), remove)
 	refused(t, err, "InvalidParameterValueException")
-	remove.Version = "4"
-	_, err = grantee.DeleteGrant(ctx, remove)
+	remove.Version = "2"
+	_, err = g.grantee.DeleteGrant(t.Context(), remove)
 	refused(t, err, "AccessDeniedException")
-	deleted, err := w.lm.DeleteGrant(ctx, remove)
+	deleted, err := g.lm.DeleteGrant(t.Context(), remove)
 	require.NoError(t, err)
 	assert.Equal(t, licensemanager.GrantStatusDeleted, deleted.Status)
-	_, err = w.lm.DeleteGrant(ctx, remove)
+	_, err = g.lm.DeleteGrant(t.Context(), remove)
 	refused(t, err, "InvalidParameterValueException")
-	_, err = grantee.GetLicense(ctx, &licensemanager.GetLicenseInput{LicenseArn: arn})
+	_, err = g.grantee.GetLicense(t.Context(), &licensemanager.GetLicenseInput{LicenseArn: g.arn})
 	refused(t, err, "InvalidParameterValueException")
 
-	old, err := grantee.GetGrant(ctx, &licensemanager.GetGrantInput{GrantArn: created.GrantArn, Version: "2"})
+	old, err := g.grantee.GetGrant(t.Context(), &licensemanager.GetGrantInput{GrantArn: g.grant, Version: "1"})
 	require.NoError(t, err)
-	assert.Equal(t, in.AllowedOperations, old.Grant.GrantedOperations)
-	_, err = grantee.GetGrant(ctx, &licensemanager.GetGrantInput{GrantArn: created.GrantArn, Version: "9"})
+	assert.Equal(t, g.offer.AllowedOperations, old.Grant.GrantedOperations)
+	_, err = g.grantee.GetGrant(t.Context(), &licensemanager.GetGrantInput{GrantArn: g.grant, Version: "9"})
 	refused(t, err, "InvalidParameterValueException")
 }
 

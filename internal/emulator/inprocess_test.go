@@ -44,6 +44,24 @@ func TestInProcess(t *testing.T) {
 	require.ErrorAs(t, err, &response, "it serves only its prefix")
 	assert.Equal(t, http.StatusNotFound, response.StatusCode)
 
+	require.NoError(t, server.Close())
+	body := &closed{Reader: strings.NewReader("{}")}
+	req, err := http.NewRequest(http.MethodPost, server.URL(), body)
+	require.NoError(t, err)
+	_, err = cfg.HTTPClient.Do(req)
+	assert.Error(t, err)
+	assert.True(t, body.closed)
+	assert.NoError(t, server.Close())
+}
+
+// Requests of other clients are processed as by a server.
+func TestInProcessRequests(t *testing.T) {
+	t.Parallel()
+	server, err := emulator.New(emulator.Options{FrozenAt: startTime})
+	require.NoError(t, err)
+	server.ServeInProcess(prefix)
+	cfg := server.Config()
+
 	// Another SDK has a RawPath without the endpoint's path, and signs a header
 	// that net/http adds.
 	const listTokens = "{}"
@@ -78,15 +96,6 @@ func TestInProcess(t *testing.T) {
 	assert.ErrorIs(t, err, errBody)
 	var failed *url.Error
 	assert.ErrorAs(t, err, &failed, "as an http.Client has it")
-
-	require.NoError(t, server.Close())
-	body := &closed{Reader: strings.NewReader("{}")}
-	req, err = http.NewRequest(http.MethodPost, server.URL(), body)
-	require.NoError(t, err)
-	_, err = cfg.HTTPClient.Do(req)
-	assert.Error(t, err)
-	assert.True(t, body.closed)
-	assert.NoError(t, server.Close())
 }
 
 var errBody = errors.New("the body cannot be read")

@@ -250,55 +250,71 @@ func assertion(t *testing.T, claims map[string]any) awstokens.Secret {
 	return awstokens.NewSecret(encode([]byte(`{"alg":"RS256"}`)) + "." + encode(payload) + "." + encode([]byte("fake signature")))
 }
 
-func TestCreateTokenWithIAM(t *testing.T) {
+// withIAM makes tokens of an application.
+func (w *world) withIAM(t *testing.T, grant ssooidc.GrantType, change func(*ssooidc.CreateTokenWithIAMInput)) (*ssooidc.CreateTokenWithIAMOutput, error) {
+	in := &ssooidc.CreateTokenWithIAMInput{ClientId: application, GrantType: grant}
+	change(in)
+	return w.oidc.CreateTokenWithIAM(t.Context(), in)
+}
+
+// bearer makes tokens of an application with a JWT of some identity provider.
+func (w *world) bearer(t *testing.T, claims map[string]any) (*ssooidc.CreateTokenWithIAMOutput, error) {
+	return w.withIAM(t, ssooidc.GrantTypeJWTBearer, func(in *ssooidc.CreateTokenWithIAMInput) { in.Assertion = assertion(t, claims) })
+}
+
+func TestJWTBearer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	call := func(grant ssooidc.GrantType, change func(*ssooidc.CreateTokenWithIAMInput)) (*ssooidc.CreateTokenWithIAMOutput, error) {
-		in := &ssooidc.CreateTokenWithIAMInput{ClientId: application, GrantType: grant}
-		change(in)
-		return w.oidc.CreateTokenWithIAM(t.Context(), in)
-	}
-	bearer := func(claims map[string]any) (*ssooidc.CreateTokenWithIAMOutput, error) {
-		return call(ssooidc.GrantTypeJWTBearer, func(in *ssooidc.CreateTokenWithIAMInput) { in.Assertion = assertion(t, claims) })
-	}
-
-	out, err := bearer(map[string]any{"jti": "once", "exp": startTime.Unix() + 1})
+	out, err := w.bearer(t, map[string]any{"jti": "once", "exp": startTime.Unix() + 1})
 	require.NoError(t, err)
 	assert.Equal(t, ssooidc.TokenTypeAccessToken, out.IssuedTokenType)
 	require.NotNil(t, out.AwsAdditionalDetails)
 	_, claims := claimsOf(t, out.IdToken)
 	assert.Equal(t, out.AwsAdditionalDetails.IdentityContext.Reveal(), claims["sts:identity_context"])
-	_, err = bearer(map[string]any{"jti": "once", "exp": startTime.Unix() + 2})
+	_, err = w.bearer(t, map[string]any{"jti": "once", "exp": startTime.Unix() + 2})
 	refused(t, err, "InvalidGrantException")
-	_, err = bearer(map[string]any{"jti": "late", "exp": startTime.Unix()})
+	_, err = w.bearer(t, map[string]any{"jti": "late", "exp": startTime.Unix()})
 	refused(t, err, "ExpiredTokenException")
 	for _, claims := range []map[string]any{{"exp": startTime.Unix() + 1}, {"jti": "no exp"}} {
-		_, err = bearer(claims)
+		_, err = w.bearer(t, claims)
 		refused(t, err, "InvalidGrantException")
 	}
 	for _, garbage := range []awstokens.Secret{awstokens.NewSecret("garbage"), awstokens.NewSecret("a.b.c"), awstokens.NewSecret("a.!.c")} {
-		_, err = call(ssooidc.GrantTypeJWTBearer, func(in *ssooidc.CreateTokenWithIAMInput) { in.Assertion = garbage })
+		_, err = w.withIAM(t, ssooidc.GrantTypeJWTBearer, func(in *ssooidc.CreateTokenWithIAMInput) { in.Assertion = garbage })
 		refused(t, err, "InvalidGrantException")
 	}
 
 	w.Behave(func(b *emulator.Behavior) { b.OmitIdentityContext = true })
-	refreshed, err := call(ssooidc.GrantTypeRefreshToken, func(in *ssooidc.CreateTokenWithIAMInput) { in.RefreshToken = out.RefreshToken })
+	refreshed, err := w.refreshApplication(t, out.RefreshToken)
 	require.NoError(t, err)
 	assert.Equal(t, out.RefreshToken.Reveal(), refreshed.RefreshToken.Reveal())
 	assert.Nil(t, refreshed.AwsAdditionalDetails)
 	_, claims = claimsOf(t, refreshed.IdToken)
 	assert.NotEmpty(t, claims["sts:identity_context"])
 
+	// A jti is remembered for a day.
+	lasting := map[string]any{"jti": "once", "exp": startTime.AddDate(1, 0, 0).Unix()}
+	w.SetTime(startTime.Add(24*time.Hour - 1))
+	_, err = w.bearer(t, lasting)
+	refused(t, err, "InvalidGrantException")
+	w.Advance(1)
+	_, err = w.bearer(t, lasting)
+	assert.NoError(t, err)
+}
+
+func TestTokenExchange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
 	code, err := w.Authorize(emulator.Authorization{ClientID: application, RedirectURI: "https://app.example.com/", Scopes: []string{"a", "b"}})
 	require.NoError(t, err)
-	byCode, err := call(ssooidc.GrantTypeAuthorizationCode, func(in *ssooidc.CreateTokenWithIAMInput) {
+	byCode, err := w.withIAM(t, ssooidc.GrantTypeAuthorizationCode, func(in *ssooidc.CreateTokenWithIAMInput) {
 		in.Code, in.RedirectUri = awstokens.NewSecret(code), "https://app.example.com/"
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a", "b"}, byCode.Scope)
 
 	exchange := func(change func(*ssooidc.CreateTokenWithIAMInput)) (*ssooidc.CreateTokenWithIAMOutput, error) {
-		return call(ssooidc.GrantTypeTokenExchange, func(in *ssooidc.CreateTokenWithIAMInput) {
+		return w.withIAM(t, ssooidc.GrantTypeTokenExchange, func(in *ssooidc.CreateTokenWithIAMInput) {
 			in.SubjectToken, in.SubjectTokenType = byCode.AccessToken, ssooidc.TokenTypeAccessToken
 			change(in)
 		})
@@ -323,18 +339,11 @@ func TestCreateTokenWithIAM(t *testing.T) {
 	}
 	_, err = exchange(func(in *ssooidc.CreateTokenWithIAMInput) { in.RequestedTokenType = "urn:example" })
 	refused(t, err, "InvalidRequestException")
+
+	// A token that has expired is remembered for a day.
 	w.Advance(time.Hour)
 	_, err = exchange(func(*ssooidc.CreateTokenWithIAMInput) {})
 	refused(t, err, "ExpiredTokenException")
-
-	// A jti is remembered for a day, and so is a token that has expired.
-	lasting := map[string]any{"jti": "once", "exp": startTime.AddDate(1, 0, 0).Unix()}
-	w.SetTime(startTime.Add(24*time.Hour - 1))
-	_, err = bearer(lasting)
-	refused(t, err, "InvalidGrantException")
-	w.Advance(1)
-	_, err = bearer(lasting)
-	assert.NoError(t, err)
 	w.Advance(24 * time.Hour)
 	_, err = exchange(func(*ssooidc.CreateTokenWithIAMInput) {})
 	refused(t, err, "InvalidGrantException")

@@ -15,123 +15,125 @@ import (
 	"github.com/seed-25f54b62/awstokens"
 )
 
+const mismatch = "The request signature we calculated does not match the signature you provided."
+
+var signatureRefusals = []struct {
+	name          string
+	sign          func(*sigv4.SignRequestInput)
+	tamper        func(*http.Request)
+	code, message string
+}{
+	{
+		name:   "no signature",
+		tamper: func(r *http.Request) { r.Header.Del("Authorization") },
+		code:   "MissingAuthenticationTokenException", message: "Missing Authentication Token",
+	},
+	{
+		name: "unknown key",
+		sign: func(in *sigv4.SignRequestInput) { in.Credentials.AccessKeyID = "AKIAUNKNOWNEXAMPLE00" },
+		code: "UnrecognizedClientException", message: "The security token included in the request is invalid.",
+	},
+	{
+		name: "a session token that the key does not have",
+		sign: func(in *sigv4.SignRequestInput) { in.Credentials.SessionToken = "not-a-session" },
+		code: "UnrecognizedClientException", message: "The security token included in the request is invalid.",
+	},
+	{
+		name: "wrong secret",
+		sign: func(in *sigv4.SignRequestInput) { in.Credentials.SecretAccessKey = "another-fake-secret" },
+		code: "InvalidSignatureException", message: mismatch,
+	},
+	{
+		name: "wrong region",
+		sign: func(in *sigv4.SignRequestInput) { in.Region = "eu-west-1" },
+		code: "InvalidSignatureException", message: "Credential should be scoped to a valid region, not 'eu-west-1'.",
+	},
+	{
+		name: "wrong service",
+		sign: func(in *sigv4.SignRequestInput) { in.Service = "sso-oauth" },
+		code: "InvalidSignatureException", message: "Credential should be scoped to correct service: 'license-manager'.",
+	},
+	{
+		name: "unsigned payload",
+		sign: func(in *sigv4.SignRequestInput) { in.PayloadHash = v4.UnsignedPayload() },
+		code: "InvalidSignatureException", message: mismatch,
+	},
+	{
+		name: "another body",
+		sign: func(in *sigv4.SignRequestInput) { hash := sha256.Sum256([]byte("{ }")); in.PayloadHash = hash[:] },
+		code: "InvalidSignatureException", message: mismatch,
+	},
+	{
+		name:   "another operation",
+		tamper: func(r *http.Request) { r.Header.Set("X-Amz-Target", "AWSLicenseManager.DeleteToken") },
+		code:   "InvalidSignatureException", message: mismatch,
+	},
+	{
+		name:   "a query that was not signed",
+		tamper: func(r *http.Request) { r.URL.RawQuery = "a=b" },
+		code:   "InvalidSignatureException", message: mismatch,
+	},
+	{
+		name: "stale",
+		sign: func(in *sigv4.SignRequestInput) { in.Time = startTime.Add(-5*time.Minute - time.Second) },
+		code: "InvalidSignatureException", message: "Signature expired: 20260102T025904Z is now earlier than 20260102T025905Z (20260102T030405Z - 5 min.)",
+	},
+	{
+		name: "from the future",
+		sign: func(in *sigv4.SignRequestInput) { in.Time = startTime.Add(5*time.Minute + time.Second) },
+		code: "InvalidSignatureException", message: "Signature not yet current: 20260102T030906Z is still later than 20260102T030905Z (20260102T030405Z + 5 min.)",
+	},
+	{
+		name:   "a date that is not that of the scope",
+		tamper: func(r *http.Request) { r.Header.Set("X-Amz-Date", "20260103T030405Z") },
+		code:   "InvalidSignatureException", message: "Date in Credential scope does not match",
+	},
+	{
+		name:   "no date",
+		tamper: func(r *http.Request) { r.Header.Del("X-Amz-Date") },
+		code:   "IncompleteSignatureException", message: "X-Amz-Date",
+	},
+	{
+		name:   "date not signed",
+		tamper: authorization("x-amz-date;", ""),
+		code:   "InvalidSignatureException", message: "'x-amz-date' must be a 'SignedHeader'",
+	},
+	{
+		name:   "host not signed",
+		tamper: authorization("host;", ""),
+		code:   "InvalidSignatureException", message: "'host' must be a 'SignedHeader'",
+	},
+	{
+		name:   "session token not signed",
+		tamper: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "not-a-session") },
+		code:   "InvalidSignatureException", message: "'x-amz-security-token' must be a 'SignedHeader'",
+	},
+	{
+		name:   "another algorithm",
+		tamper: authorization("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"),
+		code:   "IncompleteSignatureException", message: "AWS4-HMAC-SHA256",
+	},
+	{
+		name:   "no signature parameter",
+		tamper: authorization("Signature=", "Sign="),
+		code:   "IncompleteSignatureException", message: "'Signature'",
+	},
+	{
+		name:   "short scope",
+		tamper: authorization("/aws4_request", ""),
+		code:   "IncompleteSignatureException", message: "Credential must have exactly 5 slash-delimited elements",
+	},
+}
+
 func TestSignatureRefusals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	type input = sigv4.SignRequestInput
-	const mismatch = "The request signature we calculated does not match the signature you provided."
-	for _, tt := range []struct {
-		name          string
-		sign          func(*input)
-		tamper        func(*http.Request)
-		code, message string
-	}{
-		{
-			name:   "no signature",
-			tamper: func(r *http.Request) { r.Header.Del("Authorization") },
-			code:   "MissingAuthenticationTokenException", message: "Missing Authentication Token",
-		},
-		{
-			name: "unknown key",
-			sign: func(in *input) { in.Credentials.AccessKeyID = "AKIAUNKNOWNEXAMPLE00" },
-			code: "UnrecognizedClientException", message: "The security token included in the request is invalid.",
-		},
-		{
-			name: "a session token that the key does not have",
-			sign: func(in *input) { in.Credentials.SessionToken = "not-a-session" },
-			code: "UnrecognizedClientException", message: "The security token included in the request is invalid.",
-		},
-		{
-			name: "wrong secret",
-			sign: func(in *input) { in.Credentials.SecretAccessKey = "another-fake-secret" },
-			code: "InvalidSignatureException", message: mismatch,
-		},
-		{
-			name: "wrong region",
-			sign: func(in *input) { in.Region = "eu-west-1" },
-			code: "InvalidSignatureException", message: "Credential should be scoped to a valid region, not 'eu-west-1'.",
-		},
-		{
-			name: "wrong service",
-			sign: func(in *input) { in.Service = "sso-oauth" },
-			code: "InvalidSignatureException", message: "Credential should be scoped to correct service: 'license-manager'.",
-		},
-		{
-			name: "unsigned payload",
-			sign: func(in *input) { in.PayloadHash = v4.UnsignedPayload() },
-			code: "InvalidSignatureException", message: mismatch,
-		},
-		{
-			name: "another body",
-			sign: func(in *input) { hash := sha256.Sum256([]byte("{ }")); in.PayloadHash = hash[:] },
-			code: "InvalidSignatureException", message: mismatch,
-		},
-		{
-			name:   "another operation",
-			tamper: func(r *http.Request) { r.Header.Set("X-Amz-Target", "AWSLicenseManager.DeleteToken") },
-			code:   "InvalidSignatureException", message: mismatch,
-		},
-		{
-			name:   "a query that was not signed",
-			tamper: func(r *http.Request) { r.URL.RawQuery = "a=b" },
-			code:   "InvalidSignatureException", message: mismatch,
-		},
-		{
-			name: "stale",
-			sign: func(in *input) { in.Time = startTime.Add(-5*time.Minute - time.Second) },
-			code: "InvalidSignatureException", message: "Signature expired: 20260102T025904Z is now earlier than 20260102T025905Z (20260102T030405Z - 5 min.)",
-		},
-		{
-			name: "from the future",
-			sign: func(in *input) { in.Time = startTime.Add(5*time.Minute + time.Second) },
-			code: "InvalidSignatureException", message: "Signature not yet current: 20260102T030906Z is still later than 20260102T030905Z (20260102T030405Z + 5 min.)",
-		},
-		{
-			name:   "a date that is not that of the scope",
-			tamper: func(r *http.Request) { r.Header.Set("X-Amz-Date", "20260103T030405Z") },
-			code:   "InvalidSignatureException", message: "Date in Credential scope does not match",
-		},
-		{
-			name:   "no date",
-			tamper: func(r *http.Request) { r.Header.Del("X-Amz-Date") },
-			code:   "IncompleteSignatureException", message: "X-Amz-Date",
-		},
-		{
-			name:   "date not signed",
-			tamper: authorization("x-amz-date;", ""),
-			code:   "InvalidSignatureException", message: "'x-amz-date' must be a 'SignedHeader'",
-		},
-		{
-			name:   "host not signed",
-			tamper: authorization("host;", ""),
-			code:   "InvalidSignatureException", message: "'host' must be a 'SignedHeader'",
-		},
-		{
-			name:   "session token not signed",
-			tamper: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "not-a-session") },
-			code:   "InvalidSignatureException", message: "'x-amz-security-token' must be a 'SignedHeader'",
-		},
-		{
-			name:   "another algorithm",
-			tamper: authorization("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"),
-			code:   "IncompleteSignatureException", message: "AWS4-HMAC-SHA256",
-		},
-		{
-			name:   "no signature parameter",
-			tamper: authorization("Signature=", "Sign="),
-			code:   "IncompleteSignatureException", message: "'Signature'",
-		},
-		{
-			name:   "short scope",
-			tamper: authorization("/aws4_request", ""),
-			code:   "IncompleteSignatureException", message: "Credential must have exactly 5 slash-delimited elements",
-		},
-	} {
+	for _, tt := range signatureRefusals {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			req := w.target(t, "ListTokens", "{}")
 			if tt.sign == nil {
-				tt.sign = func(*input) {}
+				tt.sign = func(*sigv4.SignRequestInput) {}
 			}
 			w.sign(t, req, "license-manager", tt.sign)
 			if tt.tamper != nil {

@@ -42,6 +42,10 @@ func (w *world) get(t *testing.T, path string, change ...func(*http.Request)) re
 	return w.send(t, req)
 }
 
+func setHeader(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
 // act sends the request of a button of the window.
 func (w *world) act(t *testing.T, form string, change ...func(*http.Request)) response {
 	t.Helper()
@@ -125,6 +129,18 @@ func (p *page) state(t *testing.T) map[string][]rowShown {
 	return sections
 }
 
+// find returns a row of the state when the window was opened.
+func (p *page) find(t *testing.T, title, text string) rowShown {
+	t.Helper()
+	for _, row := range p.first[title] {
+		if strings.Contains(row.Name+" "+row.Detail, text) {
+			return row
+		}
+	}
+	t.Fatalf("no %q in %s: %v", text, title, p.first[title])
+	return rowShown{}
+}
+
 // line reads the next request of an operation.
 func (p *page) line(t *testing.T, operation string) line {
 	t.Helper()
@@ -178,17 +194,14 @@ func TestWindowPage(t *testing.T) {
 func TestWindowRefusesForeignRequests(t *testing.T) {
 	t.Parallel()
 	w := newWindow(t)
-	header := func(name, value string) func(*http.Request) {
-		return func(r *http.Request) { r.Header.Set(name, value) }
-	}
 	for _, origin := range []string{"http://evil.example", "http://localhost:1", "null"} {
-		assert.Equal(t, http.StatusForbidden, w.act(t, "do=advance&by=1h", header("Origin", origin)).status, origin)
-		assert.Equal(t, http.StatusForbidden, w.get(t, "/", header("Origin", origin)).status, origin)
-		assert.Equal(t, http.StatusForbidden, w.get(t, "/window/events", header("Origin", origin)).status, origin)
+		assert.Equal(t, http.StatusForbidden, w.act(t, "do=advance&by=1h", setHeader("Origin", origin)).status, origin)
+		assert.Equal(t, http.StatusForbidden, w.get(t, "/", setHeader("Origin", origin)).status, origin)
+		assert.Equal(t, http.StatusForbidden, w.get(t, "/window/events", setHeader("Origin", origin)).status, origin)
 	}
 	for _, site := range []string{"cross-site", "same-site"} {
-		assert.Equal(t, http.StatusForbidden, w.act(t, "do=advance&by=1h", header("Sec-Fetch-Site", site)).status, site)
-		assert.Equal(t, http.StatusForbidden, w.get(t, "/window/exchange?n=1", header("Sec-Fetch-Site", site)).status, site)
+		assert.Equal(t, http.StatusForbidden, w.act(t, "do=advance&by=1h", setHeader("Sec-Fetch-Site", site)).status, site)
+		assert.Equal(t, http.StatusForbidden, w.get(t, "/window/exchange?n=1", setHeader("Sec-Fetch-Site", site)).status, site)
 	}
 	for _, path := range []string{"/", "/window/events"} {
 		got := w.get(t, path, func(r *http.Request) { r.Host = "evil.example" })
@@ -196,7 +209,7 @@ func TestWindowRefusesForeignRequests(t *testing.T) {
 	}
 	assert.Equal(t, startTime, w.Now(), "nothing moved the clock")
 	own, _ := url.Parse(w.URL())
-	assert.Equal(t, http.StatusOK, w.act(t, "do=advance&by=1h", header("Origin", "http://"+own.Host), header("Sec-Fetch-Site", "same-origin")).status)
+	assert.Equal(t, http.StatusOK, w.act(t, "do=advance&by=1h", setHeader("Origin", "http://"+own.Host), setHeader("Sec-Fetch-Site", "same-origin")).status)
 	assert.Equal(t, startTime.Add(time.Hour), w.Now())
 }
 
@@ -264,17 +277,8 @@ func TestWindowState(t *testing.T) {
 	browser := w.register(t, ssooidc.GrantTypeAuthorizationCode)
 	require.Equal(t, http.StatusOK, w.browse(t, http.MethodGet, w.authorizeURL(browser, nil), "").status)
 
-	state := w.open(t).first
-	find := func(title, text string) rowShown {
-		t.Helper()
-		for _, row := range state[title] {
-			if strings.Contains(row.Name+" "+row.Detail, text) {
-				return row
-			}
-		}
-		t.Fatalf("no %q in %s: %v", text, title, state[title])
-		return rowShown{}
-	}
+	p := w.open(t)
+	find := func(title, text string) rowShown { return p.find(t, title, text) }
 	find("Tokens", kept.TokenId+" AVAILABLE")
 	find("Tokens", deleted.TokenId+" DELETED")
 	license := find("Licenses", "Seats 1 drawn down, 3 of ")
@@ -342,18 +346,15 @@ func TestWindowExplainsSignatures(t *testing.T) {
 	w := newWindow(t)
 	p := w.open(t)
 	const body = `{"LicenseArn":"x"}`
-	set := func(name, value string) func(*http.Request) {
-		return func(r *http.Request) { r.Header.Set(name, value) }
-	}
 	cases := []struct {
 		want           string
 		signed, change func(*http.Request)
 	}{
 		{`The header host differs: "localhost:`, func(r *http.Request) { r.Host = "localhost:" + r.URL.Port() }, func(r *http.Request) { r.Host = "" }},
-		{`The header x-amz-target differs: "AWSLicenseManager.GetLicense" was`, nil, set("X-Amz-Target", "AWSLicenseManager.GetGrant")},
-		{"The header x-amz-extra was signed, but did not arrive", set("X-Amz-Extra", "one"), func(r *http.Request) { r.Header.Del("X-Amz-Extra") }},
-		{`The header x-amz-extra differs: "one" was signed`, set("X-Amz-Extra", "one"), func(r *http.Request) { r.Header.Add("X-Amz-Extra", "two") }},
-		{"or a header changed on the way", set("X-Amz-Extra", "one"), set("X-Amz-Extra", "two")},
+		{`The header x-amz-target differs: "AWSLicenseManager.GetLicense" was`, nil, setHeader("X-Amz-Target", "AWSLicenseManager.GetGrant")},
+		{"The header x-amz-extra was signed, but did not arrive", setHeader("X-Amz-Extra", "one"), func(r *http.Request) { r.Header.Del("X-Amz-Extra") }},
+		{`The header x-amz-extra differs: "one" was signed`, setHeader("X-Amz-Extra", "one"), func(r *http.Request) { r.Header.Add("X-Amz-Extra", "two") }},
+		{"or a header changed on the way", setHeader("X-Amz-Extra", "one"), setHeader("X-Amz-Extra", "two")},
 		{"The path differs: it was signed without " + prefix, func(r *http.Request) { r.URL.Path = "/" }, func(r *http.Request) { r.URL.Path = prefix + "/" }},
 		{"The body differs: an empty one was signed", func(r *http.Request) { r.GetBody = func() (io.ReadCloser, error) { return http.NoBody, nil } }, nil},
 		{
@@ -387,7 +388,7 @@ func TestWindowExplainsSignatures(t *testing.T) {
 
 	// What a client of this library signs and a proxy changes.
 	cfg := w.cfg
-	cfg.HTTPClient = tamper{w.cfg.HTTPClient, set("Content-Type", "application/json")}
+	cfg.HTTPClient = tamper{w.cfg.HTTPClient, setHeader("Content-Type", "application/json")}
 	client, err := licensemanager.New(cfg)
 	require.NoError(t, err)
 	_, err = client.GetLicense(t.Context(), &licensemanager.GetLicenseInput{LicenseArn: w.LicenseARN()})
