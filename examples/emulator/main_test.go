@@ -67,110 +67,114 @@ func TestExportedVariablesReachTheServer(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// Each flag changes what it says.
-func TestFlags(t *testing.T) {
-	config := func(t *testing.T, args ...string) (awstokens.Config, map[string]string) {
-		env := start(t, append(args, "-addr", "127.0.0.1:0")...)
-		return awstokens.Config{
-			Region: "us-east-1", BaseEndpoint: env["AWS_ENDPOINT_URL"],
-			Credentials: awstokens.StaticCredentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
-		}, env
+// config runs the command and returns a configuration for its services.
+func config(t *testing.T, args ...string) (awstokens.Config, map[string]string) {
+	t.Helper()
+	env := start(t, append(args, "-addr", "127.0.0.1:0")...)
+	return awstokens.Config{
+		Region: "us-east-1", BaseEndpoint: env["AWS_ENDPOINT_URL"],
+		Credentials: awstokens.StaticCredentials(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], ""),
+	}, env
+}
+
+// login returns the refresh token of a login and that of a refresh.
+func login(t *testing.T, args ...string) (first, second string) {
+	t.Helper()
+	cfg, _ := config(t, append(args, "-auto-approve")...)
+	client, err := ssooidc.New(cfg)
+	require.NoError(t, err)
+	registered, err := client.RegisterClient(t.Context(), &ssooidc.RegisterClientInput{ClientName: "test", ClientType: ssooidc.ClientTypePublic})
+	require.NoError(t, err)
+	device, err := client.StartDeviceAuthorization(t.Context(), &ssooidc.StartDeviceAuthorizationInput{
+		ClientId: registered.ClientId, ClientSecret: registered.ClientSecret, StartUrl: "https://example.awsapps.com/start",
+	})
+	require.NoError(t, err)
+	in := &ssooidc.CreateTokenInput{
+		ClientId: registered.ClientId, ClientSecret: registered.ClientSecret, GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: device.DeviceCode,
 	}
-	// login returns the refresh token of a login and that of a refresh.
-	login := func(t *testing.T, args ...string) (first, second string) {
-		cfg, _ := config(t, append(args, "-auto-approve")...)
-		client, err := ssooidc.New(cfg)
-		require.NoError(t, err)
-		registered, err := client.RegisterClient(t.Context(), &ssooidc.RegisterClientInput{ClientName: "test", ClientType: ssooidc.ClientTypePublic})
-		require.NoError(t, err)
-		device, err := client.StartDeviceAuthorization(t.Context(), &ssooidc.StartDeviceAuthorizationInput{
-			ClientId: registered.ClientId, ClientSecret: registered.ClientSecret, StartUrl: "https://example.awsapps.com/start",
+	token, err := client.CreateToken(t.Context(), in)
+	require.NoError(t, err)
+	in.GrantType, in.RefreshToken = ssooidc.GrantTypeRefreshToken, token.RefreshToken
+	refreshed, err := client.CreateToken(t.Context(), in)
+	require.NoError(t, err)
+	return token.RefreshToken.Reveal(), refreshed.RefreshToken.Reveal()
+}
+
+func TestRefreshFlags(t *testing.T) {
+	first, second := login(t)
+	assert.Equal(t, first, second)
+	first, second = login(t, "-rotate-refresh-tokens")
+	assert.NotEqual(t, first, second)
+	assert.NotEmpty(t, second)
+	_, second = login(t, "-omit-refresh-tokens")
+	assert.Empty(t, second)
+}
+
+func TestPropagationFlags(t *testing.T) {
+	// retrieve gets credentials twice and returns how many JWTs that took.
+	retrieve := func(args ...string) (jwts int, err error) {
+		cfg, env := config(t, args...)
+		creds, err := tip.NewProvider(cfg, tip.Application{
+			ARN:           "arn:aws:sso::111122223333:application/ssoins-0123456789abcdef/apl-0123456789abcdef",
+			AccessRoleARN: env["AWS_ROLE_ARN"],
+		}, func(context.Context) (awstokens.Secret, error) {
+			jwts++
+			resp, err := http.Get(env["AWS_ENDPOINT_URL"] + "/user-jwt")
+			if err != nil {
+				return awstokens.Secret{}, err
+			}
+			defer resp.Body.Close()
+			jwt, err := io.ReadAll(resp.Body)
+			return awstokens.NewSecret(strings.TrimSpace(string(jwt))), err
 		})
 		require.NoError(t, err)
-		in := &ssooidc.CreateTokenInput{
-			ClientId: registered.ClientId, ClientSecret: registered.ClientSecret, GrantType: ssooidc.GrantTypeDeviceCode, DeviceCode: device.DeviceCode,
-		}
-		token, err := client.CreateToken(t.Context(), in)
-		require.NoError(t, err)
-		in.GrantType, in.RefreshToken = ssooidc.GrantTypeRefreshToken, token.RefreshToken
-		refreshed, err := client.CreateToken(t.Context(), in)
-		require.NoError(t, err)
-		return token.RefreshToken.Reveal(), refreshed.RefreshToken.Reveal()
-	}
-	t.Run("refresh", func(t *testing.T) {
-		first, second := login(t)
-		assert.Equal(t, first, second)
-		first, second = login(t, "-rotate-refresh-tokens")
-		assert.NotEqual(t, first, second)
-		assert.NotEmpty(t, second)
-		_, second = login(t, "-omit-refresh-tokens")
-		assert.Empty(t, second)
-	})
-	t.Run("propagation", func(t *testing.T) {
-		// retrieve gets credentials twice and returns how many JWTs that took.
-		retrieve := func(args ...string) (jwts int, err error) {
-			cfg, env := config(t, args...)
-			creds, err := tip.NewProvider(cfg, tip.Application{
-				ARN:           "arn:aws:sso::111122223333:application/ssoins-0123456789abcdef/apl-0123456789abcdef",
-				AccessRoleARN: env["AWS_ROLE_ARN"],
-			}, func(context.Context) (awstokens.Secret, error) {
-				jwts++
-				resp, err := http.Get(env["AWS_ENDPOINT_URL"] + "/user-jwt")
-				if err != nil {
-					return awstokens.Secret{}, err
-				}
-				defer resp.Body.Close()
-				jwt, err := io.ReadAll(resp.Body)
-				return awstokens.NewSecret(strings.TrimSpace(string(jwt))), err
-			})
-			require.NoError(t, err)
-			first, err := creds.Retrieve(t.Context())
-			if err != nil {
-				return jwts, err
-			}
-			creds.Discard(first)
-			_, err = creds.Retrieve(t.Context())
+		first, err := creds.Retrieve(t.Context())
+		if err != nil {
 			return jwts, err
 		}
-		jwts, err := retrieve()
-		require.NoError(t, err)
-		assert.Equal(t, 1, jwts)
-		jwts, err = retrieve("-application-session", "1ns")
-		require.NoError(t, err)
-		assert.Equal(t, 2, jwts, "the session has ended")
-		_, err = retrieve("-deny-set-context")
-		assert.ErrorIs(t, err, tip.ErrContextDenied)
-	})
-	t.Run("licenses", func(t *testing.T) {
-		cfg, env := config(t, "-seats", "1", "-account", "222233334444", "-not-onboarded", "-change-tokens-on-extend", "-zoneless-times", "-deletion-period", "1h")
-		client, err := licensemanager.New(cfg)
-		require.NoError(t, err)
-		checkout := &licensemanager.CheckoutLicenseInput{
-			CheckoutType:   licensemanager.CheckoutTypeProvisional,
-			ClientToken:    licensemanager.NewClientToken(),
-			Entitlements:   []licensemanager.EntitlementData{licensemanager.Count("AWS::Marketplace::Usage", 1)},
-			KeyFingerprint: env["KEY_FINGERPRINT"],
-			ProductSKU:     env["PRODUCT_SKU"],
-		}
-		seat, err := client.CheckoutLicense(t.Context(), checkout)
-		require.NoError(t, err)
-		assert.Contains(t, seat.LicenseArn, "222233334444")
-		assert.NotContains(t, seat.Expiration, "Z")
-		checkout.ClientToken = licensemanager.NewClientToken()
-		_, err = client.CheckoutLicense(t.Context(), checkout)
-		var full *licensemanager.NoEntitlementsAllowedException
-		assert.ErrorAs(t, err, &full)
-		extended, err := client.ExtendLicenseConsumption(t.Context(), &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: seat.LicenseConsumptionToken})
-		require.NoError(t, err)
-		assert.NotEqual(t, seat.LicenseConsumptionToken, extended.LicenseConsumptionToken)
-		_, err = client.ListReceivedLicenses(t.Context(), nil)
-		assert.ErrorContains(t, err, "Service role not found")
-		license, err := client.GetLicense(t.Context(), &licensemanager.GetLicenseInput{LicenseArn: seat.LicenseArn})
-		require.NoError(t, err)
-		deleted, err := client.DeleteLicense(t.Context(), &licensemanager.DeleteLicenseInput{LicenseArn: seat.LicenseArn, SourceVersion: license.License.Version})
-		require.NoError(t, err)
-		assert.Equal(t, licensemanager.LicenseDeletionStatusPendingDelete, deleted.Status)
-	})
+		creds.Discard(first)
+		_, err = creds.Retrieve(t.Context())
+		return jwts, err
+	}
+	jwts, err := retrieve()
+	require.NoError(t, err)
+	assert.Equal(t, 1, jwts)
+	jwts, err = retrieve("-application-session", "1ns")
+	require.NoError(t, err)
+	assert.Equal(t, 2, jwts, "the session has ended")
+	_, err = retrieve("-deny-set-context")
+	assert.ErrorIs(t, err, tip.ErrContextDenied)
+}
+
+func TestLicenseFlags(t *testing.T) {
+	cfg, env := config(t, "-seats", "1", "-account", "222233334444", "-not-onboarded", "-change-tokens-on-extend", "-zoneless-times", "-deletion-period", "1h")
+	client, err := licensemanager.New(cfg)
+	require.NoError(t, err)
+	checkout := &licensemanager.CheckoutLicenseInput{
+		CheckoutType:   licensemanager.CheckoutTypeProvisional,
+		ClientToken:    licensemanager.NewClientToken(),
+		Entitlements:   []licensemanager.EntitlementData{licensemanager.Count("AWS::Marketplace::Usage", 1)},
+		KeyFingerprint: env["KEY_FINGERPRINT"],
+		ProductSKU:     env["PRODUCT_SKU"],
+	}
+	seat, err := client.CheckoutLicense(t.Context(), checkout)
+	require.NoError(t, err)
+	assert.Contains(t, seat.LicenseArn, "222233334444")
+	assert.NotContains(t, seat.Expiration, "Z")
+	checkout.ClientToken = licensemanager.NewClientToken()
+	_, err = client.CheckoutLicense(t.Context(), checkout)
+	var full *licensemanager.NoEntitlementsAllowedException
+	assert.ErrorAs(t, err, &full)
+	extended, err := client.ExtendLicenseConsumption(t.Context(), &licensemanager.ExtendLicenseConsumptionInput{LicenseConsumptionToken: seat.LicenseConsumptionToken})
+	require.NoError(t, err)
+	assert.NotEqual(t, seat.LicenseConsumptionToken, extended.LicenseConsumptionToken)
+	_, err = client.ListReceivedLicenses(t.Context(), nil)
+	assert.ErrorContains(t, err, "Service role not found")
+	license, err := client.GetLicense(t.Context(), &licensemanager.GetLicenseInput{LicenseArn: seat.LicenseArn})
+	require.NoError(t, err)
+	deleted, err := client.DeleteLicense(t.Context(), &licensemanager.DeleteLicenseInput{LicenseArn: seat.LicenseArn, SourceVersion: license.License.Version})
+	require.NoError(t, err)
+	assert.Equal(t, licensemanager.LicenseDeletionStatusPendingDelete, deleted.Status)
 }
 
 func TestWindow(t *testing.T) {
