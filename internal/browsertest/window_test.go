@@ -43,17 +43,23 @@ const (
 	row     = `//div[contains(@class, "row")]`
 )
 
-// The window shows what clients do, and its buttons and forms work.
-func TestWindow(t *testing.T) {
-	browser := chromium(t)
-	server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.Window = true })
-	client, err := licensemanager.New(server.Config())
-	require.NoError(t, err)
-	look := func(actions ...chromedp.Action[chromedp.Void]) {
+// openWindow opens the window of a server, and returns a function that runs
+// actions on it.
+func openWindow(t *testing.T) (browser context.Context, server *awstokenstest.Server, look func(...chromedp.Action[chromedp.Void])) {
+	t.Helper()
+	browser = chromium(t)
+	server = awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.Window = true })
+	look = func(actions ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
 		require.NoError(t, chromedp.Do(browser, actions...))
 	}
 	look(chromedp.Navigate(server.URL()), appears(`//*[@id="link"]`, "Connected"), appears(`//h2`, "Licenses"))
+	return browser, server, look
+}
+
+// The window shows logins that wait, and its buttons decide them.
+func TestWindowLogins(t *testing.T) {
+	browser, server, look := openWindow(t)
 
 	// A login waits, and is approved here.
 	done := make(chan error, 1)
@@ -78,7 +84,13 @@ func TestWindow(t *testing.T) {
 		})
 		assert.ErrorIs(t, err, want, decision)
 	}
+}
 
+// The window shows what clients do, and its form and clock work.
+func TestWindow(t *testing.T) {
+	_, server, look := openWindow(t)
+	client, err := licensemanager.New(server.Config())
+	require.NoError(t, err)
 	_, err = client.CheckoutLicense(t.Context(), checkoutInput(server))
 	require.NoError(t, err)
 	look(appears(request, "CheckoutLicense"), appears(row, "build-machine-7"), appears(row, "3 of 10"))
@@ -96,7 +108,7 @@ func TestWindow(t *testing.T) {
 	require.NoError(t, err)
 	_, err = stranger.ListTokens(t.Context(), &licensemanager.ListTokensInput{})
 	require.Error(t, err)
-	look(appears(request, "the secret access key is another than that of"),
+	look(appears(request, "The secret access key is not that of"),
 		press(request+`[contains(., "ListTokens")]`), appears(`//details/pre`, "Signature=[redacted]"), shots(t, "window"))
 
 	// The form scripts a fault, and the clock's button ends the seat.

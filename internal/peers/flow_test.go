@@ -320,7 +320,18 @@ func (c *caller) licenses(other *caller) {
 	other.bad("licensemanager/TagResource", "InvalidParameterValueException", with(tagged, "Tags", []object{}))
 	other.bad("licensemanager/UntagResource", "InvalidParameterValueException", with(tagged, "TagKeys", []string{"k"}))
 	other.bad("licensemanager/ListTagsForResource", "InvalidParameterValueException", tagged)
+	c.grants(other, arn)
+	c.server.LicenseManager().NotOnboarded(true)
+	other.bad("licensemanager/ListReceivedLicenses", "AccessDeniedException", object{})
+	c.server.LicenseManager().NotOnboarded(false)
+	c.bad("licensemanager/DeleteLicense", "ConflictException", with(arn, "SourceVersion", "1"))
+	c.server.LicenseManager().DeletionPeriod(time.Hour)
+	c.good("licensemanager/DeleteLicense", with(arn, "SourceVersion", "2"))
+}
 
+// grants follows the grants of a license, and what the other account does with
+// them.
+func (c *caller) grants(other *caller, arn object) {
 	offer := object{
 		"ClientToken": "grant-1", "GrantName": "g<&>", "HomeRegion": "us-east-1", "LicenseArn": arn["LicenseArn"], "Principals": []string{"arn:aws:iam::" + grantee + ":root"},
 		"AllowedOperations": []string{"CheckoutLicense", "CheckInLicense", "ExtendConsumptionLicense", "CreateToken"}, "Tags": []object{{"Key": "k"}},
@@ -353,12 +364,6 @@ func (c *caller) licenses(other *caller) {
 	c.bad("licensemanager/DeleteGrant", "InvalidParameterValueException", with(grant, "Version", "9"))
 	c.good("licensemanager/DeleteGrant", with(with(grant, "Version", "2"), "StatusReason", "over"))
 	other.bad("licensemanager/ExtendLicenseConsumption", "AccessDeniedException", held)
-	c.server.LicenseManager().NotOnboarded(true)
-	other.bad("licensemanager/ListReceivedLicenses", "AccessDeniedException", object{})
-	c.server.LicenseManager().NotOnboarded(false)
-	c.bad("licensemanager/DeleteLicense", "ConflictException", with(arn, "SourceVersion", "1"))
-	c.server.LicenseManager().DeletionPeriod(time.Hour)
-	c.good("licensemanager/DeleteLicense", with(arn, "SourceVersion", "2"))
 }
 
 // pages lists a number of items, one per page.

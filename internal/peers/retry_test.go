@@ -45,23 +45,25 @@ func (s *scripted) Do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// sdkRetryers are retryers of the SDK, with the attempts that they make.
+var sdkRetryers = map[string]struct {
+	make     func() aws.RetryerV2
+	attempts int
+}{
+	"standard": {func() aws.RetryerV2 { return retry.NewStandard() }, 3},
+	"adaptive": {func() aws.RetryerV2 { return retry.NewAdaptiveMode() }, 3},
+	"four":     {func() aws.RetryerV2 { return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 4 }) }, 4},
+	"nop":      {func() aws.RetryerV2 { return aws.NopRetryer{} }, 1},
+	"eager": {func() aws.RetryerV2 {
+		return retry.NewStandard(func(o *retry.StandardOptions) {
+			o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(error) aws.Ternary { return aws.TrueTernary })}
+		})
+	}, 3},
+}
+
 // The retryers of the SDK can be used, and decide correctly on exceptions that they
 // do not know. None of them makes the client send a single-use code twice.
 func TestSDKRetryer(t *testing.T) {
-	retryers := map[string]struct {
-		make     func() aws.RetryerV2
-		attempts int
-	}{
-		"standard": {func() aws.RetryerV2 { return retry.NewStandard() }, 3},
-		"adaptive": {func() aws.RetryerV2 { return retry.NewAdaptiveMode() }, 3},
-		"four":     {func() aws.RetryerV2 { return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 4 }) }, 4},
-		"nop":      {func() aws.RetryerV2 { return aws.NopRetryer{} }, 1},
-		"eager": {func() aws.RetryerV2 {
-			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(error) aws.Ternary { return aws.TrueTernary })}
-			})
-		}, 3},
-	}
 	list := func(cfg awstokens.Config) error {
 		client, err := licensemanager.New(cfg)
 		require.NoError(t, err)
@@ -91,7 +93,7 @@ func TestSDKRetryer(t *testing.T) {
 		"for one use, slow down": {call: redeem, status: 400, answer: `{"error":"slow_down"}`, again: "eager"},
 		"for one use, internal":  {call: redeem, status: 500, answer: `{"error":"server_error"}`, again: "all"},
 	}
-	for name, r := range retryers {
+	for name, r := range sdkRetryers {
 		for what, f := range failures {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { // the waits are those of the retryers

@@ -144,6 +144,12 @@ func (e *exporters) collect(t *testing.T) telemetry {
 		require.NotContains(t, found.spans, label(s))
 		found.spans[label(s)] = exported
 	}
+	e.collectMetrics(t, &found)
+	return found
+}
+
+func (e *exporters) collectMetrics(t *testing.T, found *telemetry) {
+	t.Helper()
 	var data metricdata.ResourceMetrics
 	require.NoError(t, e.reader.Collect(t.Context(), &data))
 	for _, scope := range data.ScopeMetrics {
@@ -170,7 +176,6 @@ func (e *exporters) collect(t *testing.T) telemetry {
 			found.metrics[m.Name] = counts
 		}
 	}
-	return found
 }
 
 // turns is an HTTP client that returns its responses in turn.
@@ -237,29 +242,34 @@ func TestTelemetry(t *testing.T) {
 				assert.Equal(t, sdk.kind, own.kind, label)
 				explain(t, seen, name, sdk, own)
 			}
-
-			for name, sdk := range b.metrics {
-				own, ok := a.metrics[name]
-				switch {
-				case ok:
-					assert.Equal(t, sdk, own, name)
-				case metricsOfSDKOnly[name] != "":
-					seen[name] = true
-				case test.unsigned && metricsOfSDKOnly[name+"/unsigned"] != "":
-					seen[name+"/unsigned"] = true
-				default:
-					t.Errorf("there is no %s", name)
-				}
-			}
-			for name := range a.metrics {
-				assert.Contains(t, b.metrics, name)
-			}
+			sameMetrics(t, seen, test.unsigned, b.metrics, a.metrics)
 		})
 	}
 	for _, list := range []map[string]string{spansOfSDKOnly, attributeDifferences, metricsOfSDKOnly} {
 		for difference := range list {
 			assert.True(t, seen[difference], "no difference any more: %s", difference)
 		}
+	}
+}
+
+// sameMetrics compares the metrics of a call.
+func sameMetrics(t *testing.T, seen map[string]bool, unsigned bool, sdk, own map[string]map[string]int64) {
+	t.Helper()
+	for name, recorded := range sdk {
+		_, ok := own[name]
+		switch {
+		case ok:
+			assert.Equal(t, recorded, own[name], name)
+		case metricsOfSDKOnly[name] != "":
+			seen[name] = true
+		case unsigned && metricsOfSDKOnly[name+"/unsigned"] != "":
+			seen[name+"/unsigned"] = true
+		default:
+			t.Errorf("there is no %s", name)
+		}
+	}
+	for name := range own {
+		assert.Contains(t, sdk, name)
 	}
 }
 

@@ -247,54 +247,57 @@ func excerpt(text string, i int) string {
 	return fmt.Sprintf("%q", text[max(0, i-80):min(len(text), i+60)])
 }
 
-// TestSearch: the search finds a secret, and each telling part of it, however
-// it is written.
-func TestSearch(t *testing.T) {
-	bytesAs := func(format, separator string) func(string) string {
-		return func(s string) string {
-			var all []string
-			for i := range len(s) {
-				all = append(all, fmt.Sprintf(format, s[i]))
-			}
-			return strings.Join(all, separator)
+// forms are the ways in which a secret may be written.
+var forms = map[string]func(string) string{
+	"plain":        func(s string) string { return s },
+	"quoted":       strconv.Quote,
+	"ASCII":        strconv.QuoteToASCII,
+	"JSON":         func(s string) string { b, _ := json.Marshal(s); return string(b) },
+	"wrapped":      func(s string) string { return s[:3] + "\r\n\t" + s[3:] },
+	"characters":   bytesAs("%c", " "),
+	"runes":        bytesAs("%q", " "),
+	"hex":          bytesAs("%02x", ""),
+	"upper hex":    bytesAs("%02X", ""),
+	"odd hex":      func(s string) string { return fmt.Sprintf("f%xf", s) },
+	"spaced hex":   bytesAs("%02x", " "),
+	"prefixed hex": bytesAs("0x%02X", ", "),
+	"one prefix":   func(s string) string { return fmt.Sprintf("%#x", s) },
+	"dump":         func(s string) string { return hex.Dump([]byte(s)) },
+	"escapes":      bytesAs(`\x%02x`, ""),
+	"JSON escapes": bytesAs(`\u%04x`, ""),
+	"Unicode":      bytesAs("U+%04X", " "),
+	"decimal":      bytesAs("%d", " "),
+	"numbers":      bytesAs("%d", ","),
+	"bad verb":     bytesAs("%%!z(uint8=%d)", " "),
+	"octal":        bytesAs("%o", " "),
+	"0 octal":      bytesAs("%#o", " "),
+	"0o octal":     bytesAs("%O", " "),
+	"binary":       bytesAs("%b", " "),
+	"0b binary":    bytesAs("%#b", " "),
+	"base64":       base64After(base64.StdEncoding, ""),
+	"base64, 1":    base64After(base64.StdEncoding, "1"),
+	"base64, 2":    base64After(base64.StdEncoding, "12"),
+	"base64url":    base64After(base64.URLEncoding, ""),
+	"base64url, 1": base64After(base64.RawURLEncoding, "1"),
+	"base64url, 2": base64After(base64.RawURLEncoding, "12"),
+}
+
+func bytesAs(format, separator string) func(string) string {
+	return func(s string) string {
+		var all []string
+		for i := range len(s) {
+			all = append(all, fmt.Sprintf(format, s[i]))
 		}
+		return strings.Join(all, separator)
 	}
-	base64After := func(encoding *base64.Encoding, before string) func(string) string {
-		return func(s string) string { return encoding.EncodeToString([]byte(before + s + "after")) }
-	}
-	forms := map[string]func(string) string{
-		"plain":        func(s string) string { return s },
-		"quoted":       strconv.Quote,
-		"ASCII":        strconv.QuoteToASCII,
-		"JSON":         func(s string) string { b, _ := json.Marshal(s); return string(b) },
-		"wrapped":      func(s string) string { return s[:3] + "\r\n\t" + s[3:] },
-		"characters":   bytesAs("%c", " "),
-		"runes":        bytesAs("%q", " "),
-		"hex":          bytesAs("%02x", ""),
-		"upper hex":    bytesAs("%02X", ""),
-		"odd hex":      func(s string) string { return fmt.Sprintf("f%xf", s) },
-		"spaced hex":   bytesAs("%02x", " "),
-		"prefixed hex": bytesAs("0x%02X", ", "),
-		"one prefix":   func(s string) string { return fmt.Sprintf("%#x", s) },
-		"dump":         func(s string) string { return hex.Dump([]byte(s)) },
-		"escapes":      bytesAs(`\x%02x`, ""),
-		"JSON escapes": bytesAs(`\u%04x`, ""),
-		"Unicode":      bytesAs("U+%04X", " "),
-		"decimal":      bytesAs("%d", " "),
-		"numbers":      bytesAs("%d", ","),
-		"bad verb":     bytesAs("%%!z(uint8=%d)", " "),
-		"octal":        bytesAs("%o", " "),
-		"0 octal":      bytesAs("%#o", " "),
-		"0o octal":     bytesAs("%O", " "),
-		"binary":       bytesAs("%b", " "),
-		"0b binary":    bytesAs("%#b", " "),
-		"base64":       base64After(base64.StdEncoding, ""),
-		"base64, 1":    base64After(base64.StdEncoding, "1"),
-		"base64, 2":    base64After(base64.StdEncoding, "12"),
-		"base64url":    base64After(base64.URLEncoding, ""),
-		"base64url, 1": base64After(base64.RawURLEncoding, "1"),
-		"base64url, 2": base64After(base64.RawURLEncoding, "12"),
-	}
+}
+
+func base64After(encoding *base64.Encoding, before string) func(string) string {
+	return func(s string) string { return encoding.EncodeToString([]byte(before + s + "after")) }
+}
+
+// The search finds a secret, and each telling part of it, in every form.
+func TestSearch(t *testing.T) {
 	text, binary := fake(1), "\x00\xff\x80fake\xfe \"signing\"\x01key \x9b\\\xed"
 	n := newNeedles(text, binary)
 	for name, form := range forms {

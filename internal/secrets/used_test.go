@@ -234,6 +234,13 @@ func find[E error](t *testing.T, v values, err error) {
 	v[reflect.TypeFor[E]().String()] = found
 }
 
+// passing are secrets that pass the tap.
+var passing = []string{
+	"Token", "AccessToken", "WebIdentityToken", "SessionToken", "SignedToken", "LicenseConsumptionToken", "ContextAssertion",
+	"clientSecret", "deviceCode", "userCode", "code", "codeVerifier", "accessToken", "refreshToken", "idToken",
+	"assertion", "identityContext", "subjectToken", "secretAccessKey", "sessionToken", "X-Amz-Sso_bearer_token",
+}
+
 // testUsed shows what has been used over real connections, whose buffers have
 // the requests and responses.
 func testUsed(t *testing.T, s *shown) {
@@ -261,6 +268,7 @@ func testUsed(t *testing.T, s *shown) {
 	used.watched()
 	used.metered()
 	role := used.logins()
+	used.applications()
 	used.propagated()
 	used.served()
 	used.failures()
@@ -268,12 +276,7 @@ func testUsed(t *testing.T, s *shown) {
 	n := p.needles(t, server.Now(), cfg.Credentials, customer, role)
 	n.add(cacheKey)
 	n.add(handlerToken)
-	passed := slices.Collect(maps.Values(p.secrets))
-	assert.Subset(t, passed, []string{
-		"Token", "AccessToken", "WebIdentityToken", "SessionToken", "SignedToken", "LicenseConsumptionToken", "ContextAssertion",
-		"clientSecret", "deviceCode", "userCode", "code", "codeVerifier", "accessToken", "refreshToken", "idToken",
-		"assertion", "identityContext", "subjectToken", "secretAccessKey", "sessionToken", "X-Amz-Sso_bearer_token",
-	})
+	assert.Subset(t, slices.Collect(maps.Values(p.secrets)), passing)
 	// The connections of a configuration's HTTP client have buffers, into which
 	// a dump of the configuration looks. They are the caller's, and not those of
 	// the default client.
@@ -381,8 +384,7 @@ func (u *usage) borrowed() {
 	find[*borrow.RefusedError](u.T, u.values, err)
 }
 
-// logins logs in, refreshes the token, and gets credentials of a role and of an
-// application's user.
+// logins logs in, refreshes the token, and gets credentials of a role.
 func (u *usage) logins() awstokens.CredentialsProvider {
 	ctx, center := u.Context(), u.server.IdentityCenter()
 	center.RotateRefreshTokens(true)
@@ -436,7 +438,13 @@ func (u *usage) logins() awstokens.CredentialsProvider {
 	require.NoError(u, err)
 	_, err = client.ListAccounts(ctx, &portal.ListAccountsInput{AccessToken: awstokens.NewSecret(second.Value)})
 	require.NoError(u, err)
+	maps.Copy(u.values, values{"login.Provider": provider, "refreshed login.Token": stored, "role": role, "portal.Client": client})
+	return role
+}
 
+// applications exchanges the tokens of an application's user.
+func (u *usage) applications() {
+	ctx, center := u.Context(), u.server.IdentityCenter()
 	oidc, err := ssooidc.New(*u.cfg)
 	require.NoError(u, err)
 	user, err := oidc.CreateTokenWithIAM(ctx, &ssooidc.CreateTokenWithIAMInput{
@@ -457,10 +465,8 @@ func (u *usage) logins() awstokens.CredentialsProvider {
 	})
 	require.NoError(u, err)
 	maps.Copy(u.values, values{
-		"login.Provider": provider, "refreshed login.Token": stored, "role": role, "portal.Client": client,
 		"ssooidc.Client": oidc, "ssooidc.CreateTokenWithIAMOutput": user, "exchanged token": exchanged, "sts.Client": roles,
 	})
-	return role
 }
 
 // failures makes calls to services that quote what they refuse.
