@@ -25,7 +25,8 @@
 // a field of Server and a case in route.
 //
 // With Options.Window, a page at the root shows what the emulator holds
-// (window.go, windowstate.go). While it is open, exchange.go records requests.
+// (window.go, windowstate.go). While it is open, exchange.go records requests,
+// which redaction.go and signaturereason.go show and explain.
 //
 // The cost of a call does not grow with what the emulator holds: seats.go
 // counts checkouts as they begin and end, and store.go forgets what has expired.
