@@ -32,14 +32,19 @@
 // byte order mark, white space, quotes and NUL characters around the token are
 // ignored.
 //
+// A token that cannot be read, is malformed or is refused may have been read while
+// its file was being replaced. It is read again after 250 ms, twice at most, and
+// exchanged again only if it has changed.
+//
 // # Revocation
 //
 // A seller revokes a refresh token with licensemanager.DeleteToken. The next
 // renewal of the credentials then fails, within an hour by default: errors.Is
 // finds [ErrTokenRefused] in the errors of every client that uses the Provider.
-// Any other error may be an outage or a mistake in the configuration.
+// It finds [ErrTokenMalformed] if what the [Source] returned is not a token. Any
+// other error may be an outage or a mistake in the configuration.
 //
-//	if errors.Is(err, tokencreds.ErrTokenRefused) {
-//		// ask the customer for a new token
+//	if errors.Is(err, tokencreds.ErrTokenRefused) || errors.Is(err, tokencreds.ErrTokenMalformed) {
+//		// ask the customer for another token
 //	}
 package tokencreds

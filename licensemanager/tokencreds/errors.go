@@ -24,15 +24,21 @@ const (
 // not the home Region of the license.
 var ErrTokenRefused = errors.New("the refresh token was refused: it was deleted, has expired, or its license is gone")
 
+// ErrTokenMalformed says that what the [Source] returned is not a token: it is
+// empty, not in UTF-8, contains white space, or is longer than 4096 characters. It
+// was not sent. errors.Is finds it in an [Error] of StepReadToken.
+var ErrTokenMalformed = errors.New("the refresh token is malformed")
+
 // Error is the error of a [Provider].
 type Error struct {
 	// Step is the step that failed.
 	Step Step
 
 	// Err is the reason. For StepReadToken it is the error of the [Source], or
-	// says what is wrong with the token. For the other steps it is the error of a
-	// call, as package awstokens describes it. An error of STS is a
-	// [smithy.APIError] with a code such as InvalidIdentityToken.
+	// wraps [ErrTokenMalformed] and says what is wrong with the token. For the
+	// other steps it is the error of a call, as package awstokens describes it. An
+	// error of STS is a [smithy.APIError] with a code such as
+	// InvalidIdentityToken.
 	Err error
 
 	role string // that was to be assumed
@@ -84,8 +90,7 @@ func (e *Error) Is(target error) bool {
 // mayBeHalfRead reports whether a token that was read in part may have caused the
 // failure. After any other failure the call itself has retried.
 func (e *Error) mayBeHalfRead() bool {
-	var invalid smithy.InvalidParamsError
-	return e.Step == StepReadToken || e.Is(ErrTokenRefused) || codeOf(e.Err) == "ValidationException" || errors.As(e.Err, &invalid)
+	return e.Step == StepReadToken || e.Is(ErrTokenRefused) || codeOf(e.Err) == "ValidationException"
 }
 
 // codeOf returns the code of a service's error, or "".

@@ -3,7 +3,7 @@ package tokencreds
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -13,7 +13,8 @@ import (
 
 // Source returns the refresh token, in any of the forms that a token file can have
 // (see the package documentation). It is called for every renewal of the
-// credentials, and never concurrently.
+// credentials, and again for a token that is malformed or refused; never
+// concurrently.
 type Source func(context.Context) (awstokens.Secret, error)
 
 // Token returns a [Source] of a fixed token.
@@ -36,16 +37,16 @@ func File(path string) Source {
 // white space, quotes, and the NUL of a C program.
 const around = "\ufeff \t\r\n\v\f\"'\x00"
 
-var errNoToken = errors.New("the refresh token contains white space or other characters that no token has: the file is damaged or of another kind")
+func malformed(why string) error { return fmt.Errorf("%w: %s", ErrTokenMalformed, why) }
 
-// parse finds the token in what a Source returned. An error says what is wrong,
-// without the text.
+// parse finds the token in what a Source returned. An error is ErrTokenMalformed and
+// says what is wrong, without the text.
 func parse(source awstokens.Secret) (awstokens.Secret, error) {
 	text := strings.Trim(source.Reveal(), around)
 	if strings.HasPrefix(text, "{") {
 		var created struct{ Token string }
 		if json.Unmarshal([]byte(text), &created) != nil {
-			return awstokens.Secret{}, errNoToken
+			return awstokens.Secret{}, malformed("it is neither a token nor valid JSON")
 		}
 		text = strings.Trim(created.Token, around)
 	}
@@ -55,11 +56,11 @@ func parse(source awstokens.Secret) (awstokens.Secret, error) {
 	}
 	switch {
 	case text == "":
-		return awstokens.Secret{}, errors.New("the refresh token is empty")
+		return awstokens.Secret{}, malformed("it is empty")
 	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"):
-		return awstokens.Secret{}, errors.New("the refresh token is in UTF-16: store it in UTF-8")
+		return awstokens.Secret{}, malformed("it is in UTF-16; store it in UTF-8")
 	case !utf8.ValidString(text), strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '\x7f' }):
-		return awstokens.Secret{}, errNoToken
+		return awstokens.Secret{}, malformed("it contains white space or other characters that no token has")
 	}
 	return awstokens.NewSecret(text), nil
 }

@@ -32,7 +32,7 @@ type Options struct {
 	RoleSessionName string
 
 	// TokenProperties are compared with those in the refresh token, by the
-	// service. At most 3.
+	// service; see licensemanager.GetAccessTokenInput. At most 3.
 	TokenProperties []string
 
 	// Duration is the life of the credentials, 15 minutes to 12 hours, rounded
@@ -153,9 +153,10 @@ func FromEnv(cfg awstokens.Config, options ...func(*Options)) (*Provider, error)
 	return nil, fmt.Errorf("license credentials: neither of %s is set", strings.Join(tokenFileVariables, " and "))
 }
 
-// Retrieve returns credentials that are valid by the service's clock. Unless the
-// context ends, its error is an [*Error], in which errors.Is finds
-// [ErrTokenRefused] if the refresh token was refused.
+// Retrieve returns credentials that are valid by the service's clock. Its error is
+// an [*Error], in which errors.Is finds [ErrTokenRefused] or [ErrTokenMalformed] if
+// the refresh token is at fault. If the context ends first, the error wraps that of
+// the context and, if a step had failed by then, its [*Error].
 func (p *Provider) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
 	return p.cache.Get(ctx)
 }
@@ -179,37 +180,56 @@ func (p *Provider) renew(ctx context.Context) (awstokens.Credentials, time.Durat
 }
 
 const (
-	// rereads is how often a token that cannot be read or is refused is read
-	// again: its file may have been read while it was being replaced.
+	// rereads is how often a token that cannot be read, is malformed or is refused
+	// is read again: its file may have been read while it was being replaced.
 	rereads     = 2
 	rereadPause = 250 * time.Millisecond
 )
 
-// accessToken reads the refresh token and exchanges it.
+// accessToken reads the refresh token and exchanges it. What failed once is not
+// exchanged again.
 func (p *Provider) accessToken(ctx context.Context) (awstokens.Secret, error) {
+	var failed awstokens.Secret // what the source returned the time before
+	var failure *Error
 	for read := 0; ; read++ {
-		step := StepReadToken
-		token, err := p.source(ctx)
-		if err == nil {
-			token, err = parse(token)
+		step, access := StepReadToken, awstokens.Secret{}
+		text, err := p.source(ctx)
+		switch {
+		case err == nil && !text.IsZero() && text.Equal(failed):
+			return awstokens.Secret{}, failure
+		case err == nil:
+			access, step, err = p.exchange(ctx, text)
 		}
 		if err == nil {
-			step = StepGetAccessToken
-			var out *licensemanager.GetAccessTokenOutput
-			out, err = p.tokens.GetAccessToken(ctx, &licensemanager.GetAccessTokenInput{
-				Token:           token,
-				TokenProperties: p.options.TokenProperties,
-			})
-			if err == nil {
-				return out.AccessToken, nil
-			}
+			return access, nil
 		}
-		failure := &Error{Step: step, Err: err}
+		failed, failure = text, &Error{Step: step, Err: err}
 		p.cache.Failed(failure)
 		if read == rereads || !failure.mayBeHalfRead() || transport.Sleep(ctx, rereadPause) != nil {
 			return awstokens.Secret{}, failure
 		}
 	}
+}
+
+// exchange exchanges what the source returned for an access token. It also returns
+// the step that ended it.
+func (p *Provider) exchange(ctx context.Context, text awstokens.Secret) (awstokens.Secret, Step, error) {
+	token, err := parse(text)
+	if err != nil {
+		return awstokens.Secret{}, StepReadToken, err
+	}
+	out, err := p.tokens.GetAccessToken(ctx, &licensemanager.GetAccessTokenInput{
+		Token:           token,
+		TokenProperties: p.options.TokenProperties,
+	})
+	var tooLong *awstokens.ConstraintError // New has checked the properties
+	switch {
+	case errors.As(err, &tooLong):
+		return awstokens.Secret{}, StepReadToken, fmt.Errorf("%w: %w", ErrTokenMalformed, tooLong)
+	case err != nil:
+		return awstokens.Secret{}, StepGetAccessToken, err
+	}
+	return out.AccessToken, StepGetAccessToken, nil
 }
 
 func (p *Provider) notAssumed(err error) error {

@@ -116,8 +116,8 @@ func TestUnusableTokenFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := awstokenstest.NewServer(t, inProcess)
 		for name, test := range map[string]struct{ text, says string }{
-			"empty":                 {"", "the refresh token is empty"},
-			"blank":                 {"\ufeff \"\"\n\x00", "the refresh token is empty"},
+			"empty":                 {"", "malformed: it is empty"},
+			"blank":                 {"\ufeff \"\"\n\x00", "malformed: it is empty"},
 			"UTF-16":                {"\xff\xfef\x00a\x00k\x00e\x00", "UTF-16"},
 			"UTF-16, big-endian":    {"\xfe\xff\x00f\x00a", "UTF-16"},
 			"not UTF-8":             {"fake.token\xff.x", "no token has"},
@@ -130,8 +130,8 @@ func TestUnusableTokenFile(t *testing.T) {
 			"more values":           {"Token,x\nfake,fake,fake", "no token has"},
 			"header and two values": {"Token\nfake\nfake", "no token has"},
 			"a page":                {"<html>\n<body>fake</body>\n</html>", "no token has"},
-			"other JSON":            {`{"AccessKeyId": "fake"}`, "the refresh token is empty"},
-			"cut JSON":              {`{"Token":"fake`, "no token has"},
+			"other JSON":            {`{"AccessKeyId": "fake"}`, "malformed: it is empty"},
+			"cut JSON":              {`{"Token":"fake`, "nor valid JSON"},
 			"too long":              {strings.Repeat("fake", 16<<10+1), "file too long"},
 			"longer than a token":   {strings.Repeat("fake", 1025), "4100 characters where at most 4096 are allowed"},
 		} {
@@ -145,7 +145,9 @@ func TestUnusableTokenFile(t *testing.T) {
 			assert.NotErrorIs(t, err, tokencreds.ErrTokenRefused, name)
 			var failed *tokencreds.Error
 			require.ErrorAs(t, err, &failed)
-			assert.Equal(t, name != "longer than a token", failed.Step == tokencreds.StepReadToken, name)
+			assert.Equal(t, tokencreds.StepReadToken, failed.Step, name)
+			assert.Equal(t, name != "too long", errors.Is(err, tokencreds.ErrTokenMalformed), name)
+			assert.NotContains(t, err.Error(), "\n", name)
 		}
 		assert.Zero(t, server.LicenseManager().Requests("GetAccessToken"))
 	})
@@ -300,7 +302,7 @@ func TestErrorsNameTheirStep(t *testing.T) {
 				retrieve(func(context.Context) (awstokens.Secret, error) { return awstokens.Secret{}, failed }), tokencreds.StepReadToken, failed,
 			},
 			"no file":     {retrieve(tokencreds.File(filepath.Join(t.TempDir(), "none"))), tokencreds.StepReadToken, os.ErrNotExist},
-			"empty token": {retrieve(tokencreds.Token(awstokens.NewSecret(" \n"))), tokencreds.StepReadToken, nil},
+			"empty token": {retrieve(tokencreds.Token(awstokens.NewSecret(" \n"))), tokencreds.StepReadToken, tokencreds.ErrTokenMalformed},
 			"bad token":   {retrieve(tokencreds.Token(awstokens.NewSecret("not-a-real-token"))), tokencreds.StepGetAccessToken, nil},
 			"other properties": {
 				retrieve(tokencreds.Token(token), func(o *tokencreds.Options) { o.TokenProperties = []string{"customer=other"} }),
@@ -400,8 +402,8 @@ func TestTokenRefused(t *testing.T) {
 	})
 }
 
-// TestRequestsOfAFailure: a failed call is not retried beyond its own attempts, but a
-// token that may have been read in part is read again.
+// TestRequestsOfAFailure: a failed call is not retried beyond its own attempts. A token
+// that may have been read in part is read again, and exchanged if it has changed.
 func TestRequestsOfAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := awstokenstest.NewServer(t, inProcess)
@@ -414,7 +416,7 @@ func TestRequestsOfAFailure(t *testing.T) {
 			"throttled": {awstokenstest.Faults.Throttle, 3},
 			"cut":       {awstokenstest.Faults.Cut, 3},
 			"unknown":   {func(f awstokenstest.Faults) { f.Refuse("UnrecognizedClientException", "", nil) }, 1},
-			"refused":   {func(f awstokenstest.Faults) { f.Refuse("ValidationException", "", nil) }, 3},
+			"refused":   {func(f awstokenstest.Faults) { f.Refuse("ValidationException", "", nil) }, 1},
 		} {
 			read := 0
 			source := func(context.Context) (awstokens.Secret, error) { read++; return token, nil }
@@ -430,7 +432,7 @@ func TestRequestsOfAFailure(t *testing.T) {
 			assert.Error(t, err, name)
 			assert.Equal(t, test.sent, server.LicenseManager().Requests("GetAccessToken")-before, name)
 			if name == "refused" {
-				assert.Equal(t, 3, read, name)
+				assert.Equal(t, 2, read, name)
 			} else {
 				assert.Equal(t, 1, read, name)
 			}
@@ -438,13 +440,35 @@ func TestRequestsOfAFailure(t *testing.T) {
 		}
 
 		read := 0
-		halves := []awstokens.Secret{{}, awstokens.NewSecret("half of"), token}
+		before := server.LicenseManager().Requests("GetAccessToken")
+		halves := []awstokens.Secret{{}, awstokens.NewSecret("half.of"), token}
 		source := func(context.Context) (awstokens.Secret, error) { read++; return halves[read-1], nil }
 		creds, err := tokencreds.New(customer(server), source, role(server))
 		require.NoError(t, err)
 		_, err = creds.Retrieve(t.Context())
 		assert.NoError(t, err)
 		assert.Equal(t, 3, read)
+		assert.Equal(t, 2, server.LicenseManager().Requests("GetAccessToken")-before)
+	})
+}
+
+// TestContextEnds: the error of a context that ends wraps the last failure.
+func TestContextEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := awstokenstest.NewServer(t, inProcess)
+		token, _ := mint(t, server)
+		creds, err := tokencreds.New(customer(server), tokencreds.Token(token), func(o *tokencreds.Options) { o.RoleARN = server.LicenseManager().RoleARN() })
+		require.NoError(t, err)
+		server.STS().OneIn(1, "AssumeRoleWithWebIdentity").Refuse("AccessDenied", "not yet", nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, err = creds.Retrieve(ctx)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		var stepError *tokencreds.Error
+		if assert.ErrorAs(t, err, &stepError) {
+			assert.Equal(t, tokencreds.StepAssumeRole, stepError.Step)
+		}
+		time.Sleep(time.Minute) // the renewal ends
 	})
 }
 
