@@ -17,7 +17,9 @@
 // errors of this module in the error of an operation of the SDK, such as
 // tokencreds.ErrTokenRefused, and the other way round.
 //
-// It is a module of its own, so that awstokens does not depend on the SDK.
+// It is a module of its own, so that awstokens does not depend on the SDK:
+//
+//	go get github.com/seed-25f54b62/awstokens/awssdk
 package awssdk
 
 import (

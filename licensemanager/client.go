@@ -36,5 +36,8 @@ func (c *Client) With(change func(*awstokens.Config)) (*Client, error) {
 
 // NewClientToken returns a random UUID for use as a ClientToken. Keep it, so that a
 // failed call can be made again: the service processes one of the calls that have
-// the same ClientToken.
+// the same ClientToken. For CreateToken that holds for 10 minutes; for the other
+// operations AWS publishes no time. A program that may crash between the calls
+// derives a ClientToken from an ID that it has stored; see the example of
+// [Client.CreateToken].
 func NewClientToken() string { return transport.NewUUID() }

@@ -29,18 +29,34 @@
 //		Credentials: awstokens.EnvCredentials(),
 //	})
 //	...
+//	clientToken := licensemanager.NewClientToken() // keep it to make the call again
 //	out, err := client.CreateToken(ctx, &licensemanager.CreateTokenInput{
-//		ClientToken: licensemanager.NewClientToken(), // keep it to retry the call
+//		ClientToken: clientToken,
 //		LicenseArn:  licenseARN,
 //		RoleArns:    []string{roleARN},
 //	})
+//
+// # Create a token once
+//
+// For 10 minutes, a call of CreateToken with the same ClientToken and the same
+// parameters creates no second token: it returns the first one. To create one
+// token for an order, also if the program crashes, derive the ClientToken from the
+// order's ID instead of making it up, and put the ID into TokenProperties. The
+// example of [Client.CreateToken] does both.
+//
+// After 10 minutes, the same call creates a second token, and nothing returns the
+// first one again. If nobody has received that, replace it: make the call, then
+// delete each token that [Client.Tokens] lists with the Status AVAILABLE, the order's
+// ID and another TokenId than that of the output.
 //
 // # Limits
 //
 // Every input has a method Validate that checks the limits of the API reference
 // and reports all violations in one [smithy.InvalidParamsError]. A call runs it
-// before it sends anything. Lengths count Unicode characters. An ARN has at most
-// 2048 characters and the documented form.
+// before it sends anything; a program can call it earlier, for example to check a
+// configured ARN when it starts. Lengths count Unicode characters. An ARN has at
+// most 2048 characters and the documented form; which service it is of is not
+// checked.
 //
 // The limits of [CreateTokenInput] are narrower than those of other inputs: a
 // ClientToken of at most 60 characters, and ARNs in six partitions. For an ARN in
@@ -49,7 +65,9 @@
 // # Errors
 //
 // Each published exception is a type, which errors.As finds in the error of a
-// call. Package awstokens describes the other errors.
+// call. Package awstokens describes the other errors. For a call that changes
+// something, ask [awstokens.MayHaveProcessed] first: the exception is that of the
+// last attempt, and the response of an earlier one may have been lost.
 //
 //	var limit *licensemanager.ResourceLimitExceededException
 //	if errors.As(err, &limit) {

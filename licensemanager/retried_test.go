@@ -59,7 +59,7 @@ func TestGoneAfterALostResponse(t *testing.T) {
 }
 
 // TestOneTokenForOneClientToken: a call with the same ClientToken within 10 minutes
-// returns the same token.
+// returns the same token. A later one creates another, which can replace the first.
 func TestOneTokenForOneClientToken(t *testing.T) {
 	server, client := newServer(t)
 	create := func() *licensemanager.CreateTokenOutput {
@@ -75,4 +75,9 @@ func TestOneTokenForOneClientToken(t *testing.T) {
 	assert.Equal(t, first.TokenId, again.TokenId)
 	assert.True(t, again.Token.Equal(first.Token))
 	assert.Equal(t, 1, server.LicenseManager().Minted("c-1"))
+
+	server.Advance(2 * time.Minute)
+	second := create()
+	assert.NotEqual(t, first.TokenId, second.TokenId)
+	assert.Equal(t, 2, server.LicenseManager().Minted("c-1"))
 }

@@ -25,7 +25,8 @@ func (TokenType) Values() []TokenType { return []TokenType{TokenTypeRefreshToken
 // CreateTokenInput is the input of [Client.CreateToken].
 type CreateTokenInput struct {
 	// ClientToken makes the call idempotent: a call with the same value within
-	// 10 minutes returns the token that the first one created. What the service
+	// 10 minutes returns the token that the first one created. Later, it creates
+	// another one. What the service
 	// does with the same value and other parameters is not published
 	// (awstokenstest responds with ValidationException): use another value for
 	// another token. At most 60 characters, no white space; a hexadecimal
@@ -38,7 +39,8 @@ type CreateTokenInput struct {
 	LicenseArn string
 
 	// ExpirationInDays is the life of the token in days. Nil means the service's
-	// default of one year.
+	// default of one year. AWS publishes no range, and Validate checks none
+	// (awstokenstest accepts 1 to 36500).
 	ExpirationInDays *int32 `json:",omitzero"`
 
 	// RoleArns are the IAM roles that the token embeds: the holder of the token
@@ -77,8 +79,9 @@ type CreateTokenOutput struct {
 var createToken = transport.Operation[CreateTokenInput, CreateTokenOutput]{Name: "CreateToken", Idempotent: true}
 
 // CreateToken creates a refresh token for a license. Call it in the license's home
-// Region. After a failure, make the call again with the same ClientToken: the
-// service creates no second token.
+// Region. After a failure, make the call again with the same ClientToken: within 10
+// minutes of the first call, the service creates no second token. Later it does; the
+// package documentation says how to create a token once.
 //
 // Its exceptions are AccessDeniedException, AuthorizationException,
 // RateLimitExceededException, RedirectException,
@@ -94,7 +97,9 @@ type GetAccessTokenInput struct {
 	// white space. Required.
 	Token awstokens.Secret
 
-	// TokenProperties are compared with those in the refresh token. At most 3.
+	// TokenProperties are compared with those in the refresh token, by the
+	// service. AWS does not publish whether the refresh token must have all of
+	// them or one (awstokenstest requires all). At most 3.
 	TokenProperties []string `json:",omitzero"`
 }
 
@@ -131,13 +136,13 @@ func (c *Client) GetAccessToken(ctx context.Context, in *GetAccessTokenInput) (*
 // Filter limits what a list operation returns.
 type Filter struct {
 	Name   string   `json:",omitzero"` // each list operation documents its names
-	Values []string `json:",omitzero"` // one of them must match
+	Values []string `json:",omitzero"` // the value to match; the service takes exactly one
 }
 
 // ListTokensInput is the input of [Client.ListTokens].
 type ListTokensInput struct {
 	TokenIds   []string `json:",omitzero"` // limits the list to these tokens
-	Filters    []Filter `json:",omitzero"` // limits the list; the only documented name is LicenseArns
+	Filters    []Filter `json:",omitzero"` // limits the list; the only documented name is LicenseArns, with the ARN of a license as its value
 	NextToken  string   `json:",omitzero"` // that of the previous page; empty means the first page
 	MaxResults int32    `json:",omitzero"` // the most tokens in a page, 1 to 100; zero means the service's default
 }

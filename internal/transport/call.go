@@ -95,8 +95,8 @@ func (c *client) try(ctx context.Context, a *attempt) error {
 	return err
 }
 
-// next waits before a retry, after throttling as well. It returns an error if there is none to
-// come: the failure itself, or the context's end.
+// next waits before the retry of a failure, throttling included. It returns an error
+// if there is no retry: the failure itself, or the context's end.
 func (c *client) next(ctx context.Context, a *attempt, failure error) (func(error) error, error) {
 	retryer := c.cfg.Retryer
 	retry := !a.final && retryer.IsErrorRetryable(failure)
