@@ -409,14 +409,15 @@ func TestRequestsOfAFailure(t *testing.T) {
 		server := awstokenstest.NewServer(t, inProcess)
 		token, _ := mint(t, server)
 		for name, test := range map[string]struct {
-			fault func(awstokenstest.Faults)
-			sent  int
+			fault      func(awstokenstest.Faults)
+			sent, read int
 		}{
-			"5xx":       {func(f awstokenstest.Faults) { f.Fail(500) }, 3},
-			"throttled": {awstokenstest.Faults.Throttle, 3},
-			"cut":       {awstokenstest.Faults.Cut, 3},
-			"unknown":   {func(f awstokenstest.Faults) { f.Refuse("UnrecognizedClientException", "", nil) }, 1},
-			"refused":   {func(f awstokenstest.Faults) { f.Refuse("ValidationException", "", nil) }, 1},
+			"5xx":       {func(f awstokenstest.Faults) { f.Fail(500) }, 3, 1},
+			"throttled": {awstokenstest.Faults.Throttle, 3, 1},
+			"cut":       {awstokenstest.Faults.Cut, 3, 1},
+			"unknown":   {func(f awstokenstest.Faults) { f.Refuse("UnrecognizedClientException", "", nil) }, 1, 1},
+			"invalid":   {func(f awstokenstest.Faults) { f.Refuse("ValidationException", "", nil) }, 1, 2},
+			"refused":   {func(f awstokenstest.Faults) { f.Refuse("AccessDeniedException", "", nil) }, 1, 2},
 		} {
 			read := 0
 			source := func(context.Context) (awstokens.Secret, error) { read++; return token, nil }
@@ -431,11 +432,7 @@ func TestRequestsOfAFailure(t *testing.T) {
 			_, err = client.ListTokens(t.Context(), nil)
 			assert.Error(t, err, name)
 			assert.Equal(t, test.sent, server.LicenseManager().Requests("GetAccessToken")-before, name)
-			if name == "refused" {
-				assert.Equal(t, 2, read, name)
-			} else {
-				assert.Equal(t, 1, read, name)
-			}
+			assert.Equal(t, test.read, read, name)
 			server.ClearFaults()
 		}
 
