@@ -64,11 +64,11 @@ type CreateTokenInput struct {
 	// GrantTypeDeviceCode.
 	DeviceCode awstokens.Secret `json:"deviceCode,omitzero"`
 
-	// Code is the authorization code, good for one use. Required for
+	// Code is the authorization code, valid for one use. Required for
 	// GrantTypeAuthorizationCode.
 	Code awstokens.Secret `json:"code,omitzero"`
 
-	// RefreshToken is the token from an earlier CreateToken. It may be good for
+	// RefreshToken is the token from an earlier CreateToken. It may be valid for
 	// one use. Required for GrantTypeRefreshToken.
 	RefreshToken awstokens.Secret `json:"refreshToken,omitzero"`
 
@@ -127,14 +127,14 @@ type CreateTokenOutput struct {
 	awstokens.Result
 }
 
-// A code is good for one use, and a refresh token may be. A second use can revoke
+// A code is valid for one use, and a refresh token may be. A second use can revoke
 // the tokens of the first one. So the operation is not idempotent.
 var createToken = transport.Operation[CreateTokenInput, CreateTokenOutput]{Name: "CreateToken", Auth: transport.Unsigned, Path: "/token"}
 
 // CreateToken exchanges a device code, an authorization code or a refresh
 // token for an access token. It is not signed.
 //
-// Codes, and refresh tokens that rotate, are good for one use. So the call is
+// Codes, and refresh tokens that rotate, are valid for one use. So the call is
 // retried only if the request was not written, or if the service itself reports, in
 // a typed error, throttling or an InternalServerException. It is not retried after a
 // lost response, nor after an error that a gateway may have sent, such as an untyped
@@ -160,15 +160,15 @@ type CreateTokenWithIAMInput struct {
 	// GrantTypeJWTBearer or GrantTypeTokenExchange. Required.
 	GrantType GrantType `json:"grantType"`
 
-	// Code is the authorization code, good for one use. Required for
+	// Code is the authorization code, valid for one use. Required for
 	// GrantTypeAuthorizationCode.
 	Code awstokens.Secret `json:"code,omitzero"`
 
-	// RefreshToken is the token from an earlier call. It may be good for one
+	// RefreshToken is the token from an earlier call. It may be valid for one
 	// use. Required for GrantTypeRefreshToken.
 	RefreshToken awstokens.Secret `json:"refreshToken,omitzero"`
 
-	// Assertion is a JWT of a trusted token issuer, good for one use. Required
+	// Assertion is a JWT of a trusted token issuer, valid for one use. Required
 	// for GrantTypeJWTBearer.
 	Assertion awstokens.Secret `json:"assertion,omitzero"`
 
@@ -258,7 +258,7 @@ func (out *CreateTokenWithIAMOutput) missing() string {
 	return ""
 }
 
-// Codes, assertions and refresh tokens that rotate are good for one use.
+// Codes, assertions and refresh tokens that rotate are valid for one use.
 var createTokenWithIAM = transport.Operation[CreateTokenWithIAMInput, CreateTokenWithIAMOutput]{
 	Name: "CreateTokenWithIAM", Path: "/token?aws_iam=t", Missing: (*CreateTokenWithIAMOutput).missing,
 }

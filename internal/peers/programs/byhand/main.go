@@ -42,12 +42,12 @@ func main() {
 		log.Fatal(err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
+	received, err := io.ReadAll(resp.Body)
 	if err != nil {
 		log.Fatal(err)
 	}
 	var out struct{ TokenId string }
-	if err := json.Unmarshal(answer, &out); err != nil || resp.StatusCode != http.StatusOK {
+	if err := json.Unmarshal(received, &out); err != nil || resp.StatusCode != http.StatusOK {
 		log.Fatalf("status %d: %v", resp.StatusCode, err)
 	}
 	fmt.Println(out.TokenId)
