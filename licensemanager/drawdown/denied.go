@@ -72,6 +72,24 @@ func (e *DeniedError) Error() string {
 // Unwrap returns Err.
 func (e *DeniedError) Unwrap() error { return e.Err }
 
+// Denials returns the denials that an error of a [Meter] joins, one for each
+// entitlement. [errors.As] finds only the first.
+func Denials(err error) []*DeniedError {
+	if denied, ok := err.(*DeniedError); ok {
+		return []*DeniedError{denied}
+	}
+	var list []*DeniedError
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			list = append(list, Denials(err)...)
+		}
+	case interface{ Unwrap() error }:
+		return Denials(e.Unwrap())
+	}
+	return list
+}
+
 // explainAll returns a DeniedError for each amount, with the reason if the
 // credentials permit finding out.
 func (m *Meter) explainAll(ctx context.Context, denied []Amount, denial error) (all error) {

@@ -39,10 +39,10 @@
 // # Denials
 //
 // What the service denies stays owed and is part of the next batch: the customer
-// may buy more. A [*DeniedError] says for each entitlement why, and what is left.
-// Some entitlements of a batch can be charged and others denied, but the amount
-// of one entitlement is charged whole or not at all. A wrong name is denied
-// forever: [Meter.Forget] drops what is owed of it.
+// may buy more. A [*DeniedError] says for each entitlement why, and what is left;
+// [Denials] returns them all. Some entitlements of a batch can be charged and
+// others denied, but the amount of one entitlement is charged whole or not at
+// all. A wrong name is denied forever: [Meter.Forget] drops what is owed of it.
 //
 // # The journal
 //

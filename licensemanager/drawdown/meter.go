@@ -235,7 +235,8 @@ func (m *Meter) isOpen() bool {
 // reports.
 //
 // The error is, or joins,
-//   - a [*DeniedError] for each entitlement that the service denied,
+//   - a [*DeniedError] for each entitlement that the service denied, which
+//     [Denials] returns,
 //   - an [*UnknownError] if nobody can know whether a batch was charged,
 //   - a [*MismatchError] if the service granted a batch, but named none of its
 //     entitlements,

@@ -589,18 +589,9 @@ func TestForget(t *testing.T) {
 // denials returns the DeniedErrors that an error joins, by name.
 func denials(err error) map[string]drawdown.DeniedError {
 	found := map[string]drawdown.DeniedError{}
-	var visit func(error)
-	visit = func(err error) {
-		switch e := err.(type) {
-		case *drawdown.DeniedError:
-			found[e.Name] = *e
-		case interface{ Unwrap() []error }:
-			for _, err := range e.Unwrap() {
-				visit(err)
-			}
-		}
+	for _, denied := range drawdown.Denials(fmt.Errorf("wrapped: %w", err)) {
+		found[denied.Name] = *denied
 	}
-	visit(err)
 	return found
 }
 
