@@ -8,14 +8,18 @@
 //
 //	m, err := drawdown.New(client, drawdown.Request{ProductSKU: "my-product"}, "/var/lib/my-product/usage.journal")
 //	...
-//	defer m.Close(context.Background())
+//	defer func() {
+//		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+//		defer cancel()
+//		err := m.Close(ctx)
+//		...
+//	}()
 //	...
 //	err = m.Add("Documents", 3)
 //
-// The Meter sends once a minute. [Meter.Flush] sends at once, [Meter.Close] at the
-// end, and [Meter.Totals] tells what was charged. At its end, a program closes the
-// Meter first, then a Lease or Keeper of package lease, then a Watcher of package
-// entitlements.
+// The Meter sends once a minute, and every 30 seconds while a batch has no
+// response. [Meter.Flush] sends at once, and [Meter.Close] at the end.
+// [Meter.Totals] tells what was charged.
 //
 // # Exactly once
 //
@@ -24,8 +28,16 @@
 // token, and the service charges it once. The service remembers a token for a
 // limited time, which AWS publishes for CreateToken alone: 10 minutes. After that
 // time a batch could be charged twice. It is not sent again, but reported with an
-// [*UnknownError], and later usage goes into the next batch. A batch that the
-// service cannot have processed just stays owed.
+// [*UnknownError]: it was charged once or not at all. A batch that the service
+// cannot have processed just stays owed.
+//
+// After an UnknownError, the next batch is a probe: one unit of one entitlement.
+// So are those that follow, until the service charges or denies one. Then all
+// that is owed is sent at once. So an outage of hours, in which requests are sent
+// but responses are lost or are errors such as a ServerInternalException, makes
+// the first batch unknown, and then one unit every 9 minutes, with the default of
+// [Options].Window. All else stays owed, and is charged after the outage. While
+// nothing can be sent, or the service throttles, nothing becomes unknown.
 //
 // Setting the local clock has no effect while the process runs. Between a crash
 // and the next start, the service's clock corrects it, with one exception: if the
@@ -34,7 +46,8 @@
 //
 // What was added and is not in a batch yet is in memory. Close writes it to the
 // journal if it cannot charge it. A process that is killed loses it: usage of up
-// to a minute, with the default of Options.Interval.
+// to a minute, with the default of Options.Interval. [Meter.Sync] writes it to
+// the journal at once, without a call.
 //
 // # Denials
 //
@@ -48,15 +61,27 @@
 //
 // The journal is a file with a record in each line, which has a checksum of
 // itself and all lines before it. Only its owner may read it. From 1 MiB on, it is
-// rewritten with the totals alone. The file beside it whose name ends in .lock
-// keeps other processes away: use a path of its own for each Meter. Do not copy
-// the journal, make a hard link to it, or restore an old one from a backup: what
-// is owed in it would be charged again.
+// rewritten with the totals and the open batch alone. The file beside it whose
+// name ends in .lock keeps other processes away: use a path of its own for each
+// Meter. Do not copy the journal, make a hard link to it, or restore an old one
+// from a backup: what is owed in it would be charged again.
 //
 // If the journal is damaged, of another product, issuer or beneficiary, or was
 // written by a newer version of this package, New returns a [*JournalError] that
 // names the file and says what to do. Nothing in it is deleted. If it cannot be
 // written, for example because the disk is full, nothing is sent.
+//
+// # Shutdown
+//
+// At its end, a program closes the Meter first: what Close cannot charge is in
+// the journal, which a container may lose with its disk, whereas a seat of
+// package lease ends by itself. Then it closes its Lease or Keeper, and last a
+// Watcher of package entitlements, which has nothing to give back.
+//
+// A Meter has no context. A Keeper and a Watcher are closed by the end of theirs:
+// if that is the signal to end, give them context.WithoutCancel(ctx) and call
+// Close, so that the Meter comes first. All of this must be over before the
+// process is killed: docker stop waits 10 seconds, Kubernetes 30.
 //
 // # Permissions
 //

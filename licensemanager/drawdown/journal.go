@@ -37,13 +37,14 @@ type journal struct {
 	of    identity
 	now   func() time.Time
 	lock  *flock.Flock
-	file  *os.File
-	size  int64  // of the valid records
-	sum   string // of the last one
 
+	writing sync.Mutex // held from reading the state for a record until that is applied
+	file    *os.File
+	size    int64    // of the valid records
+	sum     string   // of the last one
 	unsaved []record // of what has happened, but could not be written
 
-	mu    *sync.Mutex // held while state changes
+	mu    *sync.Mutex // held while state changes, as is writing
 	state             // includes the unsaved records
 }
 
@@ -100,6 +101,8 @@ func (j *journal) acquire() (err error) {
 
 // release closes the file and gives up the lock.
 func (j *journal) release() {
+	j.writing.Lock()
+	defer j.writing.Unlock()
 	j.close()
 	_ = j.lock.Unlock()
 }
@@ -176,6 +179,7 @@ func (j *journal) close() {
 
 // begin writes the record of something that is about to be done, then applies
 // it and calls applied with mu held. If it returns an error, nothing has changed.
+// The caller holds writing.
 func (j *journal) begin(r record, applied func()) error {
 	if err := j.save(); err != nil {
 		return err
@@ -194,6 +198,8 @@ func (j *journal) begin(r record, applied func()) error {
 // note applies the record of something that has happened, then writes it. If
 // that fails, save writes it later, before anything else is begun.
 func (j *journal) note(r record) error {
+	j.writing.Lock()
+	defer j.writing.Unlock()
 	r.Time = j.now()
 	j.mu.Lock()
 	j.apply(r)
@@ -202,7 +208,14 @@ func (j *journal) note(r record) error {
 	return j.save()
 }
 
-// save writes the unsaved records.
+// isSaved reports whether all that has happened could be written.
+func (j *journal) isSaved() bool {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	return len(j.unsaved) == 0
+}
+
+// save writes the unsaved records. The caller holds writing.
 func (j *journal) save() error {
 	for len(j.unsaved) > 0 {
 		if err := j.write(j.unsaved[0]); err != nil {
@@ -210,7 +223,7 @@ func (j *journal) save() error {
 		}
 		j.unsaved = j.unsaved[1:]
 	}
-	if j.size > maxJournal && j.open == nil {
+	if j.size > maxJournal {
 		return j.rewrite()
 	}
 	return nil
@@ -239,17 +252,25 @@ func (j *journal) write(r record) error {
 	return nil
 }
 
-// rewrite replaces the file by one with the totals. There must be no open
-// batch.
+// rewrite replaces the file by one with the totals and the open batch. The caller
+// holds writing.
 func (j *journal) rewrite() error {
 	j.close() // Windows does not replace an open file
-	line, sum := record{
+	owed := j.owed.list()
+	text, sum := record{
 		Type: typeHead, Time: j.now(), Version: journalVersion, Of: &j.of,
-		Charged: j.charged.list(), Unknown: j.unknown.list(), Owed: j.owed.list(),
+		Charged: j.charged.list(), Unknown: j.unknown.list(), Owed: owed, Probing: j.probing,
 	}.encode("")
-	if err := atomicfile.Write(j.path, line); err != nil {
+	if j.open != nil {
+		batch := *j.open
+		batch.Owed = owed
+		var line []byte
+		line, sum = batch.encode(sum)
+		text = append(text, line...)
+	}
+	if err := atomicfile.Write(j.path, text); err != nil {
 		return j.fail(JournalUnwritable, err)
 	}
-	j.size, j.sum = int64(len(line)), sum
+	j.size, j.sum = int64(len(text)), sum
 	return j.reopen()
 }

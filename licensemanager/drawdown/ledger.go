@@ -42,6 +42,15 @@ func (l ledger) forget(name string) {
 	maps.DeleteFunc(l, func(a Amount, _ int64) bool { return a.Name == name })
 }
 
+// probe takes out one unit: of the entitlement with the largest sum, where it
+// matters least.
+func (l ledger) probe() []Amount {
+	one := slices.MaxFunc(l.list(), func(a, b Amount) int { return cmp.Compare(a.N, b.N) })
+	one.N = 1
+	l.subtract(one)
+	return []Amount{one}
+}
+
 // list returns the sums, sorted.
 func (l ledger) list() (list []Amount) {
 	for a, n := range l {

@@ -52,7 +52,10 @@ type Options struct {
 	Window time.Duration
 
 	// Units are the units of entitlements, by name, that are not counted in
-	// Count.
+	// Count. They are those of the license, which the seller of the product
+	// chooses: in another unit, usage is denied. They cannot change while the
+	// Meter is open, so a program that learns them from package entitlements
+	// does that first.
 	Units map[string]licensemanager.EntitlementUnit
 
 	// LicenseARN, if set, is the license that a denial is explained by. Set it
@@ -103,8 +106,10 @@ type Meter struct {
 // the last process ended, however that was. Only its owner may read the file.
 // Until Close, no other Meter or process can open it.
 //
-// New returns a [*JournalError] if the journal cannot be used. It does not call
-// the service.
+// New returns a [*JournalError] if the journal cannot be used. It does not wait
+// for another Meter: while an earlier process has not ended, the problem is
+// JournalInUse, and a program that is restarted that way calls New again after a
+// second. New does not call the service.
 func New(api API, request Request, journal string, options ...func(*Options)) (*Meter, error) {
 	o := Options{}
 	for _, option := range options {
@@ -145,8 +150,8 @@ func New(api API, request Request, journal string, options ...func(*Options)) (*
 }
 
 // Add counts n more of an entitlement. It adds in memory and does not wait for
-// the service: what was added since the last batch is lost if the process is
-// killed.
+// the service or the disk: what was added since the last batch is lost if the
+// process is killed, unless [Meter.Sync] was called.
 //
 // It returns an error if n is not positive, if the name is empty, or if all that
 // was ever added to it does not fit an int64, and [ErrClosed] after Close.
@@ -166,6 +171,24 @@ func (m *Meter) Add(name string, n int64) error {
 	}
 	m.pending[key] += n
 	return nil
+}
+
+// Sync writes what was added before the call to the journal, so that it is
+// charged even if the process is killed. A program that must not lose any usage
+// calls it after Add, before it acknowledges what was used. Sync does not call
+// the service and does not wait for a Flush. Calls at the same time share a
+// write.
+//
+// It returns a [*JournalError] if the journal cannot be written; then the usage
+// stays in memory, and is written and charged later. After Close, it returns
+// [ErrClosed].
+func (m *Meter) Sync() error {
+	m.journal.writing.Lock()
+	defer m.journal.writing.Unlock()
+	if m.isClosed() {
+		return ErrClosed
+	}
+	return m.oweAll()
 }
 
 // Total is what has become of the usage of one entitlement. A sum that does not
@@ -231,8 +254,7 @@ func (m *Meter) isOpen() bool {
 }
 
 // Flush charges all that was added before the call. What it cannot charge stays
-// owed and is part of the next batch, except a batch that an [*UnknownError]
-// reports.
+// owed, except a batch that an [*UnknownError] reports.
 //
 // The error is, or joins,
 //   - a [*DeniedError] for each entitlement that the service denied, which
@@ -279,6 +301,8 @@ func (m *Meter) Forget(name string) error {
 	if m.isClosed() {
 		return ErrClosed
 	}
+	m.journal.writing.Lock()
+	defer m.journal.writing.Unlock()
 	of := func(a Amount) bool { return a.Name == name }
 	m.mu.Lock()
 	sent := m.journal.open != nil && slices.ContainsFunc(m.journal.open.Amounts, of)

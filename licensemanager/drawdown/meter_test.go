@@ -334,7 +334,7 @@ func TestPastTheWindow(t *testing.T) {
 			assert.False(t, unknown.Charged)
 			assert.ErrorContains(t, err, seats)
 			assert.Equal(t, map[string]drawdown.Total{seats: {Charged: 5, Unknown: 7}}, m.Totals())
-			assert.Len(t, w.network.sent, requests+1, "later usage is charged")
+			assert.Len(t, w.network.sent, requests+2, "later usage is charged, after a probe")
 			require.NoError(t, m.Flush(t.Context()))
 			require.NoError(t, m.Close(t.Context()))
 			again := w.meter()

@@ -9,7 +9,7 @@ import (
 const (
 	typeHead    = "head"    // the first one
 	typeOwe     = "owe"     // amounts that were added and not sent
-	typeBatch   = "batch"   // all that is owed, about to be sent
+	typeBatch   = "batch"   // a part or all of what is owed, about to be sent
 	typeDone    = "done"    // the response to the batch: what was charged; the rest is owed
 	typeUnknown = "unknown" // the batch may have been charged, and nobody can know
 	typeForget  = "forget"  // what is owed of an entitlement is dropped
@@ -26,12 +26,14 @@ type record struct {
 	Of      *identity `json:"of,omitzero"`      // of a head
 	Charged []Amount  `json:"charged,omitzero"` // of a head: so far; of a done
 	Unknown []Amount  `json:"unknown,omitzero"` // of a head: so far; of a done: what may have been charged twice
-	Owed    []Amount  `json:"owed,omitzero"`    // of a head and of an owe
+	Owed    []Amount  `json:"owed,omitzero"`    // of a head and of an owe; of a batch: what is owed apart from it
+	Probing bool      `json:"probing,omitzero"` // of a head
 
 	Token   string    `json:"token,omitzero"`   // ClientToken of a batch; in a done and an unknown, that of their batch
 	NodeID  string    `json:"nodeId,omitzero"`  // of a batch
 	Service time.Time `json:"service,omitzero"` // of a batch: when it is first sent, by the service's clock, as far as that is known
 	Amounts []Amount  `json:"amounts,omitzero"` // of a batch
+	Settled bool      `json:"settled,omitzero"` // of a done: the service charged or denied the batch
 	Name    string    `json:"name,omitzero"`    // of a forget: the entitlement
 }
 
@@ -47,6 +49,10 @@ type identity struct {
 type state struct {
 	charged, unknown, owed ledger
 	open                   *record // the batch that has no response
+
+	// probing means that a batch became unknown, and the service has charged or
+	// denied none since then: the next one is a probe.
+	probing bool
 }
 
 // apply changes the state by the next record. It returns false if the record
@@ -64,6 +70,7 @@ func (s *state) apply(r record) bool {
 		s.charged.add(r.Charged...)
 		s.unknown.add(r.Unknown...)
 		s.owed.add(r.Owed...)
+		s.probing = r.Probing
 		return r.Version == journalVersion && r.Of != nil
 	case typeOwe:
 		s.owed.add(r.Owed...)
@@ -73,15 +80,18 @@ func (s *state) apply(r record) bool {
 			return false
 		}
 		clear(s.owed)
+		s.owed.add(r.Owed...)
 		s.open = &r
 		return true
 	case typeDone:
 		s.charged.add(r.Charged...)
 		s.unknown.add(r.Unknown...)
 		s.owed.add(lacking(batch.Amounts, r.Charged)...)
+		s.probing = s.probing && !r.Settled
 		return true
 	case typeUnknown:
 		s.unknown.add(batch.Amounts...)
+		s.probing = true
 		return true
 	case typeForget:
 		s.owed.forget(r.Name)

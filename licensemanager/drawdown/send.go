@@ -90,30 +90,41 @@ func (m *Meter) learn(out *licensemanager.CheckoutLicenseOutput, err error) {
 	}
 }
 
-// flush sends the open batch, if there is one, and then what is owed.
+// flush sends the open batch, if there is one, and then what is owed: after a
+// batch became unknown, first a probe.
 func (m *Meter) flush(ctx context.Context) error {
-	if err := m.journal.save(); err != nil {
+	if err := m.save(); err != nil {
 		return err
 	}
 	if !m.owes() {
 		return nil
 	}
-	err := ctx.Err()
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if m.journal.open != nil {
-		if err = m.settle(ctx); m.journal.open != nil {
-			return join(err, m.owe()) // what was added cannot be sent yet
+	var all error
+	for {
+		earlier := m.journal.open != nil
+		if !earlier {
+			if err := m.begin(); err != nil || m.journal.open == nil {
+				return join(all, err)
+			}
 		}
-		if len(m.journal.unsaved) > 0 {
-			return err
+		probe := m.journal.probing
+		all = join(all, m.settle(ctx))
+		switch {
+		case m.journal.open != nil:
+			return join(all, m.owe()) // what was added cannot be sent yet
+		case !m.journal.isSaved(), !earlier && (!probe || m.journal.probing):
+			return all
 		}
 	}
-	if beginErr := m.begin(); beginErr != nil || m.journal.open == nil {
-		return join(err, beginErr)
-	}
-	return join(err, m.settle(ctx))
+}
+
+func (m *Meter) save() error {
+	m.journal.writing.Lock()
+	defer m.journal.writing.Unlock()
+	return m.journal.save()
 }
 
 func (m *Meter) owes() bool {
@@ -122,8 +133,10 @@ func (m *Meter) owes() bool {
 	return m.journal.open != nil || len(m.journal.owed)+len(m.pending) > 0
 }
 
-// begin makes a batch of all that is owed, if anything is.
+// begin makes a batch of all that is owed, if anything is, or a probe.
 func (m *Meter) begin() error {
+	m.journal.writing.Lock()
+	defer m.journal.writing.Unlock()
 	m.mu.Lock()
 	all, added := ledger{}, m.pending.list()
 	all.add(m.journal.owed.list()...)
@@ -134,7 +147,13 @@ func (m *Meter) begin() error {
 	}
 	r := record{
 		Type: typeBatch, Token: licensemanager.NewClientToken(), NodeID: m.request.NodeID,
-		Service: m.service.Likely(m.options.Clock), Amounts: all.list(),
+		Service: m.service.Likely(m.options.Clock),
+	}
+	if m.journal.probing {
+		r.Amounts = all.probe()
+		r.Owed = all.list()
+	} else {
+		r.Amounts = all.list()
 	}
 	m.batch = batch{sentAt: m.options.Clock.Elapsed(), service: m.service.Now(m.options.Clock)}
 	return m.journal.begin(r, func() { m.pending.subtract(added...) })
@@ -142,6 +161,13 @@ func (m *Meter) begin() error {
 
 // owe writes what was added to the journal, so that it outlives the process.
 func (m *Meter) owe() error {
+	m.journal.writing.Lock()
+	defer m.journal.writing.Unlock()
+	return m.oweAll()
+}
+
+// oweAll is owe for a caller that holds writing.
+func (m *Meter) oweAll() error {
 	m.mu.Lock()
 	added := m.pending.list()
 	m.mu.Unlock()
@@ -204,7 +230,8 @@ func (m *Meter) input(sent *record) *licensemanager.CheckoutLicenseInput {
 func (m *Meter) charged(ctx context.Context, out *licensemanager.CheckoutLicenseOutput) error {
 	sent := *m.journal.open
 	amounts, mismatch := granted(sent.Amounts, out.EntitlementsAllowed)
-	done := record{Type: typeDone, Token: sent.Token, Charged: amounts}
+	done := record{Type: typeDone, Token: sent.Token, Charged: amounts, Settled: true}
+	probe := m.journal.probing
 	issued, err := out.Issued()
 	twice := m.batch.ambiguous && err == nil && !m.batch.service.IsZero() && issued.Sub(m.batch.service) >= m.options.Window
 	if twice {
@@ -214,7 +241,7 @@ func (m *Meter) charged(ctx context.Context, out *licensemanager.CheckoutLicense
 	if twice {
 		err = join(&UnknownError{Amounts: done.Charged, Sent: sent.Time, Charged: true}, err)
 	}
-	if lacks := lacking(sent.Amounts, done.Charged); len(lacks) > 0 {
+	if lacks := lacking(sent.Amounts, done.Charged); len(lacks) > 0 && !probe {
 		err = join(m.explainAll(ctx, lacks, nil), err)
 	}
 	return err
@@ -252,10 +279,14 @@ func granted(asked []Amount, allowed []licensemanager.EntitlementData) (list []A
 	return list, nil
 }
 
-// denied notes that nothing was charged.
+// denied notes that nothing was charged. The denial of a probe is not reported:
+// that of all that is owed follows.
 func (m *Meter) denied(ctx context.Context, denial error) error {
-	sent := *m.journal.open
-	err := m.journal.note(record{Type: typeDone, Token: sent.Token})
+	sent, probe := *m.journal.open, m.journal.probing
+	err := m.journal.note(record{Type: typeDone, Token: sent.Token, Settled: true})
+	if probe {
+		return err
+	}
 	return join(m.explainAll(ctx, sent.Amounts, denial), err)
 }
 

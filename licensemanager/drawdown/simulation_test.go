@@ -50,6 +50,8 @@ type simulation struct {
 	inMemory int64 // since the last Flush
 	twice    int64 // reported as charged once or twice
 	wrong    int64 // how many Dates were wrong
+	probing  bool  // a batch became unknown, and none was charged since then
+	probes   int64 // how many of them became unknown
 }
 
 func newSimulation(t *testing.T, random *rand.Rand, setsClock bool) *simulation {
@@ -84,17 +86,27 @@ func (s *simulation) add() {
 }
 
 func (s *simulation) flush() {
+	before := s.meter.Totals()[seats].Charged
 	s.check(s.meter.Flush(s.Context()))
+	if s.meter.Totals()[seats].Charged > before {
+		s.probing = false
+	}
 	s.inMemory = 0
 }
 
-// check counts what an error reports. Without a wrong local clock, a batch is
-// given up only when it is old.
+// check counts what an error reports. After a batch became unknown, no other one
+// of more than one unit does, until one was charged. Without a wrong local clock,
+// a batch is given up only when it is old.
 func (s *simulation) check(err error) {
 	var unknown *drawdown.UnknownError
 	if !errors.As(err, &unknown) {
 		return
 	}
+	if s.probing {
+		require.EqualValues(s, 1, unknown.Amounts[0].N)
+		s.probes++
+	}
+	s.probing = true
 	if unknown.Charged {
 		s.twice += unknown.Amounts[0].N
 	}
@@ -111,9 +123,19 @@ func (s *simulation) accounted() int64 {
 }
 
 func (s *simulation) step() {
-	switch s.random.IntN(10) {
+	switch s.random.IntN(12) {
 	case 0, 1, 2:
 		s.add()
+	case 10: // a long outage
+		s.network.state.Store([]string{"loses", "hangs"}[s.random.IntN(2)])
+		for range 1 + s.random.IntN(4) {
+			s.add()
+			s.flush()
+			time.Sleep(s.upTo(12 * time.Minute))
+		}
+	case 11:
+		require.NoError(s, s.meter.Sync())
+		s.inMemory = 0
 	case 3, 4:
 		s.flush()
 	case 5:
@@ -151,6 +173,7 @@ func (s *simulation) finish() {
 	assert.GreaterOrEqual(s, s.taken(), total.Charged, "what is reported as charged was charged")
 	assert.Equal(s, s.added, s.accounted(), "no usage is lost")
 	assert.Zero(s, total.Owed)
+	s.Logf("%d probes became unknown", s.probes)
 }
 
 func (s *simulation) upTo(d time.Duration) time.Duration {

@@ -90,6 +90,8 @@ func TestOwedThatCannotBeWritten(t *testing.T) {
 	require.NoError(t, m.Add("n", 7))
 	m.journal.full(t)
 	var problem *JournalError
+	require.ErrorAs(t, m.Sync(), &problem)
+	assert.Equal(t, Total{Owed: 7}, m.Totals()["n"])
 	require.ErrorAs(t, m.Close(t.Context()), &problem)
 	assert.Equal(t, Total{Owed: 7}, m.Totals()["n"])
 }
