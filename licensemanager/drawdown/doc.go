@@ -19,7 +19,8 @@
 //
 // The Meter sends once a minute, and every 30 seconds while a batch has no
 // response. [Meter.Flush] sends at once, and [Meter.Close] at the end.
-// [Meter.Totals] tells what was charged.
+// [Meter.Totals] tells what was charged, and [Meter.Err] whether the last batch
+// failed.
 //
 // # Exactly once
 //

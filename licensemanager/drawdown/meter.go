@@ -100,6 +100,7 @@ type Meter struct {
 	mu      sync.Mutex // guards also the state of the journal
 	pending ledger     // added, and not in the journal yet
 	closed  bool
+	err     error // of the last flush
 }
 
 // New opens the journal or creates it, with its directory, and continues where
@@ -282,7 +283,24 @@ func (m *Meter) Flush(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(m.life, cancel)() // Close sends the rest
-	return m.flush(ctx)
+	return m.ended(m.flush(ctx))
+}
+
+// ended keeps the error of a flush.
+func (m *Meter) ended(err error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.err = err
+	return err
+}
+
+// Err returns the error of the last [Meter.Flush], also of one that the Meter made
+// by itself or in Close, or nil. Use it in a health check. What was added is still
+// owed then, unless the error is an [*UnknownError].
+func (m *Meter) Err() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.err
 }
 
 // Forget drops what is owed of an entitlement, in every unit, so that it is never
@@ -344,5 +362,5 @@ func (m *Meter) Close(ctx context.Context) error {
 	m.sending <- struct{}{}
 	defer func() { <-m.sending }()
 	defer m.journal.release()
-	return join(m.flush(ctx), m.owe())
+	return m.ended(join(m.flush(ctx), m.owe()))
 }

@@ -158,3 +158,24 @@ func TestJournalIsRewrittenInAnOutage(t *testing.T) {
 		assert.Equal(t, map[string]drawdown.Total{"n": {Unknown: 7}, long: {Unknown: 3, Charged: 297}}, m.Totals())
 	})
 }
+
+func TestErr(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.manager.SetSeats(10)
+		m := w.meter()
+		require.NoError(t, m.Err(), "nothing was sent yet")
+		add(t, m, 7)
+		w.network.state.Store("down")
+		sleep(61 * time.Second)
+		require.ErrorIs(t, m.Err(), errNoNetwork)
+		w.network.state.Store("")
+		require.NoError(t, m.Flush(t.Context()))
+		require.NoError(t, m.Err())
+		add(t, m, 7)
+		require.Len(t, denials(m.Close(t.Context())), 1)
+		assert.Len(t, denials(m.Err()), 1)
+		assert.ErrorIs(t, m.Flush(t.Context()), drawdown.ErrClosed)
+		assert.Len(t, denials(m.Err()), 1)
+	})
+}
