@@ -23,6 +23,24 @@
 //		Entitlements: []borrow.EntitlementData{borrow.Count("Seats", 5)},
 //	})
 //
+// # Borrowing and giving back
+//
+// The second example shows all of it: borrow, write the SignedToken to a file,
+// verify that, and give the license back before its end, by CheckInLicense with
+// [License].LicenseConsumptionToken, if the issuer permits that.
+//
+// Keep the ClientToken until the SignedToken is in the file: if a call fails and
+// awstokens.MayHaveProcessed reports true, a call with the same ClientToken
+// within minutes returns the same license. One with a new ClientToken borrows
+// another.
+//
+// # Permissions
+//
+// Borrowing takes the permission for CheckoutBorrowLicense, giving back that for
+// CheckInLicense, and Verify none. The role AWSLicenseManagerConsumptionRole
+// permits CheckInLicense alone: to borrow with a refresh token, create the token
+// with another role.
+//
 // # Issuer key
 //
 // The issuer signs with an asymmetric RSA key that never leaves KMS. Its public

@@ -49,7 +49,10 @@ const unitNone = "None"
 
 // EntitlementData is a feature or an amount: the API's shape of that name. It is
 // not the type of package licensemanager, so that a program that only verifies
-// does not import the client.
+// does not import the client. To convert one that Set.Ask of package entitlements
+// has returned:
+//
+//	borrow.EntitlementData{Name: e.Name, Unit: string(e.Unit), Value: e.Value}
 type EntitlementData struct {
 	Name  string `json:"name"`
 	Unit  string `json:"unit"`  // "None" for a feature, else what is counted: "Count", "Gigabytes", ...

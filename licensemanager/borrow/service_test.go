@@ -10,6 +10,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/borrow"
+	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
 // Verify accepts a token of the service until it expires.
@@ -17,7 +18,7 @@ func TestTokenOfTheService(t *testing.T) {
 	server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
 	client, err := licensemanager.New(server.Config())
 	require.NoError(t, err)
-	out, err := client.CheckoutBorrowLicense(t.Context(), &licensemanager.CheckoutBorrowLicenseInput{
+	in := &licensemanager.CheckoutBorrowLicenseInput{
 		CheckoutMetadata:       []licensemanager.Metadata{{Name: "site", Value: "north"}},
 		ClientToken:            licensemanager.NewClientToken(),
 		DigitalSignatureMethod: licensemanager.DigitalSignatureMethodJwtPs384,
@@ -26,8 +27,12 @@ func TestTokenOfTheService(t *testing.T) {
 		},
 		LicenseArn: server.LicenseManager().LicenseARN(),
 		NodeId:     "node-1",
-	})
+	}
+	out, err := client.CheckoutBorrowLicense(t.Context(), in)
 	require.NoError(t, err)
+	again, err := client.CheckoutBorrowLicense(t.Context(), in)
+	require.NoError(t, err)
+	assert.True(t, out.LicenseConsumptionToken.Equal(again.LicenseConsumptionToken), "with the same ClientToken, it is the same license")
 
 	verifier, err := borrow.NewVerifier(server.LicenseManager().SignKey(), func(o *borrow.Options) { o.Now = server.Now })
 	require.NoError(t, err)
@@ -52,4 +57,39 @@ func TestTokenOfTheService(t *testing.T) {
 	server.Advance(expires.Sub(server.Now()) + time.Second)
 	_, err = verifier.Verify(out.SignedToken, want)
 	assert.ErrorIs(t, err, borrow.ErrExpired)
+}
+
+// The role of a customer without an AWS account permits giving back alone.
+func TestPermissionsOfTheConsumptionRole(t *testing.T) {
+	server := awstokenstest.NewServer(t)
+	manager := server.LicenseManager()
+	cfg := server.Config()
+	account, err := licensemanager.New(cfg)
+	require.NoError(t, err)
+	minted, err := account.CreateToken(t.Context(), &licensemanager.CreateTokenInput{
+		ClientToken: licensemanager.NewClientToken(), LicenseArn: manager.LicenseARN(), RoleArns: []string{manager.RoleARN()},
+	})
+	require.NoError(t, err)
+	cfg.Credentials, err = tokencreds.New(cfg, tokencreds.Token(minted.Token), func(o *tokencreds.Options) { o.RoleARN = manager.RoleARN() })
+	require.NoError(t, err)
+	product, err := licensemanager.New(cfg)
+	require.NoError(t, err)
+
+	in := &licensemanager.CheckoutBorrowLicenseInput{
+		ClientToken:            licensemanager.NewClientToken(),
+		DigitalSignatureMethod: licensemanager.DigitalSignatureMethodJwtPs384,
+		Entitlements:           []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 1)},
+		LicenseArn:             manager.LicenseARN(),
+	}
+	manager.ConsumptionRoleOnly(true)
+	_, err = product.CheckoutBorrowLicense(t.Context(), in)
+	var denied *licensemanager.AccessDeniedException
+	require.ErrorAs(t, err, &denied)
+	manager.ConsumptionRoleOnly(false)
+	out, err := product.CheckoutBorrowLicense(t.Context(), in)
+	require.NoError(t, err)
+	manager.ConsumptionRoleOnly(true)
+	_, err = product.CheckInLicense(t.Context(), &licensemanager.CheckInLicenseInput{LicenseConsumptionToken: out.LicenseConsumptionToken})
+	require.NoError(t, err)
+	assert.Zero(t, manager.SeatsTaken(awstokenstest.Seats))
 }
