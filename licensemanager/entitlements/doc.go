@@ -19,7 +19,8 @@
 //	users, limited := set.Limit("Users")
 //
 // At its end, a program closes a Meter of package drawdown first, then a Lease or
-// Keeper of package lease, then the Watcher.
+// Keeper of package lease, then the Watcher, which has nothing to give back.
+// Package drawdown says why.
 //
 // [Load] asks once. To take a seat, use the unit of the license: a checkout in
 // another unit is denied.
@@ -52,11 +53,40 @@
 // The service checks out of one license at a time. Which one, if several match,
 // is not published.
 //
+// # First start
+//
+// Watch waits for its first refresh: up to a minute, or up to 10 seconds if there
+// is a cache file. If that fails and there is no cache file, as at the first
+// start, Watch returns an error. A program that has to start then calls it again:
+//
+//	w, err := entitlements.Watch(ctx, client, "my-product", options)
+//	for err != nil {
+//		log.Print(err)
+//		select {
+//		case <-time.After(30 * time.Second):
+//			w, err = entitlements.Watch(ctx, client, "my-product", options)
+//		case <-ctx.Done():
+//			return ctx.Err()
+//		}
+//	}
+//
+// If there is no usable license yet, Watch returns a Watcher with an empty set. To
+// wait until the customer buys one:
+//
+//	set, _ := w.Current()
+//	for !set.Has("Users") {
+//		if _, ok := <-w.Changed(); !ok {
+//			return // the Watcher was closed
+//		}
+//		set, _ = w.Current()
+//	}
+//
 // # Without the service
 //
 // If a refresh fails, the [Watcher] keeps its set and retries after 30 seconds,
-// then after twice as long, up to the interval. Licenses still end at their end,
-// or after Options.Grace.
+// then after twice as long, up to Options.Interval. So after a long outage, and
+// after a refused token was replaced, it can be 15 minutes until it asks again.
+// Licenses still end at their end, or after Options.Grace.
 //
 // Somebody who can block the service can hide a cancellation until the end of the
 // license: that is why Current says how old the set is. Somebody who can write to

@@ -77,14 +77,16 @@ type known struct {
 }
 
 // Watch asks the service at once, and then every 15 minutes, until ctx ends or
-// Close is called. An empty set is not an error of Watch, because the customer
-// may buy a license later: until then, [Watcher.Err] returns an [*EmptyError],
-// and no cache file is created.
+// Close is called. It waits for the first refresh: at most a minute, or 10 seconds
+// if there is a cache file. An empty set is not an error of Watch, because the
+// customer may buy a license later: until then, [Watcher.Err] returns an
+// [*EmptyError], and no cache file is created.
 //
 // If the first refresh fails, Watch starts from the cache file. Without one, it
 // returns the error of [Load], which wraps a [*CacheError] as well if the file
-// cannot be used. If the first refresh succeeds, such a file is not an error of
-// Watch: [Watcher.Err] returns it, and the Watcher does not write to the file.
+// cannot be used; a program may call Watch again. If the first refresh succeeds,
+// such a file is not an error of Watch: [Watcher.Err] returns it, and the Watcher
+// does not write to the file.
 //
 // With LicenseARN, Watch returns an [*EmptyError] if that license is of another
 // product or issuer.
