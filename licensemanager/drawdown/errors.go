@@ -80,7 +80,7 @@ var journalProblems = map[JournalProblem]string{
 	JournalDamaged:      "is damaged or was edited: move it away, and compare its content with the usage of the license",
 	JournalOtherProduct: "is of another product, issuer or beneficiary: use a path of its own for each",
 	JournalNewerVersion: "was written by a newer version of this package: update the program",
-	JournalInUse:        "is in use by another meter or process: use a path of its own for each",
+	JournalInUse:        "is in use by another meter or process: use a path of its own for each, or wait until that one has ended",
 }
 
 // JournalError says that the journal cannot be used. Nothing in it was deleted.
