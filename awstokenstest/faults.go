@@ -94,6 +94,11 @@ func (f Faults) Answer(status int, header http.Header, body string) {
 // testing/synctest, the bubble's time.
 func (f Faults) Delay(d time.Duration) { f.script(emulator.Fault{Delay: d}) }
 
+// DelayAnswer processes the request at once and responds after d, in the time of
+// [Faults.Delay]. A client that gives up before then has no response to what the
+// service has processed.
+func (f Faults) DelayAnswer(d time.Duration) { f.script(emulator.Fault{DelayAnswer: d}) }
+
 // Cut ends the connection without processing the request.
 func (f Faults) Cut() { f.script(emulator.Fault{CutBefore: true}) }
 

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -212,6 +214,32 @@ func TestFaults(t *testing.T) {
 	for range 2 {
 		assert.NoError(t, create(t, client, server.LicenseManager().LicenseARN()))
 	}
+}
+
+// A delayed request is not processed if the client gives up, one whose response
+// is delayed is.
+func TestDelays(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := awstokenstest.NewServer(t, inProcess)
+		service, client := server.LicenseManager(), newClient(t, server)
+		for minted, delay := range []func(time.Duration){service.Next(2, "CreateToken").Delay, service.Next(2, "CreateToken").DelayAnswer} {
+			delay(2 * time.Minute)
+			input := &licensemanager.CreateTokenInput{ClientToken: strconv.Itoa(minted), LicenseArn: service.LicenseARN()}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			_, err := client.CreateToken(ctx, input)
+			cancel()
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.True(t, awstokens.MayHaveProcessed(err))
+			assert.Equal(t, minted, service.Minted(input.ClientToken))
+
+			start := time.Now()
+			_, err = client.CreateToken(t.Context(), input)
+			require.NoError(t, err)
+			assert.Equal(t, 2*time.Minute, time.Since(start))
+			assert.Equal(t, 1, service.Minted(input.ClientToken))
+		}
+	})
 }
 
 func TestInvalidScripts(t *testing.T) {

@@ -149,6 +149,7 @@ func (f *Fault) describe(operation string) string {
 	add(f.Code != "", "refused as "+f.Code)
 	add(f.Answer != nil, "a response as scripted")
 	add(f.OmitErrorHeader, "no X-Amzn-Errortype")
+	add(f.DelayAnswer > 0, "response to "+operation+" delayed by "+f.DelayAnswer.String())
 	add(f.LoseAnswer, "response lost after "+operation+" was processed")
 	return strings.Join(parts, ", ")
 }

@@ -46,6 +46,10 @@ type Fault struct {
 	// CutBefore ends the connection before the request is processed.
 	CutBefore bool
 
+	// DelayAnswer passes between the processing and the response, unless the
+	// client gives up.
+	DelayAnswer time.Duration
+
 	// LoseAnswer ends the connection after the request was processed.
 	LoseAnswer bool
 

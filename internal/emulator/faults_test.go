@@ -193,17 +193,22 @@ func TestDelayEndsWithTheClient(t *testing.T) {
 
 func TestCloseEndsADelay(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{Delay: time.Hour})
-	done := make(chan error)
-	go func() {
-		_, err := w.lm.ListTokens(t.Context(), nil)
-		done <- err
-	}()
-	require.Eventually(t, func() bool { return w.Requests(emulator.LicenseManager, "") == 1 }, 30*time.Second, time.Millisecond)
-	require.NoError(t, w.Close())
-	assert.Error(t, <-done)
-	assert.NoError(t, w.Close(), "a second time")
+	for minted, fault := range []emulator.Fault{{Delay: time.Hour}, {DelayAnswer: time.Hour}} {
+		w := newWorld(t)
+		w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, fault)
+		done := make(chan error)
+		go func() {
+			_, err := w.lm.CreateToken(t.Context(), w.tokenInput("t-1"))
+			done <- err
+		}()
+		require.Eventually(t, func() bool {
+			return w.Requests(emulator.LicenseManager, "") == 1 && w.Minted("t-1") == minted
+		}, 30*time.Second, time.Millisecond)
+		require.NoError(t, w.Close())
+		assert.Error(t, <-done)
+		assert.Equal(t, minted, w.Minted("t-1"))
+		assert.NoError(t, w.Close(), "a second time")
+	}
 }
 
 func TestInvalidFaults(t *testing.T) {

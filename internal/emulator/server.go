@@ -147,10 +147,10 @@ func (s *Server) serve(w http.ResponseWriter, r *request, svc *service, op opera
 		out, refusal = s.run(r, svc, op)
 	}
 	r.seen.meets(fault, refusal)
-	if fault.LoseAnswer {
+	s.setDate(w) // a late response has an old date
+	if !wait(r, fault.DelayAnswer) || fault.LoseAnswer {
 		panic(http.ErrAbortHandler)
 	}
-	s.setDate(w)
 	if refusal != nil {
 		svc.refuse(w, r, refusal)
 		return

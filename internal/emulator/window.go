@@ -267,13 +267,21 @@ func faultOf(form url.Values) (when When, fault Fault, err error) {
 			err = errors.New("write the code of the error, such as AccessDeniedException")
 		}
 	case "delay":
-		if fault.Delay, err = time.ParseDuration(detail); err != nil || fault.Delay <= 0 {
-			err = errors.New("write how long to delay, such as 3s")
-		}
+		fault.Delay, err = parseDelay(detail)
+	case "late":
+		fault.DelayAnswer, err = parseDelay(detail)
 	default:
 		err = fmt.Errorf("unknown fault %q", kind)
 	}
 	return when, fault, err
+}
+
+func parseDelay(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, errors.New("write how long to delay, such as 3s")
+	}
+	return d, nil
 }
 
 // asked records that a user is asked for consent. The Server's lock is held.

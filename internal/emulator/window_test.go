@@ -225,6 +225,7 @@ func TestWindowActions(t *testing.T) {
 		"do=fault&operation=STS/&count=0&kind=throttle":          "at least one request",
 		"do=fault&operation=STS/&count=1&kind=refuse":            "write the code",
 		"do=fault&operation=STS/&count=1&kind=delay&detail=long": "write how long",
+		"do=fault&operation=STS/&count=1&kind=late&detail=-1s":   "write how long",
 		"do=fault&operation=STS/&count=1&kind=none":              `unknown fault "none"`,
 	} {
 		got := w.act(t, form)
@@ -237,11 +238,12 @@ func TestWindowActions(t *testing.T) {
 		"throttle": "throttled", "internal": "internal error 500", "gateway": "a response as scripted",
 		"cut": "connection cut before CreateToken was processed", "lose": "response lost after CreateToken was processed",
 		"refuse&detail=AccessDeniedException": "refused as AccessDeniedException", "delay&detail=1ms": "delayed by 1ms",
+		"late&detail=1ms": "response to CreateToken delayed by 1ms",
 	} {
 		got := w.act(t, "do=fault&operation="+url.QueryEscape("License Manager/CreateToken")+"&when=next&count=1&kind="+kind)
 		require.Equal(t, http.StatusOK, got.status, got.body)
 		_, err := w.lm.CreateToken(t.Context(), w.tokenInput(token()))
-		assert.Equal(t, strings.HasPrefix(kind, "delay"), err == nil, kind)
+		assert.Equal(t, strings.HasSuffix(kind, "detail=1ms"), err == nil, kind)
 		reasons = append(reasons, "Scripted fault: "+reason)
 	}
 	for _, reason := range reasons {
