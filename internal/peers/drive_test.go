@@ -63,7 +63,7 @@ func (d *driver) Do(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.last = &wire{status: resp.StatusCode, header: resp.Header, answer: string(body)}
+	d.last = &wire{status: resp.StatusCode, header: resp.Header, response: string(body)}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }

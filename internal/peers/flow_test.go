@@ -62,7 +62,7 @@ func TestSameResponsesOfTheEmulator(t *testing.T) {
 		t.Run(fmt.Sprintf("%s/%d", a.operation, i), func(t *testing.T) {
 			service, operation, _ := strings.Cut(a.operation, "/")
 			p := byName[service]
-			p.answer(&a.wire)
+			p.respond(&a.wire)
 			ours, sdk, oursErr, sdkErr := p.both(t, operation, p.inputs(t, operation, 1)[0])
 			if a.status >= 300 {
 				refusals[a.operation]++

@@ -39,9 +39,9 @@ const (
 // wire is an HTTP client for both sides: it keeps the requests and returns a
 // response.
 type wire struct {
-	status int
-	header http.Header
-	answer string // body of the response
+	status   int
+	header   http.Header
+	response string // body of the response
 
 	sent []*http.Request
 	body []byte // of the last request
@@ -69,7 +69,7 @@ func (w *wire) Do(req *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		Status: http.StatusText(status), StatusCode: status, Header: header, Request: req,
-		Body: io.NopCloser(strings.NewReader(w.answer)), ContentLength: int64(len(w.answer)),
+		Body: io.NopCloser(strings.NewReader(w.response)), ContentLength: int64(len(w.response)),
 	}, nil
 }
 

@@ -30,7 +30,7 @@ func TestSameOutputs(t *testing.T) {
 			out := reflect.New(p.ours.client.MethodByName(operation).Type().Out(0).Elem())
 			newRandom(uint64(i)).fill(out.Elem(), operation, true)
 			body := encodeOutput(t, operation, out.Interface())
-			p.ours.answer, p.sdk.answer = body, body
+			p.ours.response, p.sdk.response = body, body
 			ours, sdk, oursErr, sdkErr := p.both(t, operation, input)
 			require.NoError(t, oursErr)
 			require.NoError(t, sdkErr)
@@ -132,19 +132,19 @@ func TestSameErrors(t *testing.T) {
 		input := p.inputs(t, operation, 1)[0]
 		for _, code := range strings.Fields(codes[p.name]) {
 			ways := map[string]wire{
-				"header":  {header: http.Header{"X-Amzn-Errortype": {code + ":http://internal.example.com/"}}, answer: `{"message":"why","error":"e","error_description":"d","reason":"r"}`},
-				"__type":  {answer: fmt.Sprintf(`{"__type":"com.example#%s","message":"why"}`, code)},
-				"code":    {answer: fmt.Sprintf(`{"code":"%s","message":"why"}`, code)},
-				"Message": {answer: fmt.Sprintf(`{"__type":"%s","Message":"why","Location":"l","ErrorCode":"c","endpoint":"e","region":"r"}`, code)},
+				"header":  {header: http.Header{"X-Amzn-Errortype": {code + ":http://internal.example.com/"}}, response: `{"message":"why","error":"e","error_description":"d","reason":"r"}`},
+				"__type":  {response: fmt.Sprintf(`{"__type":"com.example#%s","message":"why"}`, code)},
+				"code":    {response: fmt.Sprintf(`{"code":"%s","message":"why"}`, code)},
+				"Message": {response: fmt.Sprintf(`{"__type":"%s","Message":"why","Location":"l","ErrorCode":"c","endpoint":"e","region":"r"}`, code)},
 			}
 			if p.name == "sts" {
-				ways = map[string]wire{"XML": {answer: `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>` + code +
+				ways = map[string]wire{"XML": {response: `<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>` + code +
 					`</Code><Message>a &lt;b&gt; &amp; ` + "\u2028é" + `</Message></Error><RequestId>r</RequestId></ErrorResponse>`}}
 			}
 			for how, way := range ways {
 				t.Run(code+"/"+how, func(t *testing.T) {
 					way.status = 400
-					p.answer(&way)
+					p.respond(&way)
 					_, _, ours, sdk := p.both(t, operation, input)
 					sameError(t, p, ours, sdk)
 				})
@@ -153,10 +153,10 @@ func TestSameErrors(t *testing.T) {
 	})
 }
 
-// answer sets the response of both sides.
-func (p *pair) answer(a *wire) {
+// respond sets the response of both sides.
+func (p *pair) respond(a *wire) {
 	for _, w := range []*wire{p.ours.wire, p.sdk.wire} {
-		w.status, w.header, w.answer = a.status, a.header, a.answer
+		w.status, w.header, w.response = a.status, a.header, a.response
 	}
 }
 

@@ -78,26 +78,26 @@ func TestSDKRetryer(t *testing.T) {
 		return err
 	}
 	failures := map[string]struct {
-		call   func(awstokens.Config) error
-		status int
-		answer string
-		lose   bool
-		again  string // which retryers retry: all, or the eager one
+		call     func(awstokens.Config) error
+		status   int
+		response string
+		lose     bool
+		again    string // which retryers retry: all, or the eager one
 	}{
-		"throttled":              {call: list, status: 400, answer: `{"__type":"RateLimitExceededException"}`, again: "all"},
-		"throttled by a gateway": {call: list, status: 429, answer: `<html>`, again: "all"},
-		"internal":               {call: list, status: 500, answer: `{"__type":"ServerInternalException"}`, again: "all"},
-		"invalid":                {call: list, status: 400, answer: `{"__type":"ValidationException"}`, again: "eager"},
+		"throttled":              {call: list, status: 400, response: `{"__type":"RateLimitExceededException"}`, again: "all"},
+		"throttled by a gateway": {call: list, status: 429, response: `<html>`, again: "all"},
+		"internal":               {call: list, status: 500, response: `{"__type":"ServerInternalException"}`, again: "all"},
+		"invalid":                {call: list, status: 400, response: `{"__type":"ValidationException"}`, again: "eager"},
 		"lost":                   {call: list, lose: true, again: "all"},
 		"for one use, lost":      {call: redeem, lose: true},
-		"for one use, slow down": {call: redeem, status: 400, answer: `{"error":"slow_down"}`, again: "eager"},
-		"for one use, internal":  {call: redeem, status: 500, answer: `{"error":"server_error"}`, again: "all"},
+		"for one use, slow down": {call: redeem, status: 400, response: `{"error":"slow_down"}`, again: "eager"},
+		"for one use, internal":  {call: redeem, status: 500, response: `{"error":"server_error"}`, again: "all"},
 	}
 	for name, r := range sdkRetryers {
 		for what, f := range failures {
 			t.Run(name+"/"+what, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { // the waits are those of the retryers
-					s := &scripted{wire: wire{status: f.status, answer: f.answer}, lose: f.lose, left: 100}
+					s := &scripted{wire: wire{status: f.status, response: f.response}, lose: f.lose, left: 100}
 					counted := &counting{RetryerV2: r.make()}
 					cfg := s.config()
 					cfg.HTTPClient, cfg.Retryer = s, counted

@@ -54,7 +54,7 @@ func TestRecordings(t *testing.T) {
 			name, kind, _ := strings.Cut(filepath.Base(file), ".")
 			t.Run(p.name+"/"+name+" "+kind, func(t *testing.T) {
 				response := parseResponse(t, read(t, file))
-				p.answer(response)
+				p.respond(response)
 				if kind == "error.snap" {
 					recordedError(t, p, name, response)
 				} else {
@@ -144,14 +144,14 @@ func parseResponse(t *testing.T, recorded string) *wire {
 		name, value, _ := strings.Cut(line, ": ")
 		header.Add(name, value)
 	}
-	return &wire{status: status, header: header, answer: body}
+	return &wire{status: status, header: header, response: body}
 }
 
 func recordedMembers(t *testing.T, response *wire) map[string]any {
 	t.Helper()
 	var all map[string]any
-	if strings.TrimSpace(response.answer) != "" {
-		require.NoError(t, json.Unmarshal([]byte(response.answer), &all))
+	if strings.TrimSpace(response.response) != "" {
+		require.NoError(t, json.Unmarshal([]byte(response.response), &all))
 	}
 	delete(all, "__type")
 	found, _ := present(all).(map[string]any)

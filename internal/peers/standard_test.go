@@ -94,16 +94,16 @@ type player struct {
 func (p *player) Do(req *http.Request) (*http.Response, error) {
 	_, _ = io.Copy(io.Discard, req.Body)
 	p.sent = append(p.sent, time.Now())
-	w := wire{answer: `{"Tokens":[]}`}
+	w := wire{response: `{"Tokens":[]}`}
 	if len(p.replies) > 0 {
 		r := p.replies[0]
 		p.replies = p.replies[1:]
 		if r.status == 0 {
 			return nil, io.ErrUnexpectedEOF
 		}
-		w = wire{status: r.status, answer: "<html>", header: http.Header{}}
+		w = wire{status: r.status, response: "<html>", header: http.Header{}}
 		if r.code != "" {
-			w.answer = `{"__type":"` + r.code + `"}`
+			w.response = `{"__type":"` + r.code + `"}`
 		}
 		if r.retryAfter != "" {
 			w.header.Set("X-Amz-Retry-After", r.retryAfter)

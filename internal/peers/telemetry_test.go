@@ -200,18 +200,18 @@ func lost(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedE
 // for the differences listed above, all of which occur.
 func TestTelemetry(t *testing.T) {
 	const token = `{"Token":"fake-token","TokenId":"t-1","TokenType":"REFRESH_TOKEN"}`
-	throttled := respond(wire{status: 400, header: http.Header{"X-Amzn-Errortype": {"ThrottlingException"}}, answer: `{"Message":"Rate exceeded"}`})
+	throttled := respond(wire{status: 400, header: http.Header{"X-Amzn-Errortype": {"ThrottlingException"}}, response: `{"Message":"Rate exceeded"}`})
 	seen := map[string]bool{}
 	for name, test := range map[string]struct {
 		responses []func(*http.Request) (*http.Response, error)
 		unsigned  bool
 		fails     bool
 	}{
-		"signed":   {responses: []func(*http.Request) (*http.Response, error){respond(wire{answer: token})}},
-		"unsigned": {responses: []func(*http.Request) (*http.Response, error){respond(wire{answer: `{"accessToken":"fake","tokenType":"Bearer","expiresIn":3600}`})}, unsigned: true},
-		"retried":  {responses: []func(*http.Request) (*http.Response, error){throttled, lost, respond(wire{answer: token})}},
+		"signed":   {responses: []func(*http.Request) (*http.Response, error){respond(wire{response: token})}},
+		"unsigned": {responses: []func(*http.Request) (*http.Response, error){respond(wire{response: `{"accessToken":"fake","tokenType":"Bearer","expiresIn":3600}`})}, unsigned: true},
+		"retried":  {responses: []func(*http.Request) (*http.Response, error){throttled, lost, respond(wire{response: token})}},
 		"refused": {responses: []func(*http.Request) (*http.Response, error){
-			respond(wire{status: 400, header: http.Header{"X-Amzn-Errortype": {"ResourceNotFoundException"}}, answer: `{"Message":"there is no such license"}`}),
+			respond(wire{status: 400, header: http.Header{"X-Amzn-Errortype": {"ResourceNotFoundException"}}, response: `{"Message":"there is no such license"}`}),
 		}, fails: true},
 		"no response": {responses: []func(*http.Request) (*http.Response, error){lost, lost, lost}, fails: true},
 	} {

@@ -36,10 +36,10 @@ func unvalidated(ours *awstokens.Config, _ *aws.Config) { ours.DisableValidation
 // Both sides pass the same request for the same input to the HTTP client.
 func TestSameRequests(t *testing.T) {
 	eachOperation(t, func(t *testing.T, p *pair, operation string) {
-		p.ours.answer, p.sdk.answer = "{}", "{}"
+		p.ours.response, p.sdk.response = "{}", "{}"
 		for _, input := range p.allInputs(t, operation, 50) {
 			p.ours.sent, p.sdk.sent = nil, nil
-			p.both(t, operation, input) // an answer without a token is an error of ours, and no matter here
+			p.both(t, operation, input) // a response without a token is an error of ours, and no matter here
 			require.Len(t, p.ours.sent, 1, "%s", input)
 			require.Len(t, p.sdk.sent, 1, "%s", input)
 			ours, sdk := p.ours.last(), p.sdk.last()
@@ -138,7 +138,7 @@ func TestSignatures(t *testing.T) {
 	} {
 		t.Run(keys.region, func(t *testing.T) {
 			eachOperation(t, func(t *testing.T, p *pair, operation string) {
-				p.ours.answer, p.sdk.answer = "{}", "{}"
+				p.ours.response, p.sdk.response = "{}", "{}"
 				p.both(t, operation, p.inputs(t, operation, 1)[0])
 				signed := p.ours.last().Header.Get("Authorization") != ""
 				require.Equal(t, signing[p.name+"/"+operation] != "" || p.name == "licensemanager", signed)
