@@ -2,7 +2,10 @@ package awstokenstest
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,6 +139,43 @@ func (s *Server) Config() awstokens.Config { return s.emulator.Config() }
 // An account has no access to what belongs to another one, except by a grant.
 // ConfigOf panics if the account is not 12 digits.
 func (s *Server) ConfigOf(account string) awstokens.Config { return s.emulator.ConfigOf(account) }
+
+// Environ returns the environment for another process, as [os/exec.Cmd].Env: that
+// of this process, without its AWS_ variables and with those that point this
+// module, the AWS CLI and other SDKs at the server, with the key of
+// [Server.Config].
+//
+// Profiles and logins are those of the user's home directory. For a process that
+// uses them, append a HOME of its own. Another process has the machine's clock,
+// not the server's. For it to find something that has expired, make that while the
+// server's clock is behind, and then set the clock to time.Now.
+//
+// Environ panics if the server does not listen.
+func (s *Server) Environ() []string {
+	cfg := s.Config()
+	if cfg.HTTPClient != nil {
+		panic("awstokenstest: no other process can reach a server in process")
+	}
+	key, err := cfg.Credentials.Retrieve(context.Background())
+	if err != nil {
+		panic("awstokenstest: " + err.Error()) // cannot happen to static credentials
+	}
+	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		return strings.HasPrefix(strings.ToUpper(variable), "AWS_") // in lower case on Windows, perhaps
+	})
+	return append(env,
+		"AWS_ENDPOINT_URL="+s.URL(),
+		// Where aws-sdk-go-v2 gets credentials, it reads no more than these.
+		"AWS_ENDPOINT_URL_STS="+s.URL(),
+		"AWS_ENDPOINT_URL_SSO="+s.URL(),
+		"AWS_ENDPOINT_URL_SSO_OIDC="+s.URL(),
+		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false", // a profile may say true
+		"AWS_REGION="+cfg.Region,
+		"AWS_DEFAULT_REGION="+cfg.Region,
+		"AWS_ACCESS_KEY_ID="+key.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY="+key.SecretAccessKey.Reveal(),
+	)
+}
 
 // ClearFaults removes all scripted faults of all services.
 func (s *Server) ClearFaults() { s.emulator.ClearFaults() }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -305,6 +307,34 @@ func TestFaultsAndCountersOfEachService(t *testing.T) {
 	assert.Equal(t, 4, server.IdentityCenter().Requests("CreateToken"))
 	assert.Equal(t, 5, server.IdentityCenter().Requests(""), "and a registration")
 	assert.Equal(t, 4, server.STS().Requests(""))
+}
+
+// An environment that points at other places does not keep another process from
+// the server.
+func TestEnviron(t *testing.T) {
+	const child = "AWSTOKENSTEST_LICENSE"
+	if license := os.Getenv(child); license != "" {
+		cfg, err := awstokens.ConfigFromEnv()
+		require.NoError(t, err)
+		require.NoError(t, create(t, newClientOf(t, cfg), license))
+		return
+	}
+	for name, value := range map[string]string{
+		"AWS_PROFILE": "other", "AWS_SESSION_TOKEN": "fake-session-token", "AWS_REGION": "us-west-2", "AWS_CA_BUNDLE": "no-such-file",
+		"AWS_ENDPOINT_URL_LICENSE_MANAGER": "https://license-manager.example.com", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true", "OTHER": "kept",
+	} {
+		t.Setenv(name, value)
+	}
+	server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.Region = "eu-central-1" })
+	env := server.Environ()
+	assert.Contains(t, env, "OTHER=kept")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestEnviron$")
+	cmd.Env = append(env, child+"="+server.LicenseManager().LicenseARN())
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Equal(t, 1, server.LicenseManager().Minted("t-1"))
+
+	assert.Panics(t, func() { awstokenstest.NewServer(t, inProcess).Environ() })
 }
 
 // tb is a testing.TB that records its calls.

@@ -37,6 +37,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -69,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, set := range s.behaviors {
 		set(server)
 	}
-	if err := printEnv(ctx, stdout, server); err != nil {
+	if err := printEnv(stdout, server); err != nil {
 		return err
 	}
 	fmt.Fprintln(stderr, "Open", server.URL(), "in a browser to watch it.")
@@ -150,28 +152,17 @@ func (s *settings) licenseFlags(flags *flag.FlagSet) {
 }
 
 // printEnv prints the environment variables that point a client at the server.
-func printEnv(ctx context.Context, stdout io.Writer, server *awstokenstest.Server) error {
-	cfg, license := server.Config(), server.LicenseManager()
-	key, err := cfg.Credentials.Retrieve(ctx)
-	if err != nil {
-		return err
-	}
-	for _, variable := range [][2]string{
-		{"AWS_ENDPOINT_URL", server.URL()},
-		// Where aws-sdk-go-v2 gets credentials, it reads no more than these.
-		{"AWS_ENDPOINT_URL_STS", server.URL()},
-		{"AWS_ENDPOINT_URL_SSO", server.URL()},
-		{"AWS_ENDPOINT_URL_SSO_OIDC", server.URL()},
-		{"AWS_REGION", cfg.Region},
-		{"AWS_DEFAULT_REGION", cfg.Region},
-		{"AWS_ACCESS_KEY_ID", key.AccessKeyID},
-		{"AWS_SECRET_ACCESS_KEY", key.SecretAccessKey.Reveal()},
-		{"LICENSE_ARN", license.LicenseARN()},
-		{"AWS_ROLE_ARN", license.RoleARN()},
-		{"PRODUCT_SKU", license.ProductSKU()},
-		{"KEY_FINGERPRINT", license.KeyFingerprint()},
-	} {
-		if _, err := fmt.Fprintf(stdout, "export %s=%s\n", variable[0], variable[1]); err != nil {
+func printEnv(stdout io.Writer, server *awstokenstest.Server) error {
+	variables := slices.DeleteFunc(server.Environ(), func(variable string) bool { return !strings.HasPrefix(variable, "AWS_") })
+	license := server.LicenseManager()
+	variables = append(variables,
+		"LICENSE_ARN="+license.LicenseARN(),
+		"AWS_ROLE_ARN="+license.RoleARN(),
+		"PRODUCT_SKU="+license.ProductSKU(),
+		"KEY_FINGERPRINT="+license.KeyFingerprint(),
+	)
+	for _, variable := range variables {
+		if _, err := fmt.Fprintln(stdout, "export", variable); err != nil {
 			return err
 		}
 	}
