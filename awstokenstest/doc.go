@@ -85,6 +85,22 @@
 //		})
 //	}
 //
+// The bubble's time stands still while a goroutine waits for something outside,
+// such as a socket or a process. So login.FlowBrowser, which waits on a port for
+// the browser, has no timeout there: its Prompt must request the page with the
+// HTTPClient of [Server.Config] and paste the Location of the response.
+// login.FlowDevice needs nothing of the kind.
+//
+// A bubble panics if goroutines remain at its end. A Close of lease whose context
+// has ended goes on for up to a minute: sleep for a minute after it.
+//
+// # Processes
+//
+// [Server.Environ] is the environment for a program that a test runs:
+//
+//	cmd := exec.Command("corp", "login")
+//	cmd.Env = append(server.Environ(), "HOME="+t.TempDir())
+//
 // # Services
 //
 // [Server.LicenseManager] starts with a license that can be checked out

@@ -79,6 +79,9 @@ func (f Faults) FailUntyped(status int) {
 // Refuse responds with the error of a code, such as RedirectException,
 // InvalidGrantException or IDPCommunicationError. Members, which may be nil,
 // are the error's members besides its message, such as Location or reason.
+//
+// Providers retry some refusals: tokencreds exchanges a refused refresh token
+// again. For such a provider, script the refusal with OneIn.
 func (f Faults) Refuse(code, message string, members map[string]string) {
 	f.script(emulator.Fault{Code: code, Message: message, Members: members})
 }

@@ -123,6 +123,23 @@ func TestSDKConfigUsesOurLogin(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
+// With the environment of Environ, the SDK's own configuration uses the server,
+// also if the config file says to ignore endpoints in the environment.
+func TestSDKConfigUsesEnviron(t *testing.T) {
+	server := awstokenstest.NewServer(t)
+	home(t, server)
+	require.NoError(t, os.Unsetenv("AWS_ENDPOINT_URL_LICENSE_MANAGER")) // which home has set
+	require.NoError(t, os.WriteFile(os.Getenv("AWS_CONFIG_FILE"), []byte("[default]\nignore_configured_endpoint_urls = true\n"), 0o600))
+	for _, variable := range server.Environ() {
+		if name, value, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, value)
+		}
+	}
+	_, err := sdklm.NewFromConfig(load(t)).ListTokens(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, 1, server.LicenseManager().Requests("ListTokens"))
+}
+
 // An access token of License Manager in a file is a web identity for the SDK's
 // own configuration, as it is for tokencreds.
 func TestSDKConfigUsesAnAccessToken(t *testing.T) {
