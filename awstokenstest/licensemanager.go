@@ -20,6 +20,9 @@ const (
 
 // LicenseManager controls the AWS License Manager of a server. It is safe for
 // concurrent use.
+//
+// AWS publishes no limits of CreateToken's ExpirationInDays. The server refuses
+// those that are not positive or end after the year 9999.
 type LicenseManager struct{ Service }
 
 // LicenseManager returns the controls of AWS License Manager.

@@ -11,7 +11,7 @@ const (
 	refreshTokenDays  = 365
 	accessTokenLife   = time.Hour
 	clientTokenWindow = 10 * time.Minute
-	maxExpirationDays = 100 * 365 // not published; it keeps years at four digits
+	maxYear           = 9999 // dates have no more digits
 )
 
 // refreshToken is a token of CreateToken.
@@ -31,14 +31,15 @@ func (l *licenseManager) createToken(r *request, in *licensemanager.CreateTokenI
 	if in.ExpirationInDays != nil {
 		days = *in.ExpirationInDays
 	}
+	expires := r.now.Truncate(time.Second).AddDate(0, 0, int(days))
 	switch {
-	case days < 1 || days > maxExpirationDays:
-		return nil, fail("ValidationException", "ExpirationInDays must be positive and at most %d.", maxExpirationDays)
+	case days < 1 || expires.Year() > maxYear: // the service's limits are not published
+		return nil, fail("ValidationException", "ExpirationInDays must be positive and end by the year %d.", maxYear)
 	case !l.mayMint(r, in.LicenseArn):
 		return nil, fail("ResourceNotFoundException", "License %s does not exist.", in.LicenseArn)
 	}
 	token, refusal := once(l, r, in.ClientToken, in, nil, func() (*refreshToken, *failure) {
-		token, refusal := l.mint(r, in, int(days))
+		token, refusal := l.mint(r, in, expires)
 		if refusal != nil {
 			return nil, refusal
 		}
@@ -76,12 +77,12 @@ func (l *licenseManager) mayMint(r *request, arn string) bool {
 		(of.account == r.account() || l.activeGrant(r.account(), of, licensemanager.AllowedOperationCreateToken) != nil)
 }
 
-func (l *licenseManager) mint(r *request, in *licensemanager.CreateTokenInput, days int) (*refreshToken, *failure) {
+func (l *licenseManager) mint(r *request, in *licensemanager.CreateTokenInput, expires time.Time) (*refreshToken, *failure) {
 	token := &refreshToken{
 		id:      randomHex(16),
 		account: r.account(),
 		input:   *in,
-		expires: r.now.Truncate(time.Second).AddDate(0, 0, days),
+		expires: expires,
 	}
 	var err error
 	token.text, err = l.issuer.sign(claims{

@@ -108,6 +108,7 @@ func TestCreateTokenRefusals(t *testing.T) {
 		"four properties":       {`{"ClientToken":"t","LicenseArn":"LICENSE","TokenProperties":["1","2","3","4"]}`, "ValidationException", "TokenProperties"},
 		"no days":               {`{"ClientToken":"t","LicenseArn":"LICENSE","ExpirationInDays":0}`, "ValidationException", "ExpirationInDays"},
 		"negative days":         {`{"ClientToken":"t","LicenseArn":"LICENSE","ExpirationInDays":-1}`, "ValidationException", "ExpirationInDays"},
+		"too many days":         {`{"ClientToken":"t","LicenseArn":"LICENSE","ExpirationInDays":2147483647}`, "ValidationException", "9999"},
 		"unknown license":       {`{"ClientToken":"t","LicenseArn":"arn:aws:license-manager::111122223333:license:l-none"}`, "ResourceNotFoundException", "l-none"},
 		"a token that is too long": {`{"ClientToken":"t","LicenseArn":"LICENSE","TokenProperties":["` + strings.Repeat("x", 4096) + `"]}`,
 			"ValidationException", "4096"},
@@ -151,6 +152,22 @@ func TestClientTokenMakesOneTokenIn10Minutes(t *testing.T) {
 	require.Equal(t, http.StatusOK, w.send(t, empty).status)
 	w.createToken(t, &licensemanager.CreateTokenInput{ClientToken: "t-2", LicenseArn: w.LicenseARN()})
 	assert.Equal(t, 1, w.Minted("t-2"), "an empty list is no list")
+}
+
+// AWS publishes no limit of ExpirationInDays.
+func TestLongLife(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	days := int32(100_000)
+	in := w.tokenInput("t-1")
+	in.ExpirationInDays = &days
+	created := w.createToken(t, in)
+	w.Advance(time.Duration(days-1) * 24 * time.Hour)
+	_, err := w.lm.GetAccessToken(t.Context(), &licensemanager.GetAccessTokenInput{Token: created.Token})
+	require.NoError(t, err)
+	w.Advance(24 * time.Hour)
+	_, err = w.lm.GetAccessToken(t.Context(), &licensemanager.GetAccessTokenInput{Token: created.Token})
+	refused(t, err, "AccessDeniedException")
 }
 
 func TestGetAccessToken(t *testing.T) {
