@@ -17,7 +17,7 @@ import (
 // work of the machine hardly matters. The request is signed once, because the cost
 // of a client is not part of it.
 func TestWindowCost(t *testing.T) {
-	const turns, rounds, perRound, beat = 20, 25, 10, 250 * time.Millisecond
+	const turns, most, rounds, perRound, beat = 6, 80, 25, 10, 250 * time.Millisecond
 	w := newWindow(t)
 	signed := w.target(t, "GetLicense", `{"LicenseArn":"`+w.LicenseARN()+`"}`)
 	w.sign(t, signed, "license-manager")
@@ -48,7 +48,7 @@ func TestWindowCost(t *testing.T) {
 	first := time.Hour // until a page has 200 requests and the state, which is the most of a beat
 	ratio := func() float64 { return float64(least[1])/float64(least[0]) + float64(first)/float64(beat) }
 	i := 0
-	for ; i < turns || ratio() > 1.05 && i < 4*turns; i++ {
+	for ; i < turns || ratio() > 1.05 && i < most; i++ {
 		turn(0)
 		start := time.Now()
 		p := w.open(t)
