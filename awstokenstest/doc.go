@@ -42,6 +42,7 @@
 //	server.LicenseManager().Next(2, "CheckoutLicense").Throttle() // the next two requests
 //	server.LicenseManager().OneIn(3, "").Delay(time.Second)       // every third request for any operation
 //	server.IdentityCenter().Next(1, "CreateToken").LoseAnswer()   // processed, but the response is lost
+//	server.IdentityCenter().Next(1, "CreateToken").DelayAnswer(time.Minute) // processed, but the response is late
 //	server.STS().Next(1, "AssumeRole").Refuse("AccessDenied", "not authorized", nil)
 //	server.LicenseManager().OneIn(1, "").Cut() // an outage
 //	server.ClearFaults()                       // its end
