@@ -80,8 +80,8 @@ func (f Faults) FailUntyped(status int) {
 // InvalidGrantException or IDPCommunicationError. Members, which may be nil,
 // are the error's members besides its message, such as Location or reason.
 //
-// Providers retry some refusals: tokencreds exchanges a refused refresh token
-// again. For such a provider, script the refusal with OneIn.
+// A provider may retry a refusal, as tokencreds does while a role is new. To
+// refuse every request, script the fault with OneIn.
 func (f Faults) Refuse(code, message string, members map[string]string) {
 	f.script(emulator.Fault{Code: code, Message: message, Members: members})
 }
