@@ -120,6 +120,23 @@ func (c *Cache[T]) Renewing() bool {
 	return c.flight != nil
 }
 
+// Wait waits until no renewal is running. It returns nil or the context's error.
+func (c *Cache[T]) Wait(ctx context.Context) error {
+	for {
+		c.mu.Lock()
+		f := c.flight
+		c.mu.Unlock()
+		if f == nil {
+			return nil
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // Discard drops the value if isBad returns true for it.
 func (c *Cache[T]) Discard(isBad func(T) bool) {
 	c.mu.Lock()

@@ -136,6 +136,26 @@ func TestCallerLeavesRenewalStays(t *testing.T) {
 	})
 }
 
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{life: time.Hour}
+		c := refresh.New(refresh.Options{}, s.renew)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.NoError(t, c.Wait(ended), "nothing runs")
+		_, err := c.Get(ended)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.ErrorIs(t, c.Wait(ended), context.Canceled)
+		assert.True(t, c.Renewing())
+		require.NoError(t, c.Wait(t.Context()))
+		assert.False(t, c.Renewing())
+		assert.NoError(t, c.Wait(ended))
+		v, err := c.Get(ended)
+		assert.NoError(t, err)
+		assert.EqualValues(t, 1, v)
+	})
+}
+
 func TestNilContext(t *testing.T) {
 	s := &source{}
 	var none context.Context

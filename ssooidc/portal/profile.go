@@ -24,9 +24,12 @@ type Profile interface {
 // Use the credentials in the Region of the profile: it should be the Region of the
 // clients.
 //
+// For a token cache of your own, or to get the errors that no caller gets, call
+// RoleCredentials with a login.Provider that has them.
+//
 // ProfileCredentials returns an error if the profile has no role. It does no I/O:
 // whether the user has logged in shows when credentials are retrieved.
-func ProfileCredentials(cfg awstokens.Config, profile Profile, options ...func(*Options)) (awstokens.CredentialsProvider, error) {
+func ProfileCredentials(cfg awstokens.Config, profile Profile, options ...func(*Options)) (*Provider, error) {
 	if profile == nil {
 		return nil, errors.New("role credentials: no profile")
 	}

@@ -21,8 +21,7 @@ type Options struct {
 }
 
 // RoleCredentials returns a provider of credentials of a role in an account, both
-// as [Client.ListAccountRoles] lists them, for the user of a session. It is safe
-// for concurrent use.
+// as [Client.ListAccountRoles] lists them, for the user of a session.
 //
 // The credentials are cached. Five minutes before they expire they are renewed,
 // once, while callers still get the old ones. If the renewal fails, it is retried
@@ -31,7 +30,9 @@ type Options struct {
 //
 // The token provider is that of package ssooidc/login, or any other of smithy-go's
 // interface. One that caches should have a method Discard(awstokens.Secret): it is
-// called with a token that the portal refuses, and the next token is tried once.
+// called with a token that the portal refuses, and the next token is tried once. One
+// that refreshes should have a method Wait(context.Context) error, which
+// [Provider.Wait] calls.
 //
 // The configuration is that of the calls to the portal. Its Credentials are not
 // used. Nor is its Region, which is where the credentials are going to be used: a
@@ -39,9 +40,8 @@ type Options struct {
 // [Options].
 //
 // RoleCredentials returns an error if the configuration is invalid or the Region of
-// the session is unknown. It does no I/O. Unless the context ends, an error of
-// Retrieve is an [*Error].
-func RoleCredentials(cfg awstokens.Config, tokens bearer.TokenProvider, accountID, roleName string, options ...func(*Options)) (awstokens.CredentialsProvider, error) {
+// the session is unknown. It does no I/O.
+func RoleCredentials(cfg awstokens.Config, tokens bearer.TokenProvider, accountID, roleName string, options ...func(*Options)) (*Provider, error) {
 	var o Options
 	for _, change := range options {
 		if change != nil {
@@ -63,16 +63,20 @@ func RoleCredentials(cfg awstokens.Config, tokens bearer.TokenProvider, accountI
 	if err != nil {
 		return nil, err
 	}
-	p := &roleProvider{accountID: accountID, roleName: roleName, now: cfg.Now, client: client, token: tokens.RetrieveBearerToken}
+	p := &Provider{accountID: accountID, roleName: roleName, now: cfg.Now, client: client, token: tokens.RetrieveBearerToken}
 	if d, ok := tokens.(interface{ Discard(awstokens.Secret) }); ok {
 		p.discardToken = d.Discard
+	}
+	if w, ok := tokens.(interface{ Wait(context.Context) error }); ok {
+		p.waitForToken = w.Wait
 	}
 	p.cache = refresh.New(refresh.Options{Now: cfg.Now}, p.renew)
 	return p, nil
 }
 
-// roleProvider is the provider that RoleCredentials returns.
-type roleProvider struct {
+// Provider is an [awstokens.CredentialsProvider] of the credentials of a role, which
+// [RoleCredentials] and [ProfileCredentials] return. It is safe for concurrent use.
+type Provider struct {
 	accountID, roleName string
 	now                 func() time.Time
 	client              *Client
@@ -81,22 +85,38 @@ type roleProvider struct {
 	// Methods of the token provider: fmt would show the fields of a provider
 	// that is a struct.
 	token        func(context.Context) (bearer.Token, error)
-	discardToken func(awstokens.Secret) // nil if the provider cannot replace a token
+	discardToken func(awstokens.Secret)      // nil if the provider cannot replace a token
+	waitForToken func(context.Context) error // nil if the provider cannot wait
 }
 
-// Retrieve implements [awstokens.CredentialsProvider].
-func (p *roleProvider) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
+// Retrieve returns credentials that have not expired. Its error is the context's or
+// an [*Error].
+func (p *Provider) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
 	return p.cache.Get(ctx)
 }
 
-// Discard drops credentials that a service refused as expired.
-func (p *roleProvider) Discard(refused awstokens.Credentials) {
+// Wait returns when neither a renewal of the credentials nor a refresh of the
+// session's token is under way. Call it before the program exits, with a context that
+// bounds it: a program that exits in the middle of a refresh can lose the login, see
+// package ssooidc/login. Wait starts nothing, and returns nil or the context's
+// error.
+func (p *Provider) Wait(ctx context.Context) error {
+	err := p.cache.Wait(ctx)
+	if err == nil && p.waitForToken != nil {
+		err = p.waitForToken(ctx)
+	}
+	return err
+}
+
+// Discard forgets credentials that a service refused as expired, if they are the
+// ones that Retrieve returns.
+func (p *Provider) Discard(refused awstokens.Credentials) {
 	p.cache.Discard(func(c awstokens.Credentials) bool { return c.AccessKeyID == refused.AccessKeyID })
 }
 
 // renew gets new credentials. It replaces a token that the portal refuses, once, if
 // the token provider can.
-func (p *roleProvider) renew(ctx context.Context) (awstokens.Credentials, time.Duration, error) {
+func (p *Provider) renew(ctx context.Context) (awstokens.Credentials, time.Duration, error) {
 	out, token, err := p.exchange(ctx)
 	var unauthorized *UnauthorizedException
 	if p.discardToken != nil && errors.As(err, &unauthorized) {
@@ -116,7 +136,7 @@ func (p *roleProvider) renew(ctx context.Context) (awstokens.Credentials, time.D
 	}, refresh.Life(keys.Expires(), out.Date, p.now()), nil
 }
 
-func (p *roleProvider) exchange(ctx context.Context) (*GetRoleCredentialsOutput, awstokens.Secret, error) {
+func (p *Provider) exchange(ctx context.Context) (*GetRoleCredentialsOutput, awstokens.Secret, error) {
 	t, err := p.token(ctx)
 	if err == nil && t.Value == "" {
 		err = errors.New("the access token is empty")
@@ -132,7 +152,7 @@ func (p *roleProvider) exchange(ctx context.Context) (*GetRoleCredentialsOutput,
 	return out, token, nil
 }
 
-func (p *roleProvider) failed(step Step, err error) error {
+func (p *Provider) failed(step Step, err error) error {
 	return &Error{Step: step, AccountID: p.accountID, RoleName: p.roleName, Err: err}
 }
 

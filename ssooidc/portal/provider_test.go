@@ -39,11 +39,52 @@ func visitor(cfg awstokens.Config) awstokens.Config {
 	return impatient(cfg)
 }
 
-func readOnly(t *testing.T, server *awstokenstest.Server, tokens bearer.TokenProvider, options ...func(*portal.Options)) awstokens.CredentialsProvider {
+func readOnly(t *testing.T, server *awstokenstest.Server, tokens bearer.TokenProvider, options ...func(*portal.Options)) *portal.Provider {
 	t.Helper()
 	creds, err := portal.RoleCredentials(visitor(server.Config()), tokens, account, "ReadOnlyAccess", options...)
 	require.NoError(t, err)
 	return creds
+}
+
+// slowSession is a session whose token is refreshed for longer than a caller waits.
+type slowSession struct {
+	session
+	refreshes sync.WaitGroup
+	waits     atomic.Int32
+}
+
+func (s *slowSession) RetrieveBearerToken(ctx context.Context) (bearer.Token, error) {
+	s.refreshes.Go(func() { time.Sleep(5 * time.Second) })
+	time.Sleep(time.Second)
+	return s.session.RetrieveBearerToken(ctx)
+}
+
+func (s *slowSession) Wait(ctx context.Context) error {
+	s.waits.Add(1)
+	s.refreshes.Wait()
+	return ctx.Err()
+}
+
+// TestWait waits for the renewal of the credentials and for the refresh of the token.
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
+		tokens := &slowSession{session: session{server: server}}
+		creds := readOnly(t, server, tokens)
+		require.NoError(t, creds.Wait(t.Context()))
+		begun := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		_, err := creds.Retrieve(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorIs(t, creds.Wait(ctx), context.DeadlineExceeded)
+		assert.EqualValues(t, 1, tokens.waits.Load(), "the renewal might begin another refresh")
+		require.NoError(t, creds.Wait(t.Context()))
+		assert.Equal(t, 5*time.Second, time.Since(begun))
+		assert.Equal(t, 1, server.IdentityCenter().Requests("GetRoleCredentials"))
+
+		require.NoError(t, readOnly(t, server, &session{server: server}).Wait(ctx), "of a provider that has no Wait")
+	})
 }
 
 func inRegion(region string) func(*portal.Options) {
