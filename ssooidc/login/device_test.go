@@ -417,12 +417,13 @@ func TestRegistrationIsRenewedBeforeTheUserIsAsked(t *testing.T) {
 		_, err := login.Login(t.Context(), session, options, approve)
 		require.NoError(t, err)
 		server.Advance(89*24*time.Hour - time.Minute)
-		_, err = login.Login(t.Context(), session, options, approve)
+		again := func(o *login.Options) { o.Force = true }
+		_, err = login.Login(t.Context(), session, options, approve, again)
 		require.NoError(t, err)
 		assert.Equal(t, 1, server.IdentityCenter().Requests("RegisterClient"), "it lasts for another day")
 
 		server.Advance(2 * time.Hour) // both the token and that day are over
-		token, err := login.Login(t.Context(), session, options, approve)
+		token, err := login.Login(t.Context(), session, options, approve, again)
 		require.NoError(t, err)
 		assert.Equal(t, 2, server.IdentityCenter().Requests("RegisterClient"))
 		assert.WithinDuration(t, server.Now().Add(90*24*time.Hour), token.RegistrationExpiresAt, time.Minute)

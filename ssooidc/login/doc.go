@@ -30,11 +30,12 @@
 //
 // [ResolveStartURL] makes a session of a start URL that a user typed.
 //
-// If the error of the credentials is [ErrLoginRequired], [ErrSessionEnded] or
-// [ErrRegistrationExpired], call Login again. These errors also report a session
-// that was ended elsewhere: if the portal refuses a token, portal.RoleCredentials
-// calls [Provider.Discard], and so must a program that calls the portal itself.
-// [Logout] ends the session.
+// Login asks the user only if there is no token, or it cannot be refreshed, so a
+// program can call it at each start. A program that asks nobody gets the
+// credentials, and calls Login if [Needed] reports true for their error. That is so,
+// too, if the session was ended elsewhere: if the portal refuses a token,
+// portal.RoleCredentials calls [Provider.Discard], and so must a program that calls
+// the portal itself. [Logout] ends the session.
 //
 // # Token cache
 //
@@ -56,9 +57,15 @@
 // token once even if the response is lost, and saves the new token before any
 // caller gets it. If a response is lost, or the process is killed between the
 // request and the save, a service that rotates refresh tokens requires a new login.
-// After any other failure the session is as it was, and a retry may help. A program
-// that waits for [Provider.RetrieveBearerToken] before it exits leaves no refresh
-// half done.
+// After any other failure the session is as it was, and a retry may help.
+//
+// A call whose context ends, and a call that gets the old token because it is still
+// valid, return before the refresh is over. So call [Provider.Wait], or that of the
+// credentials of package portal, before the program exits, also on a signal:
+//
+//	wait, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+//	defer cancel()
+//	err := credentials.Wait(wait)
 //
 // # Time
 //
@@ -74,4 +81,10 @@
 // [*CorruptCacheError] in it names a file that is not a token. No error and no
 // formatter shows a secret. [Token.CacheJSON] and [Registration.CacheJSON] return
 // plain text on purpose.
+//
+// # Tests
+//
+// Package awstokenstest has the services in memory; the example of [Login] is a
+// whole login. In a bubble of testing/synctest, use FlowDevice: FlowBrowser listens
+// on a real port, and time does not advance while it waits there.
 package login

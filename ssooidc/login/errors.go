@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
+	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
 // The kinds of an [*Error], which errors.Is finds in it.
@@ -57,7 +59,27 @@ type Error struct {
 	Err error
 }
 
-// Error names the session, says what to do, and then what happened.
+// kindOf returns the Kind of an [*Error], or nil.
+func kindOf(err error) error {
+	var failure *Error
+	if !errors.As(err, &failure) {
+		return nil
+	}
+	return failure.Kind
+}
+
+// Needed reports whether a failure is over after a [Login], and not before: the
+// error has the Kind [ErrLoginRequired], [ErrSessionEnded] or
+// [ErrRegistrationExpired], or the portal has refused the access token. It
+// understands the errors of a [Provider] and of what uses one, such as the
+// credentials of portal.RoleCredentials, also after an SDK has wrapped them.
+func Needed(err error) bool {
+	return errors.Is(err, ErrLoginRequired) || errors.Is(err, ErrSessionEnded) || errors.Is(err, ErrRegistrationExpired) ||
+		has[*portal.UnauthorizedException](err)
+}
+
+// Error names the session, says what to do, and then what happened, for a log. To a
+// user, a program can show Session and Kind alone.
 func (e *Error) Error() string {
 	text := "session " + e.Session.String()
 	for _, err := range e.Unwrap() {
@@ -159,6 +181,14 @@ func mayBeOfAnotherRegion(err error) bool {
 	var request *ssooidc.InvalidRequestException
 	return has[*ssooidc.InvalidGrantException](err) || errors.As(err, &request) && request.Reason == "" ||
 		hasCode(err, "invalid_request", "invalid_grant")
+}
+
+// isOutage reports whether the failure of a call may be over at the next one: there
+// was no response, or it says that the service is faulty or has too many requests.
+func isOutage(err error) bool {
+	var response *awstokens.ResponseError
+	return has[*awstokens.SendError](err) || awstokens.MayHaveProcessed(err) || has[*ssooidc.SlowDownException](err) ||
+		errors.As(err, &response) && (response.RetryableError() || response.Throttled())
 }
 
 // refusesClient reports whether the service does not know the client or does not

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/endpoint"
+	"github.com/seed-25f54b62/awstokens/internal/transport"
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
@@ -78,8 +79,7 @@ type Options struct {
 	// time ends meanwhile. The default is 10 minutes.
 	Timeout time.Duration
 
-	// Force logs in even if there is a good token: as another user, or because
-	// the session was ended at the portal.
+	// Force asks the user in any case, for example to log in as another user.
 	Force bool
 }
 
@@ -87,10 +87,20 @@ const defaultTimeout = 10 * time.Minute
 
 // Login logs the user in, saves the token in the Store, and returns it.
 //
-// If the Store has a token of the session that is good for at least 5 minutes,
-// Login returns that and asks nobody. Of several calls for a session that share a
-// Store, in any process, one at a time asks the user, and the others then return
-// its token. So processes that find an expired token at once open one browser. A
+// Login asks the user only if it must. If the Store has a token of the session that
+// is valid for at least 5 minutes, Login returns that. Otherwise it refreshes the
+// token. It asks the user if there is no token, if the token cannot be refreshed, or
+// if the service refuses that. If the refresh fails because the service is
+// unreachable, faulty or overloaded, Login returns the error: a retry may help, and
+// with Options.Force the user is asked nevertheless. If the context ends during a
+// refresh, Login waits for it for 10 seconds more.
+//
+// Login does not find out whether the session of a valid token was ended elsewhere.
+// The portal refuses such a token, and [Provider.Discard] says what happens then.
+//
+// Of several calls for a session that share a Store, in any process, one at a time
+// asks the user, and the others then return its token, unless they have
+// Options.Force. So processes that find an expired token at once open one browser. A
 // [Provider] can still refresh the session's token in the meantime.
 //
 // Login uses the client's registration again, or renews it before it asks the user
@@ -160,23 +170,25 @@ func newLogin(s Session, options []func(*Options)) (*login, error) {
 }
 
 func (l *login) run(ctx context.Context) (*Token, error) {
-	before := l.stored(ctx)
-	if before != nil && !l.Force {
-		return before, nil
+	if token := l.stored(ctx); token != nil {
+		return token, nil
 	}
 	unlock, err := l.Store.Lock(ctx, l.session, LockPrompt)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if now := l.stored(ctx); now != nil && (before == nil || !before.AccessToken.Equal(now.AccessToken)) {
-		return now, nil // of a login that has just ended
+	if token := l.stored(ctx); token != nil {
+		return token, nil // of a login that has just ended
 	}
 	release, err := l.Store.ReserveToken(ctx, l.session)
 	if err != nil {
 		return nil, fmt.Errorf("a token could not be saved: %w", err)
 	}
 	defer release()
+	if token, err := l.refresh(ctx); token != nil || err != nil {
+		return token, err
+	}
 	if l.Flow == FlowBrowser || l.Flow == FlowAuto && l.canOpenBrowser() {
 		token, err := l.withRegistration(ctx, ssooidc.GrantTypeAuthorizationCode, l.byBrowser)
 		if l.Flow == FlowBrowser || !errors.Is(err, errNoBrowser) {
@@ -186,14 +198,103 @@ func (l *login) run(ctx context.Context) (*Token, error) {
 	return l.withRegistration(ctx, ssooidc.GrantTypeDeviceCode, l.byDevice)
 }
 
-// stored returns the session's token in the Store if it is good for some minutes,
-// or nil.
+// stored returns the session's token in the Store if it is good for some minutes
+// and the user need not be asked, or nil.
 func (l *login) stored(ctx context.Context) *Token {
+	if t := l.load(ctx); t != nil && t.ExpiresAt.Sub(l.now()) >= lateWindow {
+		return t
+	}
+	return nil
+}
+
+// load returns the session's token in the Store if the user need not be asked, or
+// nil. A token that cannot be read is replaced.
+func (l *login) load(ctx context.Context) *Token {
+	if l.Force {
+		return nil
+	}
 	t, err := l.Store.LoadToken(ctx, l.session)
-	if err != nil || t.StartURL != l.session.StartURL || t.Region != l.session.Region || t.ExpiresAt.Sub(l.now()) < lateWindow {
+	if err != nil || !l.owns(t) {
 		return nil
 	}
 	return t
+}
+
+// owns reports whether a token is for the session's start URL and Region.
+func (l *login) owns(t *Token) bool {
+	return t.StartURL == l.session.StartURL && t.Region == l.session.Region
+}
+
+// refreshPatience is how long a login waits for a refresh after its context has
+// ended: a program that exits in the middle of it may lose the session.
+const refreshPatience = 10 * time.Second
+
+// saveTries is how often a login retries to save a token that it has refreshed. The
+// one in the Store cannot be refreshed any more.
+const saveTries = 3
+
+// refresh refreshes the session's token. It returns neither a token nor an error if
+// the user must be asked. If the token cannot be saved, refresh returns it together
+// with the error.
+func (l *login) refresh(ctx context.Context) (*Token, error) {
+	if l.load(ctx) == nil {
+		return nil, nil
+	}
+	var unsaved error
+	p, err := NewProvider(l.session, func(o *ProviderOptions) {
+		o.Store, o.Config, o.Report = l.Store, l.Config, func(err error) { unsaved = err }
+	})
+	if err != nil {
+		return nil, err
+	}
+	var next *held
+	var failed error
+	done := make(chan struct{})
+	go func() {
+		defer close(done) // also if the Store or the HTTPClient calls runtime.Goexit
+		next, failed = p.renewAndSave(ctx)
+		if p.unsaved.Load() == nil {
+			unsaved = nil
+		}
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		select {
+		case <-done:
+		case <-time.After(refreshPatience):
+			return nil, ctx.Err()
+		}
+	}
+	switch {
+	case next != nil && l.owns(next.Token):
+		return next.Token, reason(unsaved)
+	case failed != nil && !Needed(failed) && (isOutage(failed) || ctx.Err() != nil):
+		return nil, reason(failed)
+	}
+	return nil, nil
+}
+
+// renewAndSave is renew, and retries to save a new token. The end of the context does
+// not keep it from that.
+func (p *Provider) renewAndSave(ctx context.Context) (*held, error) {
+	h, err := p.renew(ctx)
+	ctx = context.WithoutCancel(ctx)
+	for tries := 0; p.unsaved.Load() != nil && tries < saveTries && transport.Sleep(ctx, time.Second) == nil; tries++ {
+		if saved, err := p.renew(ctx); err == nil {
+			h = saved
+		}
+	}
+	return h, err
+}
+
+// reason returns the Err of an [*Error].
+func reason(err error) error {
+	var failure *Error
+	if errors.As(err, &failure) {
+		return failure.Err
+	}
+	return err
 }
 
 // exchange exchanges a code for a token and saves it. If the token cannot be saved,

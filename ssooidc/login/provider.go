@@ -29,6 +29,10 @@ const (
 	// that refuses every token does not cause a refresh each time.
 	discardPause = time.Minute
 
+	// refusedPause is the least time between two requests with a refresh token
+	// that the service refuses.
+	refusedPause = time.Minute
+
 	// earlyPatience is how long the caller that starts an early refresh waits
 	// for it. If it did not, a short program could end before the new token is
 	// saved.
@@ -70,7 +74,9 @@ type ProviderOptions struct {
 // If that fails, callers get the old token until it expires, and Report gets the
 // error. One refresh runs at a time, in the process and, through the store's lock,
 // in all processes that share the store. It continues if its caller gives up,
-// because the service may have processed the request.
+// because the service may have processed the request: before a program exits, it
+// calls [Provider.Wait]. A refresh token that the service refuses is sent at most
+// once a minute.
 //
 // A new token is saved before callers get it. If it cannot be saved, callers get it
 // nevertheless, Report gets the error, and saving is retried. If there is no space
@@ -97,7 +103,10 @@ type Provider struct {
 	unsaved atomic.Pointer[unsaved] // nil if the store has the latest token
 	flight  atomic.Pointer[flight]  // the one under way, or nil
 	refused atomic.Pointer[Token]   // the latest that was discarded
-	lost    *lost                   // the latest, or nil; used by the flight under way
+
+	// The flight under way uses these.
+	lost   *lost   // the latest, or nil
+	denied *denied // the latest, or nil
 }
 
 var _ bearer.TokenProvider = (*Provider)(nil)
@@ -107,6 +116,13 @@ var _ bearer.TokenProvider = (*Provider)(nil)
 type lost struct {
 	token *Token
 	err   error
+}
+
+// denied is a refresh token that the service has refused.
+type denied struct {
+	token *Token
+	err   error
+	at    reading
 }
 
 // flight reads the store, and refreshes the token if that is due.
@@ -146,8 +162,19 @@ func NewProvider(s Session, options ...func(*ProviderOptions)) (*Provider, error
 // Region returns the session's Region, the only one where its tokens are good.
 func (p *Provider) Region() string { return p.session.Region }
 
-// RetrieveBearerToken returns an access token that has not expired. Its error is
-// the context's or an [*Error].
+// AccessToken returns an access token that has not expired. Its error is the
+// context's or an [*Error].
+func (p *Provider) AccessToken(ctx context.Context) (awstokens.Secret, error) {
+	h, err := p.retrieve(ctx)
+	if err != nil {
+		return awstokens.Secret{}, err
+	}
+	return h.AccessToken, nil
+}
+
+// RetrieveBearerToken is [Provider.AccessToken] for programs that use
+// bearer.TokenProvider. The token that it returns is a plain string, which anything
+// may print.
 func (p *Provider) RetrieveBearerToken(ctx context.Context) (bearer.Token, error) {
 	h, err := p.retrieve(ctx)
 	if err != nil {
@@ -155,6 +182,27 @@ func (p *Provider) RetrieveBearerToken(ctx context.Context) (bearer.Token, error
 	}
 	now := p.clocks.read()
 	return bearer.Token{Value: h.AccessToken.Reveal(), CanExpire: true, Expires: now.wall.Add(h.left(now))}, nil
+}
+
+// Wait returns when no refresh is under way: its result is then saved. Call it
+// before the program exits, with a context that bounds it. A refresh is under way
+// after a call whose context has ended, but also after one that has returned a
+// token which is still valid. If the program exits in the middle of it, a service that
+// rotates refresh tokens requires a new login. A refresh takes seconds, or minutes
+// if the service does not respond. Wait starts none, and returns nil or the
+// context's error.
+func (p *Provider) Wait(ctx context.Context) error {
+	for {
+		f := p.flight.Load()
+		if f == nil {
+			return nil
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Discard reports that a service does not accept an access token of the Provider,

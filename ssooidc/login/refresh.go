@@ -86,11 +86,13 @@ func (p *Provider) fail(kind, err error) error {
 	return &Error{Session: p.session, Kind: kind, Err: err}
 }
 
-// refreshable returns an error if a token cannot be refreshed. It ignores the end of
-// the registration, which is by a clock that may have been set since: the service
-// decides.
+// refreshable returns an error if a token cannot be refreshed, or if the service has
+// just refused that. It ignores the end of the registration, which is by a clock that
+// may have been set since: the service decides.
 func (p *Provider) refreshable(t *Token) error {
 	switch {
+	case p.denied != nil && p.denied.token.same(t) && p.clocks.read().since(p.denied.at) < refusedPause:
+		return p.denied.err
 	case t.RefreshToken.IsZero():
 		return p.fail(ErrLoginRequired, errors.New("there is no refresh token"))
 	case t.ClientID == "", t.ClientSecret.IsZero():
@@ -129,7 +131,11 @@ func (p *Provider) refresh(ctx context.Context, h, stored *held) (*held, error) 
 		}
 		switch {
 		case newer == nil:
-			return nil, p.giveUp(ctx, stored, p.explain(h.Token, err))
+			err = p.explain(h.Token, err)
+			if kindOf(err) != nil {
+				p.denied = &denied{h.Token, err, p.clocks.read()}
+			}
+			return nil, p.giveUp(ctx, stored, err)
 		case newer.left(p.clocks.read()) > 0:
 			return newer, nil
 		}

@@ -64,8 +64,7 @@ func (p *Provider) saveAgain(ctx context.Context, stored *held) *held {
 // giveUp marks the store's token as expired if the services do not accept it and
 // only a login helps. Otherwise, Login would return that token.
 func (p *Provider) giveUp(ctx context.Context, stored *held, err error) error {
-	var failure *Error
-	if !p.isRefused(stored.Token) || !errors.As(err, &failure) || failure.Kind == nil || failure.Kind == ErrWrongRegion {
+	if kind := kindOf(err); !p.isRefused(stored.Token) || kind == nil || kind == ErrWrongRegion {
 		return err
 	}
 	over := *stored.Token

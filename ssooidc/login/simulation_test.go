@@ -37,8 +37,8 @@ import (
 // was lost, or its process was killed before it had saved that. Besides, no call
 // sends a code or a refresh token again that may have been spent, and no two
 // processes send one at once; none is spent while the disk is full, or given up
-// on before its response; no login is replaced by what was there before; and the
-// refreshes are few.
+// on before its response; no login is replaced by what was there before; no user is
+// asked while the token can be refreshed; and the refreshes are few.
 //
 // AWSTOKENS_EXHAUSTIVE=1 runs 2,500 schedules, and AWSTOKENS_SEED=n the one of
 // that seed, with what happened in it.
@@ -385,6 +385,7 @@ type worker struct {
 	dead     atomic.Bool
 	reserved atomic.Int32
 	killAt   atomic.Value // a point of SaveToken
+	refusals atomic.Int32 // of refresh tokens
 }
 
 var workerNames atomic.Int64
@@ -438,7 +439,12 @@ func (w *worker) use() error {
 // logIn asks the user, who approves in a while.
 func (w *worker) logIn(force bool, after time.Duration) {
 	w.note("%s logs in, force %t, approved after %s", w.name, force, after)
+	began, refusals := time.Now(), w.refusals.Load()
 	prompt := promptFor(func(ctx context.Context, r Request) {
+		hasWaited := time.Since(began) >= lockTimeout // for the lock of another process
+		if _, err := w.disk.LoadToken(ctx, mySSO); !force && err == nil && w.refusals.Load() == refusals && !hasWaited {
+			w.wrong("%s asks the user, although nobody has refused the refresh token", w.name)
+		}
 		select {
 		case <-time.After(after):
 			_ = w.server.IdentityCenter().ApproveDevice(r.UserCode.Reveal())
@@ -613,6 +619,7 @@ func (w *worker) instead(req *http.Request, kind string, isRefresh bool) (*http.
 		return typed(400, "SlowDownException", "slow_down"), nil
 	case "refused once":
 		if isRefresh {
+			w.refusals.Add(1)
 			return typed(400, "InvalidGrantException", "invalid_grant"), nil
 		}
 	case "killed at the request":
@@ -628,6 +635,9 @@ func (w *worker) forward(req *http.Request, kind, refreshToken string, began tim
 	resp, err := w.http.Do(req)
 	if err != nil {
 		return nil, err
+	}
+	if refreshToken != "" && resp.StatusCode == http.StatusBadRequest {
+		w.refusals.Add(1)
 	}
 	token, err := w.take(resp, refreshToken)
 	if err == nil {
