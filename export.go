@@ -50,7 +50,12 @@ func expiration(credentials Credentials) time.Time {
 // CredentialsHandler returns a handler that serves the provider's credentials to
 // programs in any language on the same machine: the AWS CLI and SDKs get them
 // from the URL in AWS_CONTAINER_CREDENTIALS_FULL_URI, with the token in
-// AWS_CONTAINER_AUTHORIZATION_TOKEN, and get new ones before they expire.
+// AWS_CONTAINER_AUTHORIZATION_TOKEN or in the file that
+// AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names, and get new ones before they expire.
+// Other credentials take precedence: for such a program, unset AWS_ACCESS_KEY_ID,
+// AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE and
+// AWS_WEB_IDENTITY_TOKEN_FILE. A default profile with credentials takes precedence,
+// too.
 //
 // The token must be random, such as [crypto/rand.Text], and known only to the
 // programs that may have the credentials. Without it, the response is 401; if it
@@ -64,9 +69,11 @@ func expiration(credentials Credentials) time.Time {
 // said to expire in an hour, because SDKs require an expiry.
 //
 // An error is a JSON object with code and message, which SDKs report; the message
-// is the text of the provider's error. The status is 503 if the error is worth a
-// retry, and otherwise 403, which SDKs do not retry. The handler logs nothing. It
-// is safe for concurrent use.
+// is the text of the provider's error. The status is 503 if the next request may
+// succeed: the provider got no response from a service, or one of a service that is
+// faulty or has too many requests, or its time has ended. Otherwise it is 403, which
+// SDKs do not retry. The handler logs nothing; to log the errors, wrap the provider
+// in a [CredentialsFunc]. It is safe for concurrent use.
 func CredentialsHandler(provider CredentialsProvider, token Secret) http.Handler {
 	if provider == nil {
 		provider = CredentialsFunc(nil)
@@ -141,11 +148,28 @@ func respond(w http.ResponseWriter, status int, body any) {
 }
 
 func statusOf(err error) int {
-	var says interface{ RetryableError() bool }
-	if errors.As(err, &says) && says.RetryableError() || errors.Is(err, context.DeadlineExceeded) {
+	if mayPass(err) {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusForbidden
+}
+
+// mayPass reports whether the next call of a provider may succeed, whatever becomes
+// of the request that failed. The first error decides that knows: what it wraps or
+// is joined with may be an earlier failure.
+func mayPass(err error) bool {
+	var knows interface{ RetryableError() bool }
+	if !errors.As(err, &knows) {
+		return errors.Is(err, context.DeadlineExceeded)
+	}
+	switch e := knows.(type) {
+	case *SendError:
+		return true
+	case *ResponseError:
+		unreadable := e.StatusCode < http.StatusMultipleChoices
+		return unreadable || e.StatusCode >= http.StatusInternalServerError || e.RetryableError() || codeOf(e) == "SlowDownException"
+	}
+	return knows.RetryableError()
 }
 
 func codeOf(err error) string {

@@ -223,6 +223,14 @@ func TestCredentialsHandlerErrors(t *testing.T) {
 		"broken":         {call(500, &smithy.GenericAPIError{Code: "InternalFailure", Message: "sorry", Fault: smithy.FaultServer}), 503, "InternalFailure"},
 		"unreachable":    {&awstokens.SendError{Err: errors.New("connection refused")}, 503, "CredentialsUnavailable"},
 		"late":           {context.DeadlineExceeded, 503, "CredentialsUnavailable"},
+		"lost response":  {fmt.Errorf("the session: %w", &awstokens.SendError{Err: io.ErrUnexpectedEOF, Written: true}), 503, "CredentialsUnavailable"},
+		"unreadable":     {call(200, &smithy.DeserializationError{Err: errors.New("<html>")}), 503, "CredentialsUnavailable"},
+		"faulty":         {call(502, &smithy.GenericAPIError{Code: "UnknownError"}), 503, "UnknownError"},
+		"slow down":      {call(400, &smithy.GenericAPIError{Code: "SlowDownException"}), 503, "SlowDownException"},
+		"ended after a lost response": {
+			fmt.Errorf("log in again: %w; the last request failed: %w", call(400, &smithy.GenericAPIError{Code: "InvalidGrantException"}), &awstokens.SendError{Err: context.DeadlineExceeded, Written: true}),
+			403, "InvalidGrantException",
+		},
 	} {
 		provider := &someCredentials{credentials: exported, err: tt.err}
 		status, got := ask(t, serve(t, provider, handlerToken))
