@@ -12,6 +12,9 @@
 //
 //	credentials -serve 127.0.0.1:0 license
 //
+// Programs that are to use them must not have the variables of other credentials,
+// such as AWS_PROFILE, which take precedence.
+//
 // The sources are
 //
 //	license  the refresh token in the file that AWS_LICENSE_ACCESS_FILE names, for
@@ -55,6 +58,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
@@ -114,6 +118,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	defer wait(ctx, provider)
 	if *addr != "" {
 		return serve(ctx, *addr, provider, stdout, slog.New(slog.NewTextHandler(stderr, nil)))
 	}
@@ -122,6 +127,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	return awstokens.WriteProcessCredentials(stdout, credentials)
+}
+
+// wait waits for the refresh of a login, also after a signal: a program that exits in
+// the middle of it may lose the login.
+func wait(ctx context.Context, provider awstokens.CredentialsProvider) {
+	w, ok := provider.(interface{ Wait(context.Context) error })
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	_ = w.Wait(ctx)
 }
 
 // serve serves the provider's credentials until the context ends.
@@ -140,7 +157,7 @@ func serve(ctx context.Context, addr string, provider awstokens.CredentialsProvi
 		return err
 	}
 	server := &http.Server{
-		Handler:           logRefusals(log, awstokens.CredentialsHandler(provider, awstokens.NewSecret(token))),
+		Handler:           logRefusals(log, awstokens.CredentialsHandler(logErrors(log, provider), awstokens.NewSecret(token))),
 		ReadHeaderTimeout: 10 * time.Second,
 		WriteTimeout:      2 * time.Minute, // a renewal may wait for a service
 	}
@@ -150,6 +167,17 @@ func serve(ctx context.Context, addr string, provider awstokens.CredentialsProvi
 		return err
 	}
 	return nil
+}
+
+// logErrors logs the errors of a provider, such as that a login is needed.
+func logErrors(log *slog.Logger, provider awstokens.CredentialsProvider) awstokens.CredentialsProvider {
+	return awstokens.CredentialsFunc(func(ctx context.Context) (awstokens.Credentials, error) {
+		credentials, err := provider.Retrieve(ctx)
+		if err != nil {
+			log.Warn("no credentials", "error", err)
+		}
+		return credentials, err
+	})
 }
 
 // logRefusals logs the status of each response that has no credentials.
