@@ -2,8 +2,8 @@ package login_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"time"
@@ -26,8 +26,10 @@ func Example() {
 
 	session := login.Session{Name: "my-sso", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"} // or login.LoadSession("my-sso")
 	_, err = login.Login(ctx, session, func(o *login.Options) {
-		o.Store, o.Config = store, cfg              // without a Store, the files of the AWS CLI
-		o.OpenBrowser, o.Prompt = visitPage, silent // a program leaves these out
+		o.Store, o.Config = store, cfg // without a Store, the files of the AWS CLI
+		// A program leaves these out, for the user's browser and terminal.
+		o.OpenBrowser = func(url string) error { _, err := http.Get(url); return err }
+		o.Prompt = &login.Terminal{Out: io.Discard}
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -46,13 +48,53 @@ func Example() {
 	// Output: ASIA [redacted] <nil>
 }
 
-// visitPage is a browser in which nobody need approve.
-func visitPage(url string) error {
-	resp, err := http.Get(url)
+// A whole login in a test: a browser, a refresh that asks nobody, and the end of the
+// session.
+func ExampleLogin() {
+	server, err := awstokenstest.Start() // in a test: awstokenstest.NewServer(t)
 	if err != nil {
-		return err
+		log.Fatal(err)
 	}
-	return resp.Body.Close()
+	defer server.Close()
+	server.IdentityCenter().AutoApprove(true) // in the place of the user
+	ctx, store := context.Background(), login.NewMemoryStore()
+	session := login.Session{Name: "my-sso", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"}
+	opened := 0
+	logIn := func() {
+		_, err := login.Login(ctx, session, func(o *login.Options) {
+			o.Config, o.Store, o.Flow, o.Prompt = server.Config(), store, login.FlowBrowser, &login.Terminal{Out: io.Discard}
+			o.OpenBrowser = func(url string) error { // the client follows the redirect to the login
+				opened++
+				resp, err := http.Get(url)
+				if err == nil {
+					err = resp.Body.Close()
+				}
+				return err
+			}
+		})
+		fmt.Println("browsers opened:", opened, err)
+	}
+	logIn()
+	server.Advance(2 * time.Hour) // the access token has expired
+	logIn()
+
+	tokens, err := login.NewProvider(session, func(o *login.ProviderOptions) { o.Config, o.Store = server.Config(), store })
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = tokens.AccessToken(ctx)
+	fmt.Println("login needed:", login.Needed(err))
+	server.IdentityCenter().EndSessions()
+	server.Advance(2 * time.Hour)
+	_, err = tokens.AccessToken(ctx)
+	fmt.Println("login needed:", login.Needed(err))
+	logIn()
+	// Output:
+	// browsers opened: 1 <nil>
+	// browsers opened: 1 <nil>
+	// login needed: false
+	// login needed: true
+	// browsers opened: 2 <nil>
 }
 
 func ExampleNewProvider() {
@@ -65,8 +107,8 @@ func ExampleNewProvider() {
 		return
 	}
 
-	_, err = tokens.RetrieveBearerToken(ctx)
-	if errors.Is(err, login.ErrLoginRequired) {
+	_, err = tokens.AccessToken(ctx)
+	if login.Needed(err) {
 		fmt.Println(err)
 		// A program would call login.Login now, which saves such a token.
 		err = store.SaveToken(ctx, session, &login.Token{AccessToken: awstokens.NewSecret("not-a-real-token"), ExpiresAt: time.Now().Add(time.Hour)})

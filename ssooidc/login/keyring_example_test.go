@@ -3,11 +3,12 @@ package login_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log"
+	"net/http"
 	"os"
 	"path/filepath"
 
-	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/ssooidc/login"
 )
@@ -84,7 +85,8 @@ func ExampleStore_keyring() {
 	server.IdentityCenter().AutoApprove(true)
 	session := login.Session{Name: "my-sso", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"}
 	token, err := login.Login(context.Background(), session, func(o *login.Options) {
-		o.Store, o.Config, o.OpenBrowser, o.Prompt = store, server.Config(), visitPage, silent
+		o.Store, o.Config, o.Prompt = store, server.Config(), &login.Terminal{Out: io.Discard}
+		o.OpenBrowser = func(url string) error { _, err := http.Get(url); return err }
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -93,8 +95,8 @@ func ExampleStore_keyring() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	stored, err := tokens.RetrieveBearerToken(context.Background())
-	fmt.Println(token.AccessToken.Equal(awstokens.NewSecret(stored.Value)), err)
+	stored, err := tokens.AccessToken(context.Background())
+	fmt.Println(token.AccessToken.Equal(stored), err)
 	_, err = os.Stat(store.TokenPath(session))
 	fmt.Println("no file:", os.IsNotExist(err))
 	// Output:

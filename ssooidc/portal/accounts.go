@@ -57,9 +57,11 @@ func (c *Client) ListAccounts(ctx context.Context, in *ListAccountsInput) (*List
 // error, which comes with a zero AccountInfo, and when the service returns a
 // NextToken for a second time. It does not change the input.
 func (c *Client) Accounts(ctx context.Context, in *ListAccountsInput) iter.Seq2[AccountInfo, error] {
-	return transport.Pages(ctx, c.ListAccounts, in, func(in *ListAccountsInput, out *ListAccountsOutput) ([]AccountInfo, *string, string) {
-		return out.AccountList, &in.NextToken, out.NextToken
-	})
+	return transport.Pages(ctx, c.ListAccounts, in, accountPage)
+}
+
+func accountPage(in *ListAccountsInput, out *ListAccountsOutput) (list []AccountInfo, token *string, next string) {
+	return out.AccountList, &in.NextToken, out.NextToken
 }
 
 // ListAccountRolesInput is the input of [Client.ListAccountRoles].
@@ -107,7 +109,9 @@ func (c *Client) ListAccountRoles(ctx context.Context, in *ListAccountRolesInput
 // AccountRoles iterates over the roles that [Client.ListAccountRoles] lists, as
 // [Client.Accounts] does over accounts.
 func (c *Client) AccountRoles(ctx context.Context, in *ListAccountRolesInput) iter.Seq2[RoleInfo, error] {
-	return transport.Pages(ctx, c.ListAccountRoles, in, func(in *ListAccountRolesInput, out *ListAccountRolesOutput) ([]RoleInfo, *string, string) {
-		return out.RoleList, &in.NextToken, out.NextToken
-	})
+	return transport.Pages(ctx, c.ListAccountRoles, in, rolePage)
+}
+
+func rolePage(in *ListAccountRolesInput, out *ListAccountRolesOutput) (list []RoleInfo, token *string, next string) {
+	return out.RoleList, &in.NextToken, out.NextToken
 }

@@ -17,22 +17,25 @@
 // [ProfileCredentials] does the same for a profile of the AWS config file, which
 // login.LoadProfile reads.
 //
-// [Client.Accounts] and [Client.AccountRoles] iterate over the accounts and
-// roles:
+// [Roles] iterates over the roles that the user can choose from:
 //
-//	client, err := portal.New(awstokens.Config{Region: sessionRegion})
-//	...
-//	for account, err := range client.Accounts(ctx, &portal.ListAccountsInput{AccessToken: token}) {
+//	for role, err := range portal.Roles(ctx, cfg, tokens) {
 //		...
 //	}
 //
-// [Client.Logout] ends the session at the service.
+// The tokens are those of a login.Provider. They are refreshed, and replaced if the
+// portal refuses them. Before the program exits, call [Provider.Wait], or Wait of the
+// login.Provider: a refresh may still be under way.
+//
+// A [Client] makes single calls with an access token. [Client.Logout] ends the
+// session at the service; login.Logout also deletes its token.
 //
 // # Region
 //
 // The Region of the portal is that of the session, which can differ from the one
-// in which the credentials are used. The portal refuses an access token of another
-// Region as if it had expired.
+// in which the credentials are used. [RoleCredentials] and [Roles] get it from the
+// token provider. For [New], it is Config.Region. The portal refuses an access token
+// of another Region as if it had expired.
 //
 // # Rate limit
 //
@@ -42,7 +45,8 @@
 // module make 3, and the retry budget is ten times larger.
 // The roles of hundreds of accounts are then listed in at most twice the time that
 // the limit permits, from one goroutine or from ten, and no call fails. Another
-// Retryer should be as patient:
+// Retryer, such as that of awstokens.ConfigFromEnv if AWS_MAX_ATTEMPTS is set,
+// should be as patient:
 //
 //	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) {
 //		o.MaxAttempts, o.RetryBudget = 10, 5000
@@ -58,7 +62,8 @@
 //
 // Each published exception is a type, which errors.As finds in the error of a
 // call. Package awstokens describes the other errors. After an
-// [UnauthorizedException] the user has to log in again. For a role that is not
+// [UnauthorizedException] the user has to log in again; login.Needed reports that.
+// For a role that is not
 // assigned to the user, the error is a *smithy.GenericAPIError with the code
 // ForbiddenException, which AWS does not publish. The error of a provider of
 // [RoleCredentials] is an [*Error].

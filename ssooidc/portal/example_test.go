@@ -14,8 +14,7 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
-// A user who has logged in lists accounts and roles, then calls AWS as one of
-// them.
+// A user who has logged in lists the roles, then calls AWS as one of them.
 func Example() {
 	server, err := awstokenstest.Start() // against AWS: package ssooidc/login
 	if err != nil {
@@ -25,26 +24,16 @@ func Example() {
 	ctx, token := context.Background(), server.IdentityCenter().SignIn()
 	cfg := server.Config()
 
-	client, err := portal.New(cfg)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for account, err := range client.Accounts(ctx, &portal.ListAccountsInput{AccessToken: token}) {
+	session := bearer.StaticTokenProvider{Token: bearer.Token{Value: token.Reveal()}}
+	inRegion := func(o *portal.Options) { o.Region = "us-east-1" } // a login.Provider knows it
+	for role, err := range portal.Roles(ctx, cfg, session, inRegion) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		for role, err := range client.AccountRoles(ctx, &portal.ListAccountRolesInput{AccessToken: token, AccountId: account.AccountId}) {
-			if err != nil {
-				log.Fatal(err)
-			}
-			fmt.Println(account.AccountName, role.AccountId, role.RoleName)
-		}
+		fmt.Println(role.Account.AccountName, role.Account.AccountId, role.RoleName)
 	}
 
-	session := bearer.StaticTokenProvider{Token: bearer.Token{Value: token.Reveal()}}
-	cfg.Credentials, err = portal.RoleCredentials(cfg, session, "111122223333", "ReadOnlyAccess", func(o *portal.Options) {
-		o.Region = "us-east-1" // a provider of ssooidc/login knows it
-	})
+	cfg.Credentials, err = portal.RoleCredentials(cfg, session, "111122223333", "ReadOnlyAccess", inRegion)
 	if err != nil {
 		log.Fatal(err)
 	}

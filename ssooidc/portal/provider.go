@@ -12,11 +12,11 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/refresh"
 )
 
-// Options are the settings of [RoleCredentials]. Zero values mean the defaults.
+// Options are the settings of [RoleCredentials] and [Roles]. Zero values mean the defaults.
 type Options struct {
 	// Region is the Region of the session's Identity Center instance. The
 	// default is the result of the token provider's method Region() string, if
-	// it has one. RoleCredentials returns an error if the two differ.
+	// it has one. It is an error if the two differ.
 	Region string
 }
 
@@ -51,25 +51,14 @@ func RoleCredentials(cfg awstokens.Config, tokens bearer.TokenProvider, accountI
 	if tokens == nil || accountID == "" || roleName == "" {
 		return nil, errors.New("role credentials: a token provider, an account and a role are required")
 	}
-	region, err := sessionRegion(tokens, o.Region)
+	s, err := newSession(cfg, tokens, o)
 	if err != nil {
 		return nil, fmt.Errorf("role credentials: %w", err)
 	}
-	cfg.Credentials, cfg.Region = nil, region
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	client, err := New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	p := &Provider{accountID: accountID, roleName: roleName, now: cfg.Now, client: client, token: tokens.RetrieveBearerToken}
-	if d, ok := tokens.(interface{ Discard(awstokens.Secret) }); ok {
-		p.discardToken = d.Discard
-	}
-	if w, ok := tokens.(interface{ Wait(context.Context) error }); ok {
-		p.waitForToken = w.Wait
-	}
+	p := &Provider{session: s, accountID: accountID, roleName: roleName, now: cfg.Now}
 	p.cache = refresh.New(refresh.Options{Now: cfg.Now}, p.renew)
 	return p, nil
 }
@@ -77,16 +66,10 @@ func RoleCredentials(cfg awstokens.Config, tokens bearer.TokenProvider, accountI
 // Provider is an [awstokens.CredentialsProvider] of the credentials of a role, which
 // [RoleCredentials] and [ProfileCredentials] return. It is safe for concurrent use.
 type Provider struct {
+	session             *session
 	accountID, roleName string
 	now                 func() time.Time
-	client              *Client
 	cache               *refresh.Cache[awstokens.Credentials]
-
-	// Methods of the token provider: fmt would show the fields of a provider
-	// that is a struct.
-	token        func(context.Context) (bearer.Token, error)
-	discardToken func(awstokens.Secret)      // nil if the provider cannot replace a token
-	waitForToken func(context.Context) error // nil if the provider cannot wait
 }
 
 // Retrieve returns credentials that have not expired. Its error is the context's or
@@ -102,8 +85,8 @@ func (p *Provider) Retrieve(ctx context.Context) (awstokens.Credentials, error) 
 // error.
 func (p *Provider) Wait(ctx context.Context) error {
 	err := p.cache.Wait(ctx)
-	if err == nil && p.waitForToken != nil {
-		err = p.waitForToken(ctx)
+	if err == nil && p.session.wait != nil {
+		err = p.session.wait(ctx)
 	}
 	return err
 }
@@ -114,17 +97,19 @@ func (p *Provider) Discard(refused awstokens.Credentials) {
 	p.cache.Discard(func(c awstokens.Credentials) bool { return c.AccessKeyID == refused.AccessKeyID })
 }
 
-// renew gets new credentials. It replaces a token that the portal refuses, once, if
-// the token provider can.
+// renew gets new credentials.
 func (p *Provider) renew(ctx context.Context) (awstokens.Credentials, time.Duration, error) {
-	out, token, err := p.exchange(ctx)
-	var unauthorized *UnauthorizedException
-	if p.discardToken != nil && errors.As(err, &unauthorized) {
-		p.discardToken(token)
-		out, _, err = p.exchange(ctx)
-	}
+	var out *GetRoleCredentialsOutput
+	hasToken, err := p.session.use(ctx, func(token awstokens.Secret) (err error) {
+		out, err = p.session.client.GetRoleCredentials(ctx, &GetRoleCredentialsInput{RoleName: p.roleName, AccountId: p.accountID, AccessToken: token})
+		return err
+	})
 	if err != nil {
-		return awstokens.Credentials{}, 0, err
+		step := StepGetRoleCredentials
+		if !hasToken {
+			step = StepGetAccessToken
+		}
+		return awstokens.Credentials{}, 0, &Error{Step: step, AccountID: p.accountID, RoleName: p.roleName, Err: err}
 	}
 	keys := out.RoleCredentials
 	return awstokens.Credentials{
@@ -134,42 +119,4 @@ func (p *Provider) renew(ctx context.Context) (awstokens.Credentials, time.Durat
 		AccountID:       p.accountID,
 		Expires:         keys.Expires(),
 	}, refresh.Life(keys.Expires(), out.Date, p.now()), nil
-}
-
-func (p *Provider) exchange(ctx context.Context) (*GetRoleCredentialsOutput, awstokens.Secret, error) {
-	t, err := p.token(ctx)
-	if err == nil && t.Value == "" {
-		err = errors.New("the access token is empty")
-	}
-	if err != nil {
-		return nil, awstokens.Secret{}, p.failed(StepGetAccessToken, err)
-	}
-	token := awstokens.NewSecret(t.Value)
-	out, err := p.client.GetRoleCredentials(ctx, &GetRoleCredentialsInput{RoleName: p.roleName, AccountId: p.accountID, AccessToken: token})
-	if err != nil {
-		return nil, token, p.failed(StepGetRoleCredentials, err)
-	}
-	return out, token, nil
-}
-
-func (p *Provider) failed(step Step, err error) error {
-	return &Error{Step: step, AccountID: p.accountID, RoleName: p.roleName, Err: err}
-}
-
-// sessionRegion returns the Region of the session, which the option or the token
-// provider says.
-func sessionRegion(tokens bearer.TokenProvider, option string) (string, error) {
-	var region string
-	if session, ok := tokens.(interface{ Region() string }); ok {
-		region = session.Region()
-	}
-	switch {
-	case region == "" && option == "":
-		return "", errors.New("the region of the session is unknown: set Options.Region")
-	case region == "":
-		return option, nil
-	case option != "" && option != region:
-		return "", fmt.Errorf("Options.Region is %s, and the region of the session is %s", option, region)
-	}
-	return region, nil
 }
