@@ -36,6 +36,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
 	case errors.Is(err, flag.ErrHelp):
 	case err != nil:
@@ -65,9 +66,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *auto && cfg.BaseEndpoint == "" {
 		return errors.New("-auto is for an emulator: set AWS_ENDPOINT_URL")
 	}
-	for _, force := range []bool{false, true} {
-		token, err := login.Login(ctx, session, func(o *login.Options) {
-			o.Store, o.Config, o.Force = store, cfg, force
+	for range 2 {
+		var token *login.Token
+		token, err = login.Login(ctx, session, func(o *login.Options) {
+			o.Store, o.Config = store, cfg
 			o.Prompt = &login.Terminal{In: os.Stdin, Out: stderr}
 			if *device || *auto {
 				o.Flow = login.FlowDevice
@@ -81,12 +83,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		fmt.Fprintf(stdout, "Logged in to %s until %s.\n", session, token.ExpiresAt.Local().Format(time.DateTime))
 		err = show(ctx, session, cfg, store, stdout)
-		var ended *portal.UnauthorizedException // the session was ended elsewhere: log in again
-		if force || !errors.As(err, &ended) {
+		if !login.Needed(err) {
 			return err
 		}
+		// The session was ended elsewhere, which only the portal knew: log in again.
 	}
-	return nil
+	return err
 }
 
 // open returns the session to log in to, and the configuration and the store for it.
@@ -112,53 +114,52 @@ func open(name string) (login.Session, awstokens.Config, login.Store, func(), er
 	return session, cfg, store, func() {}, err
 }
 
-// show lists accounts and roles, and gets credentials of the first role.
+// show lists the user's roles, and gets credentials of the first one.
 func show(ctx context.Context, session login.Session, cfg awstokens.Config, store login.Store, stdout io.Writer) error {
 	tokens, err := login.NewProvider(session, func(o *login.ProviderOptions) { o.Store, o.Config = store, cfg })
 	if err != nil {
 		return err
 	}
-	bearer, err := tokens.RetrieveBearerToken(ctx)
-	if err != nil {
-		return err
-	}
-	cfg.Region = session.Region
-	client, err := portal.New(cfg)
-	if err != nil {
-		return err
-	}
-	var firstAccount, firstRole string
-	access := awstokens.NewSecret(bearer.Value)
-	for account, err := range client.Accounts(ctx, &portal.ListAccountsInput{AccessToken: access}) {
+	defer wait(ctx, tokens)
+	var first portal.Role
+	var account string
+	for role, err := range portal.Roles(ctx, cfg, tokens) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(stdout, "%s %s\n", account.AccountId, account.AccountName)
-		for role, err := range client.AccountRoles(ctx, &portal.ListAccountRolesInput{AccessToken: access, AccountId: account.AccountId}) {
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(stdout, "    %s\n", role.RoleName)
-			if firstRole == "" {
-				firstAccount, firstRole = account.AccountId, role.RoleName
-			}
+		if account != role.Account.AccountId {
+			account = role.Account.AccountId
+			fmt.Fprintf(stdout, "%s %s\n", account, role.Account.AccountName)
+		}
+		fmt.Fprintf(stdout, "    %s\n", role.RoleName)
+		if first.RoleName == "" {
+			first = role
 		}
 	}
-	if firstRole == "" {
+	if first.RoleName == "" {
 		fmt.Fprintln(stdout, "No role is assigned to the user.")
 		return nil
 	}
-	provider, err := portal.RoleCredentials(cfg, tokens, firstAccount, firstRole)
+	provider, err := portal.RoleCredentials(cfg, tokens, first.Account.AccountId, first.RoleName)
 	if err != nil {
 		return err
 	}
+	defer wait(ctx, provider)
 	creds, err := provider.Retrieve(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "Credentials of %s in %s: access key %s, until %s.\n",
-		firstRole, firstAccount, creds.AccessKeyID, creds.Expires.Local().Format(time.DateTime))
+		first.RoleName, first.Account.AccountId, creds.AccessKeyID, creds.Expires.Local().Format(time.DateTime))
 	return nil
+}
+
+// wait waits for a refresh of the login, also after a signal: a program that exits in
+// the middle of it may lose the login.
+func wait(ctx context.Context, provider interface{ Wait(context.Context) error }) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	_ = provider.Wait(ctx)
 }
 
 // approver is a Prompt that approves the login itself: it sends the code to the
