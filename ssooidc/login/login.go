@@ -20,14 +20,13 @@ type Flow string
 
 // The ways to log in.
 const (
-	// FlowAuto is FlowBrowser if a browser can be opened, and FlowDevice
-	// otherwise, also if the browser does not open. A browser can be opened if
-	// Options.OpenBrowser is set, or if the environment variable BROWSER names a
-	// program that can be run and this is not CI (CI). Otherwise, the environment
-	// decides: there is no browser over SSH (SSH_CONNECTION, SSH_CLIENT or
-	// SSH_TTY), in a container, in CI, without the platform's program that opens
-	// one, and, except on macOS, Windows and WSL, without a display (DISPLAY or
-	// WAYLAND_DISPLAY).
+	// FlowAuto is FlowBrowser if there is a browser, and FlowDevice otherwise,
+	// also if the browser does not open. With Options.OpenBrowser, there is one.
+	// Without it, the environment decides. In CI (the variable CI) there is none.
+	// Elsewhere there is one if BROWSER names a program that can be run. If not,
+	// there is none over SSH (SSH_CONNECTION, SSH_CLIENT or SSH_TTY), in a
+	// container, without the platform's program that opens it, and, except on
+	// macOS, Windows and WSL, without a display (DISPLAY or WAYLAND_DISPLAY).
 	FlowAuto Flow = ""
 
 	// FlowDevice shows a page and a code, for a browser on any machine: the
@@ -79,7 +78,8 @@ type Options struct {
 	// time ends meanwhile. The default is 10 minutes.
 	Timeout time.Duration
 
-	// Force asks the user in any case, for example to log in as another user.
+	// Force asks the user in any case, for example to log in as another user or
+	// after a change of Session.Scopes.
 	Force bool
 }
 

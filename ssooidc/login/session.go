@@ -31,7 +31,9 @@ type Session struct {
 	// session go there, whatever the Region of the configuration. Required.
 	Region string
 
-	// Scopes are those that the client registers for. None means DefaultScope.
+	// Scopes are those that the client registers for. None means DefaultScope. A
+	// token keeps its scopes when it is refreshed: after a change, log in with
+	// Options.Force.
 	Scopes []string
 }
 
