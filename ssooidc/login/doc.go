@@ -34,8 +34,8 @@
 // program can call it at each start. A program that asks nobody gets the
 // credentials, and calls Login if [Needed] reports true for their error. That is so,
 // too, if the session was ended elsewhere: if the portal refuses a token,
-// portal.RoleCredentials calls [Provider.Discard], and so must a program that calls
-// the portal itself. [Logout] ends the session.
+// portal.RoleCredentials and portal.Roles call [Provider.Discard], and so must a
+// program that calls the portal itself. [Logout] ends the session.
 //
 // # Token cache
 //

@@ -68,11 +68,11 @@ func kindOf(err error) error {
 	return failure.Kind
 }
 
-// Needed reports whether a failure is over after a [Login], and not before: the
-// error has the Kind [ErrLoginRequired], [ErrSessionEnded] or
-// [ErrRegistrationExpired], or the portal has refused the access token. It
-// understands the errors of a [Provider] and of what uses one, such as the
-// credentials of portal.RoleCredentials, also after an SDK has wrapped them.
+// Needed reports whether only a [Login] can help after an error: its Kind is
+// [ErrLoginRequired], [ErrSessionEnded] or [ErrRegistrationExpired], or the portal
+// has refused the access token. It finds these in the errors of a [Provider] and of
+// what uses one, such as portal.RoleCredentials, also if an SDK has wrapped them. If
+// the next error after the login is of this kind, too, another login does not help.
 func Needed(err error) bool {
 	return errors.Is(err, ErrLoginRequired) || errors.Is(err, ErrSessionEnded) || errors.Is(err, ErrRegistrationExpired) ||
 		has[*portal.UnauthorizedException](err)

@@ -184,13 +184,13 @@ func (p *Provider) RetrieveBearerToken(ctx context.Context) (bearer.Token, error
 	return bearer.Token{Value: h.AccessToken.Reveal(), CanExpire: true, Expires: now.wall.Add(h.left(now))}, nil
 }
 
-// Wait returns when no refresh is under way: its result is then saved. Call it
-// before the program exits, with a context that bounds it. A refresh is under way
-// after a call whose context has ended, but also after one that has returned a
-// token which is still valid. If the program exits in the middle of it, a service that
+// Wait waits until no refresh is under way, and the new token is saved. Call it
+// before the program exits, with a context that bounds it. A refresh can be under
+// way after a call whose context has ended, and after one that has returned a token
+// which is still valid. If the program exits in the middle of it, a service that
 // rotates refresh tokens requires a new login. A refresh takes seconds, or minutes
-// if the service does not respond. Wait starts none, and returns nil or the
-// context's error.
+// if the service does not respond. Wait starts none. It returns nil or the context's
+// error.
 func (p *Provider) Wait(ctx context.Context) error {
 	for {
 		f := p.flight.Load()
@@ -213,7 +213,7 @@ func (p *Provider) Wait(ctx context.Context) error {
 //
 // Discard makes no request. It does nothing if the Provider has another token by
 // now, or if it has discarded one within the last minute. portal.RoleCredentials
-// calls it.
+// and portal.Roles call it.
 func (p *Provider) Discard(token awstokens.Secret) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -78,11 +78,10 @@ func (p *Provider) Retrieve(ctx context.Context) (awstokens.Credentials, error) 
 	return p.cache.Get(ctx)
 }
 
-// Wait returns when neither a renewal of the credentials nor a refresh of the
+// Wait waits until neither a renewal of the credentials nor a refresh of the
 // session's token is under way. Call it before the program exits, with a context that
 // bounds it: a program that exits in the middle of a refresh can lose the login, see
-// package ssooidc/login. Wait starts nothing, and returns nil or the context's
-// error.
+// package ssooidc/login. Wait starts nothing. It returns nil or the context's error.
 func (p *Provider) Wait(ctx context.Context) error {
 	err := p.cache.Wait(ctx)
 	if err == nil && p.session.wait != nil {
