@@ -160,9 +160,9 @@ func (e *ResponseError) Error() string {
 	return fmt.Sprintf("%s, %v", b.String(), e.Err)
 }
 
-// RetryableError reports whether the response is worth a retry: a throttling
-// error, a server fault, or a success that broke off, of an operation that is
-// idempotent. A retryer of aws-sdk-go-v2 understands it.
+// RetryableError reports whether the response is worth a retry: a throttling error
+// or a server fault, and a success that broke off if the operation is idempotent.
+// A retryer of aws-sdk-go-v2 understands it.
 func (e *ResponseError) RetryableError() bool {
 	var says interface{ RetryableError() bool }
 	if errors.As(e.Err, &says) {
