@@ -2,7 +2,9 @@ package lease_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -209,6 +211,58 @@ func TestGivingBackEnds(t *testing.T) {
 			var taken *lease.TakenError
 			assert.ErrorAs(t, give(), &taken, name)
 			assert.InDelta(t, time.Minute, time.Since(start), float64(time.Millisecond), name)
+		}
+	})
+}
+
+// A seat that has certainly expired needs no check-in.
+func TestCloseAfterTheExpiry(t *testing.T) {
+	for name, fault := range map[string]func(*service){
+		"no response": func(s *service) {
+			s.OneIn(1, "ExtendLicenseConsumption").Throttle()
+			s.OneIn(1, "CheckInLicense").Delay(1000 * time.Hour)
+		},
+		"no right":  func(s *service) { s.OneIn(1, "").Refuse("AccessDeniedException", "not authorized", nil) },
+		"throttled": func(s *service) { s.OneIn(1, "").Throttle() },
+	} {
+		for _, wait := range []time.Duration{59*time.Minute + 30*time.Second, 3 * time.Hour} {
+			t.Run(fmt.Sprint(name, " ", wait), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newService(t)
+					path := filepath.Join(t.TempDir(), "seat.json")
+					var e events
+					k := lease.Keep(t.Context(), s.client, s.seats(1), keptIn(path), e.option)
+					require.NoError(t, k.Wait(t.Context()))
+					fault(s)
+					time.Sleep(wait)
+					start, sent := time.Now(), s.Requests("CheckInLicense")
+					require.NoError(t, k.Close(t.Context()))
+					if wait > time.Hour {
+						assert.Zero(t, time.Since(start))
+						assert.Equal(t, sent, s.Requests("CheckInLicense"))
+					} else {
+						assert.LessOrEqual(t, time.Since(start), time.Minute)
+					}
+					assert.Equal(t, 1, e.count(lease.EventCheckedIn))
+					assert.NoFileExists(t, path)
+					assert.Zero(t, s.taken())
+				})
+			})
+		}
+	}
+}
+
+// The end of Close's context never reports a time that has passed.
+func TestTakenUntilIsAhead(t *testing.T) {
+	inSeats(t, 1, func(t *testing.T, s *service, p *place) {
+		s.run(t, p, nil).kill()
+		s.OneIn(1, "").Throttle()
+		k := lease.Keep(t.Context(), s.client, s.seats(1), keptIn(p.next()))
+		time.Sleep(3 * time.Hour)
+		for _, limit := range []time.Duration{time.Second, time.Hour} {
+			var taken *lease.TakenError
+			require.ErrorAs(t, k.Close(within(t, limit)), &taken, "the record may lack an extension")
+			assert.Zero(t, taken.Until)
 		}
 	})
 }

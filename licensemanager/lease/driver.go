@@ -315,6 +315,7 @@ func (d *driver) close(ctx context.Context) error {
 	case <-d.finished:
 	case <-ctx.Done():
 	}
+	now := d.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	select {
@@ -323,8 +324,10 @@ func (d *driver) close(ctx context.Context) error {
 	default:
 	}
 	taken := &TakenError{Err: ctx.Err()}
-	if m := &d.machine; (m.Phase == phaseHeld || m.Phase == phaseClosing) && m.Hi.Before(endless) {
-		taken.Until = later(m.Hi, m.OrphanUntil)
+	m := &d.machine
+	until := later(m.Hi, m.OrphanUntil)
+	if named := m.Phase == phaseHeld || m.Phase == phaseClosing; named && until.Before(endless) && until.After(m.service.at(now)) {
+		taken.Until = until
 	}
 	return taken
 }

@@ -311,7 +311,10 @@ func (t *turn) wake() {
 		t.giveBack()
 	case closing:
 		t.doing = calling
-		if t.gaveUp() {
+		switch {
+		case t.expired():
+			t.remove()
+		case t.gaveUp():
 			t.finish()
 		}
 	}

@@ -6,22 +6,29 @@ import "time"
 func (t *turn) close() {
 	t.Phase, t.claim, t.strikes, t.failures = phaseClosing, claimNone, 0, 0
 	t.limitGivingBack()
+	if t.expired() {
+		t.remove()
+		return
+	}
 	t.do(closing, saving)
 }
 
+// expired reports whether a seat of this process has certainly expired, so that
+// it needs no check-in. A resumed record may lack its last extension.
+func (t *turn) expired() bool { return !t.resumed && t.over(t.Hi) }
+
 func (t *turn) closed() {
-	switch t.e.verdict {
-	case verdictOK:
+	if t.e.verdict == verdictOK {
 		t.maybeExtended = false
 		t.remove()
-	case verdictConflict:
+		return
+	}
+	switch {
+	case t.expired(), t.e.verdict == verdictRefused && t.strike() >= struckOut:
+		t.remove()
+	case t.e.verdict == verdictConflict:
 		t.finish()
 	default:
-		refused := t.e.verdict == verdictRefused
-		if refused && (t.strike() >= struckOut || !t.resumed && t.over(t.Hi)) {
-			t.remove()
-			return
-		}
 		t.pause(t.c.checkIn)
 	}
 }
@@ -50,7 +57,7 @@ func (t *turn) finish() {
 		}
 	}
 	t.taken = t.taken || !t.OrphanUntil.IsZero() && !t.over(t.OrphanUntil)
-	if t.takenUntil == endless {
+	if t.takenUntil == endless || t.over(t.takenUntil) {
 		t.takenUntil = time.Time{}
 	}
 	switch {
