@@ -26,7 +26,11 @@ func (d *driver) call(ctx context.Context, a action) action {
 	case taskExtend:
 		r, err = d.extend(ctx)
 	default:
-		_, err = d.api.CheckInLicense(ctx, &licensemanager.CheckInLicenseInput{Beneficiary: d.request.Beneficiary, LicenseConsumptionToken: m.Token})
+		in := licensemanager.CheckInLicenseInput{Beneficiary: d.request.Beneficiary, LicenseConsumptionToken: m.Token}
+		if m.foreign {
+			in.Beneficiary = d.resumed.Beneficiary
+		}
+		_, err = d.api.CheckInLicense(ctx, &in)
 	}
 	if err != nil {
 		r = classify(a.do, err)
@@ -35,6 +39,8 @@ func (d *driver) call(ctx context.Context, a action) action {
 	switch {
 	case m.state == asking && r.verdict == verdictRefused:
 		err = d.explain(ctx, err, r.date)
+	case m.foreign && err != nil:
+		err = d.blocked(err)
 	case r.partial:
 		err = &PartialError{Granted: d.checkout.granted, Missing: d.checkout.missing}
 	}
@@ -47,6 +53,15 @@ func (d *driver) call(ctx context.Context, a action) action {
 	}
 	d.mu.Unlock()
 	return d.tell(event{kind: eventResponded, response: r})
+}
+
+// blocked says that the seat of another Request has to be given back first.
+func (d *driver) blocked(err error) error {
+	e := &StoreError{Path: d.file.path, Problem: StoreOtherRequest, Err: err}
+	if until := later(d.machine.Hi, d.machine.OrphanUntil); until.Before(endless) {
+		e.Until = until
+	}
+	return e
 }
 
 func (d *driver) checkOut(ctx context.Context) (response, error) {

@@ -63,7 +63,8 @@
 //     Nobody can name the seat until it expires; if it was the only one, there is
 //     none until then.
 //   - A checkout without a response cannot be sent again within ten minutes, in
-//     which its ClientToken names the same seat.
+//     which its ClientToken names the same seat, or the program has been started
+//     with another Request since.
 //   - The service refuses three times in a row a token that it knows.
 //   - The service processes a request long after it was given up.
 //   - The license forbids check-in.
@@ -85,6 +86,12 @@
 // Another save that fails is an EventSaveFailed, and the next save includes it.
 // If a program was killed at its first checkout, nobody knows how long ago that
 // was sent, and Close may return a TakenError.
+//
+// If the program starts with another [Request], such as for two seats instead of
+// one, the lease first gives the recorded seat back, then takes its own, which is
+// an EventRecordDropped. If the seat cannot be given back, Err is a [*StoreError]
+// that says until when it lives: a Keeper goes on after that, and Acquire returns
+// an error until then.
 //
 // # Clocks
 //

@@ -103,11 +103,12 @@ func (d *driver) start(ctx context.Context) (action, error) {
 	}
 	d.mu.Lock()
 	d.store, d.resumed = store, found
-	if found.Granted != nil {
+	foreign := found.Phase != phaseNone && found.requestID != d.request.id()
+	if found.Granted != nil && !foreign {
 		d.checkout = checkout{found.LicenseARN, found.Granted, missing(d.request.Entitlements, found.Granted)}
 	}
 	d.mu.Unlock()
-	return d.tell(event{kind: eventStarted, record: found.record}), nil
+	return d.tell(event{kind: eventStarted, record: found.record, foreign: foreign}), nil
 }
 
 // finish ends the work. Until then nobody else may use the store.
@@ -122,7 +123,14 @@ func (d *driver) save(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, protocolTiming.call)
 	defer cancel()
 	m := &d.machine
-	r := stored{record: m.record, NodeID: d.nodeID(), LicenseARN: d.checkout.licenseARN, Granted: d.checkout.granted}
+	r := stored{
+		record: m.record, requestID: d.request.id(), NodeID: d.nodeID(), Beneficiary: d.request.Beneficiary,
+		LicenseARN: d.checkout.licenseARN, Granted: d.checkout.granted,
+	}
+	if m.foreign { // it stays that of the other Request
+		r = d.resumed
+		r.record = m.record
+	}
 	err := d.store.save(ctx, r)
 	if err != nil {
 		d.mu.Lock()

@@ -87,9 +87,10 @@ type Options struct {
 	OnEvent func(Event)
 
 	// Store, if set, keeps the record of the seat, so that a program that was
-	// killed resumes its seat when it starts with the same store and request:
-	// NodeID and LicenseARN may differ, the other members of [Request] may not.
-	// Without a store the seat of a killed program stays taken until it expires.
+	// killed resumes its seat when it starts with the same store. If a member of
+	// [Request] other than NodeID and LicenseARN has changed, the lease gives the
+	// recorded seat back first, then takes its own. Without a store the seat of a
+	// killed program stays taken until it expires.
 	Store *FileStore
 
 	// Clock is what the lease measures time and waits by. The time limits of

@@ -29,6 +29,7 @@ import (
 //	the response of a renewal is lost     turn.extended, maybeExtended
 //	a renewal fails, the seat is lost     turn.fail
 //	the service does not know the seat    turn.extended, turn.replaced
+//	the record is of another Request      turn.startForeign, turn.replaced
 //	the wall clock is set, a Date is odd  machine_clock.go
 //	the machine was suspended             machine.status, turn.renewalDue
 //	the process was killed                turn.start
@@ -99,6 +100,7 @@ type machine struct {
 	state state
 	doing doing
 
+	foreign  bool // the record is of another Request: its seat is given back before one is taken
 	keeper   bool // continues without a seat until it is stopped; otherwise it ends with the seat
 	acquired bool // a seat was confirmed once: Acquire has returned
 	stop     bool // Close, the end of Acquire's context, or the seat is lost
@@ -137,8 +139,9 @@ type event struct {
 	fresh  string  // an unused ClientToken
 	jitter float64 // random, from 0 to 1
 
-	record record
-	ok     bool
+	record  record
+	foreign bool // the record is of another Request
+	ok      bool
 	response
 }
 
@@ -216,6 +219,10 @@ func step(c *settings, m machine, e event) (machine, action) {
 
 func (t *turn) start() {
 	t.record, t.attempt, t.paced = t.e.record, t.e.now.boot, t.e.now.boot-t.c.burst
+	if t.foreign = t.e.foreign; t.foreign {
+		t.startForeign()
+		return
+	}
 	switch t.Phase {
 	case phaseNone:
 		t.ask()
@@ -226,6 +233,26 @@ func (t *turn) start() {
 		t.resumed, t.maybeExtended = true, t.Pending
 		t.extend()
 	}
+}
+
+// startForeign gives the seat of another Request back. The checkout of another
+// Request cannot be sent again, so nobody can name the seat that it may have taken.
+func (t *turn) startForeign() {
+	switch t.Phase {
+	case phaseAsking:
+		t.OrphanUntil = endless
+		t.dropForeign()
+	case phaseHeld, phaseClosing:
+		t.resumed, t.maybeExtended = true, t.Pending
+		t.replace()
+	}
+}
+
+// dropForeign takes a seat in place of one of another Request.
+func (t *turn) dropForeign() {
+	t.foreign = false
+	t.note(EventRecordDropped)
+	t.ask()
 }
 
 func (t *turn) do(s state, d doing) { t.state, t.doing = s, d }

@@ -49,7 +49,10 @@ func (t *turn) checkoutGranted() {
 	second := t.ambiguous && t.age() >= t.c.window // an earlier attempt may have taken another seat
 	dead := !t.Dead.IsZero()
 	t.hold(life)
-	if second {
+	switch {
+	case t.OrphanUntil.Equal(endless): // nobody knew the life of a seat that was taken before this one
+		t.OrphanUntil = t.Lo
+	case second:
 		t.OrphanUntil = later(t.OrphanUntil, t.Lo)
 	}
 	switch {

@@ -19,22 +19,23 @@ const tick = 15 * time.Minute
 
 // Faults, of which an exploration composes a number.
 const (
-	lostAfter   = iota + 1 // the service processed the request, and the response was lost
-	lostBefore             // the service did not process the request, which the client cannot know
-	lostRefused            // as lostAfter, and the next attempt of the same call is wrongly refused
-	refused                // a wrong refusal
-	notSent                // the client knows that the service did not process it
-	killed                 // at any point
-	unsaved                // a save fails
-	suspended              // the machine is suspended for hours
-	wallSet                // the wall clock is set by hours
-	endedEarly             // the service ends a seat
-	outage                 // a tick passes before a call without a response is sent again
-	actsLater              // a checkout without a response is processed later
+	lostAfter    = iota + 1 // the service processed the request, and the response was lost
+	lostBefore              // the service did not process the request, which the client cannot know
+	lostRefused             // as lostAfter, and the next attempt of the same call is wrongly refused
+	refused                 // a wrong refusal
+	notSent                 // the client knows that the service did not process it
+	killed                  // at any point
+	unsaved                 // a save fails
+	suspended               // the machine is suspended for hours
+	wallSet                 // the wall clock is set by hours
+	endedEarly              // the service ends a seat
+	outage                  // a tick passes before a call without a response is sent again
+	otherRequest            // the program starts with another Request
+	actsLater               // a checkout without a response is processed later
 	faultKinds
 )
 
-var faultNames = [...]string{"", "lost after", "lost before", "lost, then refused", "refused", "not sent", "kill", "save fails", "suspended", "wall clock set", "ended early", "outage", "acts later"}
+var faultNames = [...]string{"", "lost after", "lost before", "lost, then refused", "refused", "not sent", "kill", "save fails", "suspended", "wall clock set", "ended early", "outage", "another Request", "acts later"}
 
 type faults uint16
 
@@ -297,6 +298,7 @@ func (x *explorer) expand(w *world) {
 	if !w.up {
 		n.start(x.s, x.step, x.c.keeper)
 		x.add(n, w, cause{what: starts})
+		x.startForeign(w)
 		if !x.c.prompt || w.store.Phase != phaseAsking {
 			x.time(w)
 		}
@@ -317,6 +319,17 @@ func (x *explorer) expand(w *world) {
 	default:
 		x.call(w)
 	}
+}
+
+// startForeign starts the program with another Request.
+func (x *explorer) startForeign(w *world) {
+	if w.store.Phase == phaseNone {
+		return
+	}
+	n := *w
+	n.foreign = !n.foreign
+	n.start(x.s, x.step, x.c.keeper)
+	x.fault(n, w, starts, otherRequest)
 }
 
 func (x *explorer) wait(w *world) {
@@ -498,14 +511,14 @@ func (w *world) appendKey(b []byte) []byte {
 	}
 	rec(&w.store)
 	b = append(b, byte(w.used), byte(w.wrong), byte(w.why), byte(w.late), byte(w.two), byte(w.claims), byte(w.unlicensed))
-	flags(w.up, w.fault, w.storeFailed)
+	flags(w.up, w.fault, w.storeFailed, w.foreign)
 	if !w.up {
 		return b
 	}
 	m := &w.m
 	rec(&m.record)
 	b = append(b, byte(m.state), byte(m.doing), byte(m.claim), byte(m.strikes), byte(w.last))
-	flags(m.acquired, m.stop, m.lost, m.ambiguous, m.maybeExtended, m.resumed, m.again, m.unsaved, m.striking, w.waited, m.sentHere, m.service.sure)
+	flags(m.acquired, m.stop, m.lost, m.ambiguous, m.maybeExtended, m.resumed, m.again, m.unsaved, m.striking, w.waited, m.sentHere, m.service.sure, m.foreign)
 	until(m.service.at(clocks), -99)
 	if !m.service.date.IsZero() {
 		until(m.service.date.Add(clocks.wall.Sub(m.service.when.wall)), -99)
@@ -564,7 +577,7 @@ func (x *explorer) trace(id int32) string {
 	return strings.Join(steps[1:], "; ")
 }
 
-var base = config{seats: 1, life: 4, window: 1, safe: 1, stops: true, wrong: 2, keeper: true, change: true, kinds: allFaults | of(outage)}
+var base = config{seats: 1, life: 4, window: 1, safe: 1, stops: true, wrong: 2, keeper: true, change: true, kinds: allFaults | of(outage, otherRequest)}
 
 func with(name string, change func(*config)) config {
 	c := base

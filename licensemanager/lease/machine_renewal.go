@@ -138,6 +138,10 @@ func (t *turn) replace() {
 }
 
 func (t *turn) replaced() {
+	if t.foreign {
+		t.replacedForeign()
+		return
+	}
 	switch verdict := t.e.verdict; {
 	case verdict == verdictNotDone && t.acquiring():
 		t.finish()
@@ -157,6 +161,26 @@ func (t *turn) replaced() {
 	if partial {
 		t.unsaved = true // the new ClientToken is saved after the pause
 		t.denied()
+	}
+}
+
+// replacedForeign continues after the check-in of a seat of another Request. One
+// that cannot be given back is waited for, up to its latest expiry.
+func (t *turn) replacedForeign() {
+	switch verdict := t.e.verdict; {
+	case verdict == verdictOK:
+		t.dropForeign()
+	case verdict == verdictRefused && t.strike() < struckOut:
+		t.strikePause()
+	case verdict == verdictRefused, t.over(t.Hi):
+		t.noteOrphan()
+		t.dropForeign()
+	case t.acquiring() && verdict != verdictUnknown:
+		t.finish()
+	case verdict == verdictConflict:
+		t.denied()
+	default:
+		t.retryLater()
 	}
 }
 

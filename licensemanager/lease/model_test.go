@@ -18,7 +18,8 @@ import (
 //	G3  Active never outlasts the expiry, except by Z7
 //	G4  Active or Degraded ends by Lo + Grace + 30 s
 //	G5  never Lost before Lo + Grace; a token is forgotten only after a check-in, three
-//	    refusals in a row, or a refusal after Hi in the process that held it
+//	    refusals in a row, a refusal after Hi in the process that held it, or, if the
+//	    record is of another Request, a response after Hi
 //	G6  a failed Acquire leaves no seat, or its error says that one may be taken
 //	G7  Close frees the seat, or its error says that it may be taken
 //	G8  after a kill anywhere the next start resumes the same seat or replaces what is gone
@@ -28,7 +29,8 @@ import (
 // What excuses a violation, because no client can do better:
 //
 //	Z1  the response of an extension that changed the token was lost
-//	Z2  a checkout without a response could not be sent again within the window
+//	Z2  a checkout without a response could not be sent again within the window,
+//	    or the program has another Request since
 //	Z3  three wrong refusals in a row
 //	Z4  a save failed, then a kill
 //	Z5  a request is processed after its attempt was given up
@@ -141,6 +143,7 @@ type world struct {
 	used, wrong             int8 // faults; wrong refusals among them
 	why                     excuses
 	storeFailed             bool // a save failed, and an excuse may follow from it
+	foreign                 bool // the record in the store is of another Request than the process
 	late                    int8 // the ClientToken of a checkout that is still on its way
 	fault                   bool // a fault since the last tick
 	two, claims, unlicensed int8 // ticks with two seats, with a claim after Lo and Grace, without one beside a free seat
@@ -318,11 +321,18 @@ func (w *world) tell(c *settings, step stepper, e event) []EventType {
 
 func (w *world) start(c *settings, step stepper, keeper bool) {
 	w.m, w.up = machine{keeper: keeper}, true
-	w.tell(c, step, event{kind: eventStarted, record: w.store})
+	w.foreign = w.foreign && w.store.Phase != phaseNone
+	w.tell(c, step, event{kind: eventStarted, record: w.store, foreign: w.foreign})
 }
 
 // save is the store's part of a save.
 func (w *world) save() {
+	for _, s := range w.seats { // a checkout of another Request is not sent again
+		if w.foreign && w.store.Phase == phaseAsking && s.token != 0 && s.client == w.store.client() {
+			w.why |= windowOver
+		}
+	}
+	w.foreign = w.m.foreign
 	w.store = record{OrphanUntil: w.m.OrphanUntil}
 	if w.m.Phase != phaseNone {
 		w.store = w.m.record

@@ -17,8 +17,9 @@ import (
 type stored struct {
 	record
 	requestID
-	Account string `json:"account,omitempty"`
-	NodeID  string `json:"nodeID,omitempty"` // of the checkout with ClientToken
+	Account     string `json:"account,omitempty"`
+	NodeID      string `json:"nodeID,omitempty"`      // of the checkout with ClientToken
+	Beneficiary string `json:"beneficiary,omitempty"` // for a check-in by another Request
 
 	// What an extension does not return.
 	LicenseARN string                           `json:"licenseARN,omitempty"`

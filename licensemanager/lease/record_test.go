@@ -18,7 +18,7 @@ func wholeRecord() stored {
 			Phase: phaseHeld, ClientToken: "client", FirstSent: at(0), Token: awstokens.NewSecret("token"),
 			Lo: at(1), Hi: endless.AddDate(5, 0, 0), Pending: true, Life: time.Hour, Dead: awstokens.NewSecret("dead"), OrphanUntil: at(2),
 		},
-		requestID: requestID{"sku", "fingerprint", "rest"}, Account: "111122223333", NodeID: "node",
+		requestID: requestID{"sku", "fingerprint", "rest"}, Account: "111122223333", NodeID: "node", Beneficiary: "444455556666",
 		LicenseARN: "arn", Granted: []licensemanager.EntitlementData{licensemanager.Count("Users", 2)},
 	}
 }

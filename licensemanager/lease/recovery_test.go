@@ -43,12 +43,16 @@ const (
 )
 
 func (s *service) run(t *testing.T, p *place, fates map[string]fate) *program {
+	return s.runWith(t, p, fates, s.seats(1))
+}
+
+func (s *service) runWith(t *testing.T, p *place, fates map[string]fate, request lease.Request, options ...func(*lease.Options)) *program {
 	cfg := s.Config()
 	program := &program{t: t, inner: cfg.HTTPClient, place: p, fates: fates, sent: map[string]int{}}
 	cfg.HTTPClient = program
 	client, err := licensemanager.New(cfg)
 	require.NoError(t, err)
-	program.Keeper = lease.Keep(t.Context(), client, s.seats(1), keptIn(p.next()))
+	program.Keeper = lease.Keep(t.Context(), client, request, append(options, keptIn(p.next()))...)
 	t.Cleanup(func() { _ = program.Close(context.Background()) })
 	synctest.Wait()
 	return program

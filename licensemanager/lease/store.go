@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -36,12 +37,13 @@ func NewFileStore(path string) *FileStore { return &FileStore{path} }
 type StoreProblem string
 
 // The problems of a store. None of them makes a lease delete anything.
+// StoreInUse and StoreOtherRequest end by themselves.
 const (
 	StoreFailed       StoreProblem = "failed"        // a file cannot be locked, read or written
 	StoreInUse        StoreProblem = "in_use"        // another lease, of this or another process, uses it
 	StoreDamaged      StoreProblem = "damaged"       // the file is not a record, or only a part of one
 	StoreOtherProduct StoreProblem = "other_product" // the record is of another ProductSKU or KeyFingerprint
-	StoreOtherRequest StoreProblem = "other_request" // the record is of another Request
+	StoreOtherRequest StoreProblem = "other_request" // the record is of another Request, whose seat could not be given back yet
 	StoreOtherAccount StoreProblem = "other_account" // the record is of another AWS account than the credentials
 	StoreFromFuture   StoreProblem = "from_future"   // the record has a later version, or dates more than a year ahead of the wall clock
 )
@@ -51,7 +53,7 @@ var storeProblems = map[StoreProblem]string{
 	StoreInUse:        "is used by another lease or process: use another file, or wait until that one ends",
 	StoreDamaged:      "is damaged: move it away to start without it; its seat is free when it expires",
 	StoreOtherProduct: "belongs to another product: use a file for each product, or move this one away",
-	StoreOtherRequest: "belongs to another request: use a file for each, or run the program as it was once more to give the seat back",
+	StoreOtherRequest: "holds the seat of another request, which could not be given back",
 	StoreOtherAccount: "belongs to another AWS account: use a file for each account, or move this one away",
 	StoreFromFuture:   "is from the future: use the later version of the program that wrote it, check the wall clock, or move the file away",
 }
@@ -61,6 +63,10 @@ type StoreError struct {
 	Path    string // of the file
 	Problem StoreProblem
 	Err     error // the reason; may be nil
+
+	// Until, with StoreOtherRequest, is when the seat in the store expires at the
+	// latest, by the service's clock. If it is zero, that is unknown.
+	Until time.Time
 }
 
 // Error names the file and what to do.
@@ -70,6 +76,9 @@ func (e *StoreError) Error() string {
 		text += e.Path + " "
 	}
 	text += storeProblems[e.Problem]
+	if !e.Until.IsZero() {
+		text += " and is free at " + e.Until.UTC().Format(time.RFC3339)
+	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
@@ -134,25 +143,23 @@ func (s *openStore) read(ctx context.Context, now reading) (stored, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return stored{}, nil
 	case errors.Is(err, atomicfile.ErrTooLong), errors.Is(err, atomicfile.ErrNotRegular):
-		return stored{}, &StoreError{s.path, StoreDamaged, err}
+		return stored{}, &StoreError{Path: s.path, Problem: StoreDamaged, Err: err}
 	case err != nil:
 		return stored{}, s.failed(err)
 	}
 	r, problem, err := decodeStored(data)
 	switch {
 	case problem != "":
-		return stored{}, &StoreError{s.path, problem, err}
+		return stored{}, &StoreError{Path: s.path, Problem: problem, Err: err}
 	case r.FirstSent.After(now.wall.AddDate(1, 0, 0)):
-		return stored{}, &StoreError{s.path, StoreFromFuture, fmt.Errorf("its checkout was sent on %s", r.FirstSent)}
+		return stored{}, &StoreError{Path: s.path, Problem: StoreFromFuture, Err: fmt.Errorf("its checkout was sent on %s", r.FirstSent)}
 	case r.ProductSKU != s.request.ProductSKU || r.KeyFingerprint != s.request.KeyFingerprint:
-		return stored{}, &StoreError{s.path, StoreOtherProduct, fmt.Errorf("its product is %q", r.ProductSKU)}
-	case r.requestID != s.request && r.Phase != phaseNone:
-		return stored{}, &StoreError{s.path, StoreOtherRequest, nil}
+		return stored{}, &StoreError{Path: s.path, Problem: StoreOtherProduct, Err: fmt.Errorf("its product is %q", r.ProductSKU)}
 	case r.Account == "" || s.account == nil:
 		return r, nil
 	}
 	if s.of, err = s.account(ctx); err == nil && s.of != "" && s.of != r.Account {
-		err = &StoreError{s.path, StoreOtherAccount, fmt.Errorf("its account is %s, that of the credentials %s", r.Account, s.of)}
+		err = &StoreError{Path: s.path, Problem: StoreOtherAccount, Err: fmt.Errorf("its account is %s, that of the credentials %s", r.Account, s.of)}
 	}
 	return r, err
 }
@@ -172,7 +179,7 @@ func (s *openStore) save(ctx context.Context, r stored) error {
 	if s.of == "" && s.account != nil && r.Phase == phaseHeld {
 		s.of, _ = s.account(ctx)
 	}
-	r.requestID, r.Account = s.request, s.of
+	r.Account = s.of
 	if err := atomicfile.Write(s.path, r.encode()); err != nil {
 		return s.failed(err)
 	}

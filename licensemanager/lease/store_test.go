@@ -108,11 +108,9 @@ func TestForeignRecord(t *testing.T) {
 		"later date": {problem: lease.StoreFromFuture, file: func(b []byte) []byte {
 			return lease.Sign(year.ReplaceAll(b, []byte(`"firstSent":"2222`)))
 		}},
-		"product":      {problem: lease.StoreOtherProduct, request: func(r *lease.Request) { r.ProductSKU = "another" }},
-		"issuer":       {problem: lease.StoreOtherProduct, request: func(r *lease.Request) { r.KeyFingerprint = "" }},
-		"entitlements": {problem: lease.StoreOtherRequest, request: func(r *lease.Request) { r.Entitlements[0].Value = "2" }},
-		"beneficiary":  {problem: lease.StoreOtherRequest, request: func(r *lease.Request) { r.Beneficiary = "111122223333" }},
-		"account":      {problem: lease.StoreOtherAccount, account: "444455556666"},
+		"product": {problem: lease.StoreOtherProduct, request: func(r *lease.Request) { r.ProductSKU = "another" }},
+		"issuer":  {problem: lease.StoreOtherProduct, request: func(r *lease.Request) { r.KeyFingerprint = "" }},
+		"account": {problem: lease.StoreOtherAccount, account: "444455556666"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
