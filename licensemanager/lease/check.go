@@ -5,15 +5,31 @@ import (
 	"errors"
 )
 
-// Verdict is the outcome of [Check].
+// Verdict says whether the service grants a seat.
 type Verdict string
 
 // The verdicts.
 const (
-	VerdictEntitled Verdict = "entitled" // a seat was free
+	VerdictEntitled Verdict = "entitled" // a seat was free, or is held
 	VerdictDenied   Verdict = "denied"   // the service denied it
 	VerdictUnknown  Verdict = "unknown"  // the service could not be reached, or refused the credentials
 )
+
+// VerdictOf returns what an error of this package says about the license, such as
+// that of [Acquire], [Keeper.Wait] or [Keeper.Err]. It is VerdictDenied if
+// errors.As finds a [*DeniedError] or a [*PartialError], VerdictEntitled if err is
+// nil, and otherwise VerdictUnknown, as in an outage.
+func VerdictOf(err error) Verdict {
+	var denied *DeniedError
+	var partial *PartialError
+	switch {
+	case err == nil:
+		return VerdictEntitled
+	case errors.As(err, &denied), errors.As(err, &partial):
+		return VerdictDenied
+	}
+	return VerdictUnknown
+}
 
 // Check finds out whether a seat is free, by taking one and giving it back at
 // once. Only a denial by the service is VerdictDenied, with a [*DeniedError] or a
@@ -31,13 +47,8 @@ func Check(ctx context.Context, api API, request Request) (Verdict, error) {
 		return VerdictUnknown, err
 	}
 	a, err := d.acquire(ctx)
-	var denied *DeniedError
-	var partial *PartialError
-	switch {
-	case errors.As(err, &denied), errors.As(err, &partial):
-		return VerdictDenied, err
-	case err != nil:
-		return VerdictUnknown, err
+	if err != nil {
+		return VerdictOf(err), err
 	}
 	d.stop()
 	d.work(a)

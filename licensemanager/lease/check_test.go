@@ -56,3 +56,32 @@ func TestCheck(t *testing.T) {
 		}
 	})
 }
+
+// VerdictOf finds a denial in the errors of a Lease and a Keeper.
+func TestVerdictOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.Next(1, "CheckoutLicense").Delay(time.Second)
+		k := lease.Keep(t.Context(), s.client, s.seats(1))
+		assert.Equal(t, lease.VerdictUnknown, lease.VerdictOf(k.Err()), "no response yet")
+		assert.NoError(t, k.Wait(t.Context()))
+		assert.Equal(t, lease.VerdictEntitled, lease.VerdictOf(k.Err()))
+		assert.NoError(t, k.Close(t.Context()))
+		assert.Equal(t, lease.VerdictUnknown, lease.VerdictOf(k.Err()), "closed")
+
+		s.SetSeats(0)
+		_, err := lease.Acquire(t.Context(), s.client, s.seats(1))
+		assert.Equal(t, lease.VerdictDenied, lease.VerdictOf(err))
+		k = lease.Keep(t.Context(), s.client, s.seats(1))
+		synctest.Wait()
+		assert.Equal(t, lease.StateAcquiring, k.State())
+		assert.Equal(t, lease.VerdictDenied, lease.VerdictOf(k.Err()))
+		assert.Equal(t, lease.VerdictDenied, lease.VerdictOf(k.Wait(within(t, time.Second))))
+		s.OneIn(1, "").Cut()
+		time.Sleep(10 * time.Minute)
+		assert.Equal(t, lease.VerdictUnknown, lease.VerdictOf(k.Err()), "an outage")
+		_ = k.Close(t.Context())
+	})
+	assert.Equal(t, lease.VerdictDenied, lease.VerdictOf(&lease.LostError{Err: &lease.PartialError{}}))
+	assert.Equal(t, lease.VerdictDenied, lease.VerdictOf(&lease.TakenError{Err: &lease.DeniedError{}}))
+}
