@@ -66,6 +66,26 @@ func TestWallClockIsSet(t *testing.T) {
 	}
 }
 
+// When the wall clock jumps ahead, the lease is degraded for seconds; when it
+// jumps back, it stays active.
+func TestWallClockJumps(t *testing.T) {
+	for by, want := range map[time.Duration]lease.State{2 * time.Hour: lease.StateDegraded, -2 * time.Hour: lease.StateActive} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newService(t)
+			c := set{clock.New(), new(atomic.Int64)}
+			l, err := lease.Acquire(t.Context(), s.client, s.seats(1), func(o *lease.Options) { o.Clock = c })
+			require.NoError(t, err)
+			time.Sleep(10*time.Minute + time.Second)
+			c.by.Store(int64(by))
+			assert.Equal(t, want, l.State())
+			time.Sleep(30 * time.Second)
+			synctest.Wait()
+			assert.Equal(t, lease.StateActive, l.State())
+			require.NoError(t, l.Close(t.Context()))
+		})
+	}
+}
+
 // testClock is a clock that a test moves.
 type testClock struct {
 	mu      sync.Mutex

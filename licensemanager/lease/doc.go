@@ -20,7 +20,7 @@
 //	})
 //	...
 //	defer func() {
-//		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+//		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 8*time.Second)
 //		defer cancel()
 //		err := l.Close(ctx)
 //		...
@@ -35,10 +35,39 @@
 // Done. State is how the seat is now, Err why there is none, and LastError why
 // the last call failed, such as the renewal that leads to StateDegraded.
 //
-// At its end, a program closes a Meter of package drawdown first, so that usage
-// is charged, then the Lease or Keeper, then a Watcher of package entitlements.
-//
 // [Check] takes a seat and gives it back at once.
+//
+// # Readiness
+//
+// Err of a Keeper is nil while the program is licensed. Otherwise [VerdictOf]
+// tells a denial from an outage, before the first seat and after a loss:
+//
+//	switch err := keeper.Err(); lease.VerdictOf(err) {
+//	case lease.VerdictEntitled: // licensed
+//	case lease.VerdictDenied: // the service denies a seat: do not serve
+//	case lease.VerdictUnknown: // nobody knows; State tells whether there was a seat
+//	}
+//
+// # Shutdown
+//
+// Catch SIGTERM besides os.Interrupt, and stop in less time than the program is
+// given before it is killed: 10 seconds by docker stop, 30 by Kubernetes. First
+// serve the requests under way. Then close a Meter of package drawdown, which
+// charges their usage; then the Lease or Keeper, because somebody else may take
+// the seat from then on; then a Watcher of package entitlements. Leave time for the
+// later ones, and give Keep a context that does not end with the signal:
+//
+//	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+//	defer stop()
+//	own := context.WithoutCancel(ctx)
+//	keeper := lease.Keep(own, client, request)
+//	...
+//	<-ctx.Done()
+//	closing, cancel := context.WithTimeout(own, 8*time.Second)
+//	defer cancel()
+//	charging, cancel := context.WithTimeout(closing, 4*time.Second)
+//	defer cancel()
+//	err := errors.Join(meter.Close(charging), keeper.Close(closing))
 //
 // # States
 //
@@ -93,10 +122,23 @@
 // that says until when it lives: a Keeper goes on after that, and Acquire returns
 // an error until then.
 //
+// During an outage a program that was killed is not licensed when it starts: only
+// a response of the service proves that its seat still lives. The Keeper is
+// StateAcquiring, without Granted and Expires, and Err is VerdictUnknown. A
+// program that has to run nevertheless sets a limit of its own, such as by the age
+// of what package entitlements has cached:
+//
+//	set, age := watcher.Current()
+//	err := keeper.Err()
+//	licensed := err == nil || lease.VerdictOf(err) == lease.VerdictUnknown &&
+//		keeper.State() == lease.StateAcquiring && set.Has("Premium") && age < 24*time.Hour
+//
 // # Clocks
 //
-// A seat's life is measured by the service's clock. The local clock may be
-// wrong and may be set during a lease. After a suspension of the machine the
+// A seat's life is measured by the service's clock. The local clock may be wrong.
+// When the wall clock jumps during a lease, no seat is lost: if it is set ahead,
+// the lease may be StateDegraded until a renewal, within 30 seconds; if it is set
+// back, nothing changes. After a suspension of the machine the
 // lease is not StateActive until it is renewed. Where the operating system does
 // not count suspensions (all but Linux), the wall clock does; if it is set back
 // around a suspension, the lease stays StateActive until the next renewal.

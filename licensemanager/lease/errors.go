@@ -31,7 +31,9 @@ func (e *LostError) Error() string {
 // Unwrap returns the reason.
 func (e *LostError) Unwrap() error { return e.Err }
 
-// TakenError says that a seat may stay taken although the lease has ended.
+// TakenError says that a seat may stay taken although the lease has ended. It need
+// not be the one that was held: a lost response may have left another, which
+// nobody can give back.
 type TakenError struct {
 	// Until is when the seat expires at the latest, by the service's clock. If
 	// it is zero, that is unknown, but at most the life of a seat away.

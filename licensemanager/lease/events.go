@@ -19,7 +19,9 @@ const (
 	EventCheckInFailed EventType = "check_in_failed" // the last event; Err, a *TakenError, says when the seat is free
 )
 
-// Event is something that happened to a lease.
+// Event is something that happened to a lease. In an outage each attempt is an
+// EventAcquireFailed or EventRenewalFailed, once a minute, also after EventLost: a
+// log needs only the first in a row.
 type Event struct {
 	Type    EventType
 	Time    time.Time // by the wall clock

@@ -22,7 +22,13 @@ type Keeper struct{ d *driver }
 // Wait, and watch the Keeper with State, Err or [Options.OnEvent]. It retries
 // within a minute, after a denial within five. While [Options.Store] cannot be
 // used, as in the last seconds of an earlier process, it retries too, and Err is
-// a [*StoreError]. The end of the context closes the Keeper, as Close does.
+// a [*StoreError].
+//
+// The end of the context closes the Keeper, as Close does. If something has to be
+// done before the seat is given back, such as to serve the requests under way or
+// to close a Meter, pass a context that does not end with the signal:
+//
+//	keeper := lease.Keep(context.WithoutCancel(ctx), client, request)
 //
 // If the request or the options are invalid, such as a request without a
 // ProductSKU, the Keeper is closed from the start, and Err says why.
@@ -128,7 +134,11 @@ func (k *Keeper) Wait(ctx context.Context) error {
 // Err returns why the program is not licensed now: nil in StateActive and
 // StateDegraded, [ErrClosed] after Close, and otherwise the error of the last
 // attempt, which is a [*DeniedError] or a [*PartialError] if the service denied
-// the seat.
+// the seat, or before the first response one that says so. [VerdictOf] tells a
+// denial from an outage.
+//
+// Err alone tells whether the program is licensed. The state may change between
+// two calls: Err may return nil although State has just returned StateLost.
 func (k *Keeper) Err() error {
 	_, err := k.status()
 	return err
@@ -158,5 +168,5 @@ func (k *Keeper) Missing() []licensemanager.EntitlementData { return slices.Clon
 // Close ends the Keeper and gives its seat back, as [Lease.Close] does. Use a
 // context of its own, not that of Keep:
 //
-//	context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+//	context.WithTimeout(context.WithoutCancel(ctx), 8*time.Second)
 func (k *Keeper) Close(ctx context.Context) error { return k.d.close(ctx) }

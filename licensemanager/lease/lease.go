@@ -26,7 +26,8 @@ type Request struct {
 
 	// KeyFingerprint identifies the license's issuer. The default is
 	// [licensemanager.MarketplaceKeyFingerprint]; set it for licenses that you
-	// issue yourself.
+	// issue yourself, also in Options of package entitlements and Request of
+	// package drawdown.
 	KeyFingerprint string
 
 	// Entitlements are what to take. At least one is required.
@@ -46,7 +47,7 @@ type Request struct {
 
 	// LicenseARN, if set, is the license by which a denial is explained, with no
 	// other permission than GetLicense. It does not choose the license: the
-	// service does.
+	// service does. Options of packages entitlements and drawdown have it too.
 	LicenseARN string
 }
 
@@ -93,8 +94,9 @@ type Options struct {
 	// killed program stays taken until it expires.
 	Store *FileStore
 
-	// Clock is what the lease measures time and waits by. The time limits of
-	// single calls are real time. The default is the system's clock.
+	// Clock is what the lease measures time and waits by. The default is the
+	// system's clock. The time limit of a call is real time: 30 seconds, or a
+	// tenth of the seat's life if that is less.
 	Clock awstokens.Clock
 
 	random func() float64 // from 0 to 1; set by tests
@@ -105,7 +107,7 @@ type State string
 
 // The states of a Lease and a Keeper.
 const (
-	StateAcquiring State = "acquiring" // a Keeper has had no seat yet
+	StateAcquiring State = "acquiring" // a Keeper has had no seat yet, also if the service denies one: Err is a *DeniedError then
 	StateActive    State = "active"    // the seat is held
 	StateDegraded  State = "degraded"  // the last renewal failed, or its time has passed; the lease is not lost yet. LastError has the reason
 	StateLost      State = "lost"      // the seat is gone; a Keeper tries to take another
@@ -224,13 +226,17 @@ func (l *Lease) Missing() []licensemanager.EntitlementData { return slices.Clone
 
 // Close ends the lease and gives the seat back. It waits for a call under way,
 // which may change the seat, and retries a check-in that fails for up to a
-// minute. The error is a [*TakenError] if the seat may stay taken. A seat that
-// has gone already is no error. Close may be called more than once, and
+// minute. The error is a [*TakenError] if a seat may stay taken. A seat that has
+// expired is not checked in, and is no error. Close may be called more than once, and
 // concurrently: every call returns the same outcome.
 //
 // If its context ends first, Close returns a [*TakenError] that wraps the
 // context's error, and the work continues while the process lives. So do not use
-// a context that has ended, such as that of a signal, but one of its own:
+// a context that has ended, such as that of a signal, but one of its own, which
+// ends before the program is killed:
 //
-//	context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+//	context.WithTimeout(context.WithoutCancel(ctx), 8*time.Second)
+//
+// A bubble of testing/synctest has to wait for that work: for a minute, and the
+// call under way.
 func (l *Lease) Close(ctx context.Context) error { return l.d.close(ctx) }

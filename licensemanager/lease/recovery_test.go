@@ -233,6 +233,26 @@ func TestAcquireResumes(t *testing.T) {
 	}
 }
 
+// In an outage a program that was killed is not licensed: nothing proves that its
+// seat lives.
+func TestResumedInAnOutage(t *testing.T) {
+	inSeats(t, 1, func(t *testing.T, s *service, p *place) {
+		s.run(t, p, nil).kill()
+		s.OneIn(1, "").Cut()
+		k := s.run(t, p, nil)
+		time.Sleep(20 * time.Minute)
+		assert.Equal(t, lease.StateAcquiring, k.State())
+		assert.Equal(t, lease.VerdictUnknown, lease.VerdictOf(k.Err()))
+		assert.Zero(t, k.Expires())
+		s.ClearFaults()
+		time.Sleep(time.Minute + time.Second)
+		synctest.Wait()
+		assert.Equal(t, lease.StateActive, k.State())
+		assert.Equal(t, s.seats(1).Entitlements, k.Granted())
+		require.NoError(t, k.Close(t.Context()))
+	})
+}
+
 // A resumed seat whose expiry nobody knows is not claimed.
 func TestResumedWithoutAnExpiration(t *testing.T) {
 	for name, expiration := range map[string]string{"none": "", "unreadable": "soon", "not ahead": "1999-01-01T00:00:00Z"} {
