@@ -27,6 +27,7 @@ type app struct {
 	keeper  *lease.Keeper
 	events  *expvar.Map // of the license, by type
 	metrics *expvar.Map
+	last    lease.Event // that was recorded
 	log     *slog.Logger
 }
 
@@ -47,13 +48,18 @@ func newApp(api lease.API, request lease.Request, store string, log *slog.Logger
 	return a
 }
 
+// record counts an event and logs it, in an outage only the first in a row.
 func (a *app) record(e lease.Event) {
 	a.events.Add(string(e.Type), 1)
-	if e.Err != nil {
-		a.log.Warn("license "+string(e.Type), "expires", e.Expires, "error", e.Err)
-		return
+	verdict := lease.VerdictOf(e.Err)
+	repeated := e.Type == a.last.Type && verdict == lease.VerdictOf(a.last.Err)
+	a.last = e
+	switch {
+	case e.Err == nil:
+		a.log.Info("license "+string(e.Type), "expires", e.Expires)
+	case !repeated:
+		a.log.Warn("license "+string(e.Type), "expires", e.Expires, "verdict", verdict, "error", e.Err)
 	}
-	a.log.Info("license "+string(e.Type), "expires", e.Expires)
 }
 
 // serve runs the service until the context ends, then gives the seat back.
@@ -85,8 +91,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener) error {
 }
 
 func (a *app) isLicensed() bool {
-	state := a.keeper.State()
-	return state == lease.StateActive || state == lease.StateDegraded
+	return a.keeper.Err() == nil
 }
 
 func (a *app) handler() http.Handler {
@@ -108,12 +113,14 @@ func (a *app) handler() http.Handler {
 		}
 		fmt.Fprintln(w, "the licensed feature")
 	})
-	// A program that waits for its first seat serves what needs no license. One
-	// that has lost its seat leaves the work to others that have one. In neither
-	// case would a restart help.
+	// A program that starts in an outage serves what needs no license. One that is
+	// denied a seat, or has lost its own, leaves the work to others that have one.
+	// In no case would a restart help.
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if state := a.keeper.State(); state == lease.StateLost || state == lease.StateClosed {
-			http.Error(w, "the license is "+string(state), http.StatusServiceUnavailable)
+		state := a.keeper.State()
+		denied := lease.VerdictOf(a.keeper.Err()) == lease.VerdictDenied
+		if denied || state == lease.StateLost || state == lease.StateClosed {
+			http.Error(w, "no license; see /license", http.StatusServiceUnavailable)
 		}
 	})
 	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})

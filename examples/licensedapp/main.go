@@ -7,8 +7,9 @@
 //	curl http://127.0.0.1:8080/feature
 //	curl http://127.0.0.1:8080/license
 //
-// /readyz and /livez are for an orchestrator, and /metrics has what expvar
-// shows. kubernetes.yaml, beside this file, runs it in a cluster.
+// /readyz, which fails while a seat is denied or lost, and /livez are for an
+// orchestrator, and /metrics has what expvar shows. kubernetes.yaml, beside this
+// file, runs it in a cluster.
 //
 // By default it runs on License Manager in memory, with a token that it mints
 // itself. With -live it runs on AWS: the refresh token is in the file that

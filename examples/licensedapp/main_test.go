@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
+	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
 )
 
 func get(t *testing.T, url string) (status int, body string) {
@@ -87,7 +89,7 @@ func TestWithoutALicense(t *testing.T) {
 	service.LicenseManager().SetSeats(0)
 	url, stop := start(t, service, "")
 	eventually(t, func() bool { _, body := get(t, url+"/license"); return strings.Contains(body, "license denied") })
-	for path, want := range map[string]int{"/feature": http.StatusPaymentRequired, "/readyz": http.StatusOK, "/livez": http.StatusOK} {
+	for path, want := range map[string]int{"/feature": http.StatusPaymentRequired, "/readyz": http.StatusServiceUnavailable, "/livez": http.StatusOK} {
 		status, _ := get(t, url+path)
 		assert.Equal(t, want, status, path)
 	}
@@ -108,6 +110,22 @@ func TestStopsWhileTheServiceHangs(t *testing.T) {
 	assert.Less(t, time.Since(begun), shutdownTime)
 	assert.Equal(t, 1, taken(service))
 	assert.FileExists(t, store)
+}
+
+// An outage fills no log, and its end, or a denial, is logged.
+func TestLogsAChange(t *testing.T) {
+	var text strings.Builder
+	a := newApp(nil, lease.Request{}, "", slog.New(slog.NewTextHandler(&text, nil)))
+	outage, denied := errors.New("no response"), &lease.DeniedError{Reason: lease.ReasonSeatsFull, Err: errors.New("refused")}
+	for _, e := range []lease.Event{
+		{Type: lease.EventAcquireFailed, Err: outage}, {Type: lease.EventAcquireFailed, Err: outage},
+		{Type: lease.EventAcquireFailed, Err: denied}, {Type: lease.EventAcquireFailed, Err: denied},
+		{Type: lease.EventAcquired}, {Type: lease.EventRenewed}, {Type: lease.EventRenewed},
+	} {
+		a.record(e)
+	}
+	assert.Equal(t, 5, strings.Count(text.String(), "\n"), text.String())
+	assert.Equal(t, 1, strings.Count(text.String(), "verdict=denied"))
 }
 
 // License Manager cannot be reached: the feature is served while the seat is held,
