@@ -57,11 +57,7 @@ func (d *driver) call(ctx context.Context, a action) action {
 
 // blocked says that the seat of another Request has to be given back first.
 func (d *driver) blocked(err error) error {
-	e := &StoreError{Path: d.file.path, Problem: StoreOtherRequest, Err: err}
-	if until := later(d.machine.Hi, d.machine.OrphanUntil); until.Before(endless) {
-		e.Until = until
-	}
-	return e
+	return &StoreError{Path: d.file.path, Problem: StoreOtherRequest, Err: err, Until: d.machine.ahead(d.machine.Hi, d.now())}
 }
 
 func (d *driver) checkOut(ctx context.Context) (response, error) {

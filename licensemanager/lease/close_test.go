@@ -252,6 +252,23 @@ func TestCloseAfterTheExpiry(t *testing.T) {
 	}
 }
 
+// A record whose time has passed, in an outage: nothing but a Date of the service
+// proves that, but nobody is told of the time.
+func TestTakenUntilInAnOutage(t *testing.T) {
+	inSeats(t, 1, func(t *testing.T, s *service, p *place) {
+		s.run(t, p, nil).kill()
+		time.Sleep(3 * time.Hour)
+		s.OneIn(1, "").Cut()
+		var taken *lease.TakenError
+		var store *lease.StoreError
+		_, err := lease.Acquire(within(t, time.Second), s.client, s.seats(2), keptIn(p.next()))
+		require.ErrorAs(t, err, &taken)
+		require.ErrorAs(t, err, &store)
+		assert.Zero(t, taken.Until)
+		assert.Zero(t, store.Until)
+	})
+}
+
 // The end of Close's context never reports a time that has passed.
 func TestTakenUntilIsAhead(t *testing.T) {
 	inSeats(t, 1, func(t *testing.T, s *service, p *place) {

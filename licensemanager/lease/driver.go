@@ -332,10 +332,8 @@ func (d *driver) close(ctx context.Context) error {
 	default:
 	}
 	taken := &TakenError{Err: ctx.Err()}
-	m := &d.machine
-	until := later(m.Hi, m.OrphanUntil)
-	if named := m.Phase == phaseHeld || m.Phase == phaseClosing; named && until.Before(endless) && until.After(m.service.at(now)) {
-		taken.Until = until
+	if m := &d.machine; m.Phase == phaseHeld || m.Phase == phaseClosing {
+		taken.Until = m.ahead(later(m.Hi, m.OrphanUntil), now)
 	}
 	return taken
 }

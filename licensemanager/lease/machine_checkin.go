@@ -1,7 +1,5 @@
 package lease
 
-import "time"
-
 // close gives the seat back.
 func (t *turn) close() {
 	t.Phase, t.claim, t.strikes, t.failures = phaseClosing, claimNone, 0, 0
@@ -57,9 +55,7 @@ func (t *turn) finish() {
 		}
 	}
 	t.taken = t.taken || !t.OrphanUntil.IsZero() && !t.over(t.OrphanUntil)
-	if t.takenUntil == endless || t.over(t.takenUntil) {
-		t.takenUntil = time.Time{}
-	}
+	t.takenUntil = t.ahead(t.takenUntil, t.e.now)
 	switch {
 	case !t.acquired:
 	case t.taken:

@@ -91,6 +91,19 @@ func (t *turn) over(x time.Time) bool {
 	return !x.IsZero() && !now.IsZero() && !now.Before(x)
 }
 
+// ahead is a time of the service's clock that has not come, as far as is known;
+// otherwise it is zero. It is for people only: without a Date the wall clock counts.
+func (m *machine) ahead(x time.Time, now reading) time.Time {
+	service := m.service.at(now)
+	if service.IsZero() {
+		service = now.wall
+	}
+	if !x.Before(endless) || !x.After(service) {
+		return time.Time{}
+	}
+	return x
+}
+
 // age is how long ago ClientToken was first sent: by the Date of the response;
 // without one, by the faster clock.
 func (t *turn) age() time.Duration {

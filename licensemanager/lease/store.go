@@ -65,7 +65,8 @@ type StoreError struct {
 	Err     error // the reason; may be nil
 
 	// Until, with StoreOtherRequest, is when the seat in the store expires at the
-	// latest, by the service's clock. If it is zero, that is unknown.
+	// latest, by the service's clock. If it is zero, that is unknown, or over and
+	// not yet confirmed by the service.
 	Until time.Time
 }
 
