@@ -455,12 +455,13 @@ func TestSchedules(t *testing.T) {
 }
 
 // Schedule 21: the process is killed at each save and call of acquiring, renewing
-// and closing, and starts again some time later.
+// and closing, and starts again some time later, with the same or another Request.
 func TestKilledAnywhere(t *testing.T) {
 	t.Parallel()
 	for _, seats := range []int{1, 2} {
 		for _, later := range []time.Duration{0, 5 * time.Minute, 15 * time.Minute, 70 * time.Minute} {
-			for _, acts := range []bool{false, true} {
+			for n := range 4 {
+				acts, another := n&1 > 0, n&2 > 0
 				for at := 0; ; at++ {
 					p := unstarted(t, seats)
 					if !p.killedAt(at, acts) {
@@ -468,11 +469,13 @@ func TestKilledAnywhere(t *testing.T) {
 						break
 					}
 					p.run(later)
-					p.keeper = true
+					p.keeper, p.foreign = true, another
+					asked := p.store.Phase == phaseAsking
 					p.start()
 					p.run(time.Hour + 10*time.Minute)
 					require.Equal(t, claimActive, p.claim(), "%d seats, kill %d, after %v", seats, at, later)
-					if later < 9*time.Minute || seats == 1 {
+					require.False(t, p.foreign)
+					if seats == 1 || later < 9*time.Minute && !(another && asked) {
 						require.False(t, p.twice)
 					}
 					p.end()
