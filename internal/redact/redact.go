@@ -140,6 +140,8 @@ func (s *Scrubber) showsPlain(text string) bool {
 	return false
 }
 
+const hexDigits = "0123456789abcdefABCDEF"
+
 // numbers reads the words of a text as bytes: in hex from the first or from the
 // second digit on, and in decimal.
 func numbers(text string) []string {
@@ -153,8 +155,8 @@ func numbers(text string) []string {
 		word = strings.TrimLeft(word, "0xuU") // 0x66, \x66, \u0066, U+0066
 		for i := range min(2, len(word)) {
 			digits := word[i : len(word)-(len(word)-i)%2]
-			if read, err := hex.AppendDecode(readings[i], []byte(digits)); err == nil {
-				readings[i] = read
+			if strings.Trim(digits, hexDigits) == "" { // what AppendDecode refuses, it copies first
+				readings[i], _ = hex.AppendDecode(readings[i], []byte(digits))
 			}
 		}
 	}
