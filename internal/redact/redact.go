@@ -120,12 +120,17 @@ func (s *Scrubber) Shows(text string) bool {
 	if len(s.secrets) == 0 {
 		return false
 	}
-	readings := append(numbers(text), text)
+	return slices.ContainsFunc(append(layers(text), numbers(text)...), s.showsPlain)
+}
+
+// layers returns text and what it is without its escapings.
+func layers(text string) []string {
+	readings := []string{text}
 	for n := 0; n < maxLayers && strings.ContainsAny(text, `\%&`); n++ {
 		text = unescape(text)
 		readings = append(readings, text)
 	}
-	return slices.ContainsFunc(readings, s.showsPlain)
+	return readings
 }
 
 func (s *Scrubber) showsPlain(text string) bool {

@@ -75,7 +75,7 @@ func (a *attempt) serviceError(ctx context.Context, resp wire.Response) error {
 	if !named {
 		err = &smithy.GenericAPIError{
 			Code:    "UnknownError",
-			Message: http.StatusText(resp.StatusCode) + ", body " + excerpt(resp.Body, scrub),
+			Message: http.StatusText(resp.StatusCode) + ", body " + a.excerpt(resp.Body),
 			Fault:   wire.Fault(resp.StatusCode),
 		}
 	}
@@ -130,8 +130,8 @@ func isException(err error) bool {
 // maxExcerpt is how many bytes of an unknown error body an error shows.
 const maxExcerpt = 256
 
-func excerpt(body []byte, scrub *redact.Scrubber) string {
-	text := scrub.Text(string(body))
+func (a *attempt) excerpt(body []byte) string {
+	text := a.scrubber().Body(string(body), a.out)
 	if len(text) > maxExcerpt {
 		text = strings.ToValidUTF8(text[:maxExcerpt], "") + "…"
 	}
