@@ -82,7 +82,7 @@ func (a *attempt) run(ctx context.Context) error {
 	}
 	seen.endRequest(resp, err)
 	if err != nil {
-		return a.sendError(err, sent.written.Load())
+		return a.sendError(err, sent.giveUp())
 	}
 	return a.read(ctx, resp)
 }
