@@ -21,8 +21,9 @@ const early = 5 * time.Minute
 // an aws.CredentialsCache, it is wrapped in one, because it is called on every
 // attempt. Credentials that a service refused as expired are invalidated in the
 // cache. Credentials returns nil for nil, [awstokens.AnonymousCredentials] for
-// those of the SDK, and p for [Provider](p). The result is safe for concurrent use
-// if provider is.
+// those of the SDK, and p for [Provider](p), also in an aws.CredentialsCache if p has
+// a method Discard and so caches itself. The result is safe for concurrent use if
+// provider is.
 func Credentials(provider aws.CredentialsProvider) awstokens.CredentialsProvider {
 	if provider == nil {
 		return nil
@@ -36,6 +37,10 @@ func Credentials(provider aws.CredentialsProvider) awstokens.CredentialsProvider
 	cache, ok := provider.(*aws.CredentialsCache)
 	if !ok {
 		cache = aws.NewCredentialsCache(provider)
+	}
+	var inside finder
+	if aws.IsCredentialsProvider(cache, &inside) && inside.provider != nil {
+		return inside.provider
 	}
 	return &fromSDK{
 		retrieve:   cache.Retrieve,
@@ -110,6 +115,27 @@ func Provider(provider awstokens.CredentialsProvider) aws.CredentialsProvider {
 
 type toSDK struct {
 	provider awstokens.CredentialsProvider
+}
+
+// finder is given to IsCredentialsProvider of a cache of the SDK, which asks what
+// it has in it. Invalidating that cache would only get refused credentials again
+// from a provider that caches as well.
+type finder struct {
+	aws.AnonymousCredentials
+	provider awstokens.CredentialsProvider // that caches
+}
+
+// IsCredentialsProvider makes toSDK known to a finder.
+func (p *toSDK) IsCredentialsProvider(target aws.CredentialsProvider) bool {
+	f, ok := target.(*finder)
+	if !ok {
+		_, ok = target.(*toSDK)
+		return ok
+	}
+	if _, caches := p.provider.(interface{ Discard(awstokens.Credentials) }); caches {
+		f.provider = p.provider
+	}
+	return true
 }
 
 func (p *toSDK) Retrieve(ctx context.Context) (aws.Credentials, error) {

@@ -94,6 +94,8 @@ func TestRoundTrips(t *testing.T) {
 	assert.Same(t, mine, awssdk.Credentials(awssdk.Provider(mine)))
 	assert.Same(t, yours, awssdk.Provider(awssdk.Credentials(yours)))
 
+	assert.Same(t, mine, awssdk.Credentials(withCache(t, awssdk.Provider(mine))))
+
 	assert.Nil(t, awssdk.Credentials(nil))
 	assert.Nil(t, awssdk.Provider(nil))
 	assert.Equal(t, awstokens.AnonymousCredentials{}, awssdk.Credentials(aws.AnonymousCredentials{}))
@@ -383,6 +385,38 @@ func TestRefusedCredentialsAreInvalidated(t *testing.T) {
 		}
 		assert.Equal(t, 2, asked)
 	})
+}
+
+// Credentials that a service refuses are discarded behind a cache of the SDK, too.
+func TestRefusedCredentialsInTwoCaches(t *testing.T) {
+	server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
+	creds, _ := license(t, server)
+	cfg, err := awssdk.FromConfig(aws.Config{Region: "us-east-1", Credentials: withCache(t, awssdk.Provider(creds))})
+	require.NoError(t, err)
+	own := server.Config()
+	own.Credentials = cfg.Credentials
+	client, err := licensemanager.New(own)
+	require.NoError(t, err)
+	before := lastID(creds)
+	server.LicenseManager().Next(1, "GetLicense").Refuse("ExpiredTokenException", "The security token included in the request is expired", nil)
+	_, err = client.GetLicense(t.Context(), &licensemanager.GetLicenseInput{LicenseArn: server.LicenseManager().LicenseARN()})
+	require.NoError(t, err)
+	assert.NotEqual(t, before, lastID(creds))
+}
+
+// A cache of the SDK stays around a provider that does not cache.
+func TestCacheAroundAFunction(t *testing.T) {
+	asked := 0
+	creds := awssdk.Credentials(withCache(t, awssdk.Provider(awstokens.CredentialsFunc(func(context.Context) (awstokens.Credentials, error) {
+		asked++
+		return ours, nil
+	}))))
+	for range 3 {
+		got, err := creds.Retrieve(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, ours.AccessKeyID, got.AccessKeyID)
+	}
+	assert.Equal(t, 1, asked)
 }
 
 func lastID(creds *tokencreds.Provider) string {
