@@ -50,7 +50,9 @@ type Config struct {
 	// because it would take tokens to another host: an *http.Client is copied,
 	// never changed, and the copy follows none. A request of any other client is
 	// canceled when the client looks for a connection to another host, and a
-	// response to another request than the one that was sent is an error.
+	// response to another request than the one that was sent is an error. A
+	// request with a single-use token is also canceled when such a client sends
+	// it again by itself.
 	HTTPClient HTTPClient
 
 	// Retryer decides what is retried and when. If nil, each client gets a

@@ -42,6 +42,7 @@ func withoutQuotation(err error) error {
 
 func (a *attempt) sendError(err error, written bool) error {
 	a.noResponse = true
+	written = written || errors.Is(err, errSentAgain)
 	a.final = written && !a.op.idempotent || errors.Is(err, errRedirected)
 	a.mayHaveProcessed = a.mayHaveProcessed || written
 	hint := a.hint(err)
