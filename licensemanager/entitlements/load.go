@@ -108,7 +108,8 @@ func newLoader(api API, productSKU string, options []func(*Options)) (*loader, e
 // It returns an [*EmptyError] if there is no usable license. Other errors are
 // those of [licensemanager.Client.ListReceivedLicenses] or, with LicenseARN,
 // [licensemanager.Client.GetLicense]. If the clock of the service differs from
-// the local one by more than a day, Load calls twice to find out which is wrong.
+// the local one by more than a day, Load calls twice to find out which is wrong,
+// and a third time if the two responses contradict each other.
 // Load has no time limit: give ctx a deadline.
 func Load(ctx context.Context, api API, productSKU string, options ...func(*Options)) (*Set, error) {
 	l, err := newLoader(api, productSKU, options)
@@ -134,25 +135,31 @@ const maxOdd = 24 * time.Hour
 
 // load returns the licenses of the product and the service's time. A wrong Date
 // would end every license: one that is not believed is replaced by the time that
-// is known or, if none is, confirmed by a second fetch.
+// is known or, if none is, confirmed by another fetch, of which there are two
+// because the local clock and one Date may be wrong at once. A response without a
+// Date says nothing of the time: the local clock stands for it if nothing is known.
 func (l *loader) load(ctx context.Context, service *clock.Service) (found []licensemanager.GrantedLicense, date time.Time, err error) {
 	c := l.options.Clock
-	for range 2 {
+	for range 3 {
 		found, date, err = l.fetch(ctx)
-		if err != nil || service.Hear(c, date, maxOdd) {
+		if err != nil || !date.IsZero() && service.Hear(c, date, maxOdd) {
 			return found, date, err
 		}
-		if service.Heard() {
+		if date.IsZero() || service.Heard() {
 			break
 		}
 	}
 	if service.Now(c).IsZero() {
+		if date.IsZero() {
+			date = c.Now().UTC()
+		}
 		service.Guess(c, date)
 	}
 	return found, service.Now(c), nil
 }
 
-// fetch returns the licenses of the product and the Date of the response.
+// fetch returns the licenses of the product and the Date of the response, or the
+// zero time if it has none.
 func (l *loader) fetch(ctx context.Context) ([]licensemanager.GrantedLicense, time.Time, error) {
 	if l.options.LicenseARN != "" {
 		return l.fetchOne(ctx)
@@ -179,7 +186,7 @@ func (l *loader) fetch(ctx context.Context) ([]licensemanager.GrantedLicense, ti
 		}
 		found = append(found, license)
 	}
-	return found, l.orNow(date), nil
+	return found, date, nil
 }
 
 // explain adds a hint for the consumption role, which may not list licenses. A
@@ -203,7 +210,7 @@ func (l *loader) fetchOne(ctx context.Context) ([]licensemanager.GrantedLicense,
 	case errors.As(err, &unknown), errors.As(err, &gone):
 		response := new(awstokens.ResponseError)
 		errors.As(err, &response)
-		return nil, l.orNow(response.Date), nil
+		return nil, response.Date, nil
 	case err != nil:
 		return nil, time.Time{}, fmt.Errorf("entitlements: %w", err)
 	case out == nil || out.License == nil:
@@ -211,13 +218,5 @@ func (l *loader) fetchOne(ctx context.Context) ([]licensemanager.GrantedLicense,
 	}
 	license := licensemanager.GrantedLicense{License: *out.License}
 	license.LicenseArn = cmp.Or(license.LicenseArn, l.options.LicenseARN)
-	return []licensemanager.GrantedLicense{license}, l.orNow(out.Date), nil
-}
-
-// orNow is the local clock if the response has no Date.
-func (l *loader) orNow(date time.Time) time.Time {
-	if date.IsZero() {
-		return l.options.Clock.Now().UTC()
-	}
-	return date
+	return []licensemanager.GrantedLicense{license}, out.Date, nil
 }
