@@ -68,3 +68,23 @@ func TestLargeTextIsFast(t *testing.T) {
 		t.Logf("%-14s %s", name, took)
 	}
 }
+
+// The time does not grow with the number of secrets, such as those of a response.
+func TestManySecretsAreFast(t *testing.T) {
+	var secrets []string
+	for i := range 20_000 {
+		secrets = append(secrets, fmt.Sprintf("fake-%08d-%08d", i, i*7919))
+	}
+	s := scrubber(secrets...)
+	text := strings.Repeat(messages[0]+" ", 1<<20/len(messages[0]))
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	start := cpuTime(t)
+	shown := s.Text(text)
+	took := cpuTime(t) - start
+	assert.NotEqual(t, "[redacted]", shown)
+	assert.Less(t, took, 250*time.Millisecond)
+	for _, secret := range secrets[len(secrets)-100:] {
+		assert.Equal(t, "[redacted]", s.Text("a token: "+secret))
+	}
+}

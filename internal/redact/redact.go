@@ -30,8 +30,8 @@ const (
 // runs, and where one shows, the whole text is withheld. The time is that of a
 // few passes over the text, however many secrets there are.
 type Scrubber struct {
-	secrets []string
-	runs    map[uint64]struct{}
+	short []string // secrets without a run
+	runs  map[uint64]struct{}
 }
 
 // Add makes the Scrubber know a secret.
@@ -43,11 +43,15 @@ func (s *Scrubber) Add(secret awstokens.Secret) {
 	if s.runs == nil {
 		s.runs = map[uint64]struct{}{}
 	}
-	s.secrets = append(s.secrets, text)
+	short := true
 	for end, run := range runs(text) {
 		if end%runLength == 0 {
 			s.runs[run] = struct{}{}
+			short = false
 		}
+	}
+	if short {
+		s.short = append(s.short, text)
 	}
 }
 
@@ -117,7 +121,7 @@ func walk(v reflect.Value, visit func(reflect.Value)) {
 // it stands, escaped for JSON, a URL or HTML, or as numbers, which is how Go
 // prints bytes.
 func (s *Scrubber) Shows(text string) bool {
-	if len(s.secrets) == 0 {
+	if s.runs == nil {
 		return false
 	}
 	return slices.ContainsFunc(append(layers(text), numbers(text)...), s.showsPlain)
@@ -134,7 +138,7 @@ func layers(text string) []string {
 }
 
 func (s *Scrubber) showsPlain(text string) bool {
-	if slices.ContainsFunc(s.secrets, func(secret string) bool { return strings.Contains(text, secret) }) {
+	if slices.ContainsFunc(s.short, func(secret string) bool { return strings.Contains(text, secret) }) {
 		return true
 	}
 	for _, run := range runs(text) {
