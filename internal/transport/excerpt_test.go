@@ -34,6 +34,21 @@ func TestTokenInABrokenErrorBody(t *testing.T) {
 	}
 }
 
+// A redirect that cannot be followed shows nothing of where it goes.
+func TestTokenInALocation(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op operation) {
+		cfg := config(&http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+			_, _ = io.Copy(io.Discard, req.Body)
+			return &http.Response{StatusCode: 302, Request: req, Body: http.NoBody, Header: http.Header{
+				"Location": {"https://[example.com/?code=fake-authorization-code"},
+			}}, nil
+		})})
+		_, err := op.open(t, cfg)(t.Context())
+		assert.ErrorContains(t, err, "Location")
+		assert.NotContains(t, err.Error(), "fake-")
+	})
+}
+
 // endsWith reads to an end of another kind.
 type endsWith struct {
 	io.Reader

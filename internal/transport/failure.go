@@ -27,7 +27,7 @@ func (e *oneLine) Unwrap() error { return e.error }
 
 // quotations are parts of net/http's errors about a response that is not HTTP.
 // What they quote may be a token.
-var quotations = []string{"malformed HTTP", "malformed MIME", "bad Content-Length", "unsupported transfer encoding"}
+var quotations = []string{"malformed HTTP", "malformed MIME", "bad Content-Length", "unsupported transfer encoding", "failed to parse Location header"}
 
 // withoutQuotation takes off what an error quotes of a response.
 func withoutQuotation(err error) error {
