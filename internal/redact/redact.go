@@ -4,6 +4,7 @@
 package redact
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"iter"
@@ -118,13 +119,18 @@ func walk(v reflect.Value, visit func(reflect.Value)) {
 }
 
 // Shows reports whether text shows a known secret or a telling part of one: as
-// it stands, escaped for JSON, a URL or HTML, or as numbers, which is how Go
-// prints bytes.
+// it stands, escaped for JSON, a URL or HTML, in base64, or as numbers, which is
+// how Go prints bytes.
 func (s *Scrubber) Shows(text string) bool {
 	if s.runs == nil {
 		return false
 	}
-	return slices.ContainsFunc(append(layers(text), numbers(text)...), s.showsPlain)
+	if slices.ContainsFunc(numbers(text), s.showsPlain) {
+		return true
+	}
+	return slices.ContainsFunc(layers(text), func(text string) bool {
+		return s.showsPlain(text) || s.showsPlain(fromBase64(text))
+	})
 }
 
 // layers returns text and what it is without its escapings.
@@ -171,6 +177,24 @@ func numbers(text string) []string {
 	}
 	return []string{string(readings[0]), string(readings[1]), string(readings[2])}
 }
+
+// fromBase64 reads the words of a text as base64, of either alphabet.
+func fromBase64(text string) string {
+	var read []byte
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("+/-_", r) }) {
+		if len(word)%4 == 1 {
+			word = word[:len(word)-1]
+		}
+		encoding := base64.RawStdEncoding
+		if strings.ContainsAny(word, "-_") {
+			encoding, word = base64.RawURLEncoding, base64URL.Replace(word)
+		}
+		read, _ = encoding.AppendDecode(read, []byte(word)) // every such word is valid
+	}
+	return string(read)
+}
+
+var base64URL = strings.NewReplacer("+", "-", "/", "_") // a path may have both
 
 // unescape undoes one escaping of HTML, URLs, JSON or Go, so far as that reveals
 // letters and digits or another escaping.
