@@ -313,7 +313,7 @@ func mayHaveProcessed(err error) bool {
 	var exception smithy.APIError
 	switch {
 	case errors.As(err, &call):
-		return call.MayHaveProcessed()
+		return awstokens.MayHaveProcessed(err) // also if err joins the errors of several calls
 	case errors.As(err, &invalid):
 		return false
 	case errors.As(err, &exception):

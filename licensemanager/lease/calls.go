@@ -138,7 +138,7 @@ var goneCodes = []string{"InvalidParameterValueException", "ResourceNotFoundExce
 func mayHaveProcessed(err error) bool {
 	var call interface{ MayHaveProcessed() bool }
 	if errors.As(err, &call) {
-		return call.MayHaveProcessed()
+		return awstokens.MayHaveProcessed(err) // also if err joins the errors of several calls
 	}
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
