@@ -7,7 +7,7 @@
 //	call.go       the attempts of a call, and the waits between them
 //	attempt.go    one attempt
 //	request.go    building and signing a request
-//	redirect.go   HTTP clients that may follow redirects
+//	redirect.go   HTTP clients that may follow redirects or retry by themselves
 //	sending.go    whether a request was written
 //	response.go   reading and decoding a response
 //	failure.go    the error of a failed attempt, and what follows from it

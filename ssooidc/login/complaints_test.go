@@ -26,7 +26,7 @@ import (
 // complaint that two processes refresh at once has its tests in
 // process_test.go.
 
-func TestComplaintCorruptCacheFiles(t *testing.T) {
+func TestCorruptCacheFiles(t *testing.T) {
 	const secret = "fake-secret-in-a-file"
 	whole := []byte(`{"accessToken": "` + secret + `", "expiresAt": "2026-01-02T03:04:05Z"}`)
 	for name, content := range map[string][]byte{
@@ -65,7 +65,7 @@ func TestComplaintCorruptCacheFiles(t *testing.T) {
 }
 
 // The AWS CLI truncates a file and writes in place.
-func TestComplaintHalfWrittenFiles(t *testing.T) {
+func TestHalfWrittenFiles(t *testing.T) {
 	store := newFiles(t)
 	require.NoError(t, store.SaveToken(t.Context(), mySSO, &Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment}))
 	path := store.TokenPath(mySSO)
@@ -94,7 +94,7 @@ func TestComplaintHalfWrittenFiles(t *testing.T) {
 // The service decides when a registration is over: the time in the store is by
 // a clock that may have been set since. The access token is served for as long
 // as it is good.
-func TestComplaintAnExpiredRegistrationIsReused(t *testing.T) {
+func TestExpiredRegistrationIsNotUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		first := logIn(t, server, store)
@@ -120,7 +120,7 @@ func TestComplaintAnExpiredRegistrationIsReused(t *testing.T) {
 	})
 }
 
-func TestComplaintTheRefreshTokenIsLostOnARecoverableError(t *testing.T) {
+func TestRefreshTokenIsKeptAfterARecoverableError(t *testing.T) {
 	for name, fault := range map[string]func(*testing.T, *service){
 		"500":       func(_ *testing.T, s *service) { s.IdentityCenter().OneIn(1, "CreateToken").Fail(500) },
 		"503":       func(_ *testing.T, s *service) { s.IdentityCenter().OneIn(1, "CreateToken").FailUntyped(503) },
@@ -178,7 +178,7 @@ type service struct {
 	files *FileStore
 }
 
-func TestComplaintTheWrongRegionIsABareInvalidGrant(t *testing.T) {
+func TestWrongRegionIsExplained(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), NewMemoryStore()
 		logIn(t, server, store)
@@ -198,7 +198,7 @@ func TestComplaintTheWrongRegionIsABareInvalidGrant(t *testing.T) {
 }
 
 // The debug log of a whole life, with faults, and every error of it.
-func TestComplaintSecretsArePastedWithDebugLogs(t *testing.T) {
+func TestDebugLogsHaveNoSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store := newService(t), newFiles(t)
 		first := logIn(t, server, store)
@@ -275,7 +275,7 @@ func recoverable(t *testing.T, server *awstokenstest.Server, store *flaky, rando
 // In 100 lives of a token, each with a fault, the session is never lost: the
 // refresh token rotates, and the one that a process or the store has last is
 // always the one that the service takes next. AWSTOKENS_EXHAUSTIVE=1 runs 500.
-func TestComplaintTheSessionIsLost(t *testing.T) {
+func TestFaultsCostNoSession(t *testing.T) {
 	const seed = 4
 	lives := 100
 	if os.Getenv("AWSTOKENS_EXHAUSTIVE") != "" {

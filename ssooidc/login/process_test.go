@@ -125,7 +125,7 @@ func expiredToken(t *testing.T) (*awstokenstest.Server, *FileStore) {
 	return server, store
 }
 
-func TestComplaintTwoProcessesRefreshAtOnceAndLoseTheSession(t *testing.T) {
+func TestProcessesThatRefreshAtOnceKeepTheSession(t *testing.T) {
 	const processes = 50
 	server, store := expiredToken(t)
 	var all []*process
