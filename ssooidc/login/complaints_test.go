@@ -22,9 +22,8 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
-// These tests are named after what users of other tools complain of most. The
-// complaint that two processes refresh at once has its tests in
-// process_test.go.
+// These tests are about what users of other tools complain of most. Those of
+// processes that refresh at once are in process_test.go.
 
 func TestCorruptCacheFiles(t *testing.T) {
 	const secret = "fake-secret-in-a-file"
