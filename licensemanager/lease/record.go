@@ -78,7 +78,7 @@ func decodeStored(data []byte) (stored, StoreProblem, error) {
 	}
 	switch {
 	case e.Version > recordVersion:
-		return stored{}, StoreFromFuture, fmt.Errorf("its version is %d, and this program knows version %d", e.Version, recordVersion)
+		return stored{}, StoreNewerVersion, fmt.Errorf("its version is %d, and this program knows version %d", e.Version, recordVersion)
 	case e.Version != recordVersion || digest(e.Record) != e.SHA256:
 		return stored{}, StoreDamaged, errors.New("its checksum is wrong")
 	}

@@ -45,7 +45,8 @@ const (
 	StoreOtherProduct StoreProblem = "other_product" // the record is of another ProductSKU or KeyFingerprint
 	StoreOtherRequest StoreProblem = "other_request" // the record is of another Request, whose seat could not be given back yet
 	StoreOtherAccount StoreProblem = "other_account" // the record is of another AWS account than the credentials
-	StoreFromFuture   StoreProblem = "from_future"   // the record has a later version, or dates more than a year ahead of the wall clock
+	StoreNewerVersion StoreProblem = "newer_version" // the record was written by a newer version of this package
+	StoreFromFuture   StoreProblem = "from_future"   // the record has dates more than a year ahead of the wall clock
 )
 
 var storeProblems = map[StoreProblem]string{
@@ -55,7 +56,8 @@ var storeProblems = map[StoreProblem]string{
 	StoreOtherProduct: "belongs to another product: use a file for each product, or move this one away",
 	StoreOtherRequest: "holds the seat of another request, which could not be given back",
 	StoreOtherAccount: "belongs to another AWS account: use a file for each account, or move this one away",
-	StoreFromFuture:   "is from the future: use the later version of the program that wrote it, check the wall clock, or move the file away",
+	StoreNewerVersion: "was written by a newer version of this package: update the program, or move the file away",
+	StoreFromFuture:   "is from the future: check the wall clock, or move the file away",
 }
 
 // StoreError says that a store cannot be used or written.

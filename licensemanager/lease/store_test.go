@@ -102,7 +102,7 @@ func TestForeignRecord(t *testing.T) {
 		"another file":  {problem: lease.StoreDamaged, file: func([]byte) []byte { return []byte(`{"version":1}`) }},
 		"a digit wrong": {problem: lease.StoreDamaged, file: func(b []byte) []byte { return bytes.Replace(b, []byte("held"), []byte("hemd"), 1) }},
 		"too long":      {problem: lease.StoreDamaged, file: func([]byte) []byte { return bytes.Repeat([]byte(" "), 2<<20) }},
-		"later version": {problem: lease.StoreFromFuture, file: func(b []byte) []byte {
+		"newer version": {problem: lease.StoreNewerVersion, file: func(b []byte) []byte {
 			return bytes.Replace(b, []byte(`"version":1`), []byte(`"version":2`), 1)
 		}},
 		"later date": {problem: lease.StoreFromFuture, file: func(b []byte) []byte {
