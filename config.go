@@ -48,11 +48,11 @@ type Config struct {
 	// HTTPClient sends requests. If nil, one client shared by the whole process
 	// is used, which [DefaultHTTPClient] describes. No redirect is followed,
 	// because it would take tokens to another host: an *http.Client is copied,
-	// never changed, and the copy follows none. A request of any other client is
-	// canceled when the client looks for a connection to another host, and a
-	// response to another request than the one that was sent is an error. A
-	// request with a single-use token is also canceled when such a client sends
-	// it again by itself.
+	// never changed, and the copy follows none. Any other client may follow
+	// one by itself: its request is canceled when it looks for a connection to
+	// another host, and a response to a request other than the one that was sent
+	// is an error. A request with a single-use token is also canceled when such a
+	// client sends it again by itself.
 	HTTPClient HTTPClient
 
 	// Retryer decides what is retried and when. If nil, each client gets a

@@ -34,7 +34,7 @@
 //
 // The error of a call is a [*smithy.OperationError] around one of
 //
-//   - a [smithy.InvalidParamsError]: the input breaks a documented rule. Each
+//   - a [smithy.InvalidParamsError]: the input violates a documented constraint. Each
 //     violation is a [*ConstraintError] or, for a missing member, a
 //     [*smithy.ParamRequiredError]; errors.As finds all three types.
 //   - [ErrNoCredentials]: a signature is needed and there are no credentials.
@@ -59,7 +59,8 @@
 // a call with a ClientToken, a delete or a plain update.
 //
 //   - Every operation is retried if the request was not written, or if the
-//     service itself reports throttling or an internal error in a typed error.
+//     service itself reports throttling or an internal error in a typed error,
+//     but not SlowDownException of OIDC.
 //   - An idempotent operation is also retried if the response was lost, and for
 //     any HTTP status of 500 and above or 429, which a gateway may have sent in
 //     place of the service.

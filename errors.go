@@ -48,7 +48,7 @@ type ConstraintError struct {
 	Member  string // the member's own name, with its index in a list: RoleArns[1]
 	Rule    Rule
 	Limit   int64  // what is allowed; 0 for a pattern or an enum
-	Actual  int64  // what the input has; for a pattern, which character does not match, from 1, or 0 if that is not told
+	Actual  int64  // what the input has; for a pattern, the position of the first character that does not match, from 1, or 0 if unknown
 	Pattern string // the documented pattern or values; empty for other rules
 	Hint    string // what may help, or empty
 

@@ -58,8 +58,8 @@ func expiration(credentials Credentials) time.Time {
 // too.
 //
 // The token must be random, such as [crypto/rand.Text], and known only to the
-// programs that may have the credentials. Without it, the response is 401; if it
-// is empty, every response is. The handler serves any path, but only requests
+// programs that may have the credentials. A request without it gets 401; if it is
+// empty, every request does. The handler serves any path, but only requests
 // from a loopback address to a loopback address or localhost.
 //
 // The handler keeps no credentials: it calls Retrieve for every request, with the

@@ -88,7 +88,7 @@
 //
 // The bubble's time stands still while a goroutine waits for something outside,
 // such as a socket or a process. So login.FlowBrowser, which waits on a port for
-// the browser, has no timeout there: its Prompt must request the page with the
+// the browser, has no timeout there: with AutoApprove, its Prompt must request the page with the
 // HTTPClient of [Server.Config] and paste the Location of the response.
 // login.FlowDevice needs nothing of the kind.
 //

@@ -52,7 +52,7 @@
 //
 // # Single-use refresh tokens
 //
-// A refresh token may be good for one use only. So a refresh begins only if there
+// A refresh token may be valid for one use only. So a refresh begins only if there
 // is space for the new token, continues if its caller gives up, sends the refresh
 // token once even if the response is lost, and saves the new token before any
 // caller gets it. If a response is lost, or the process is killed between the

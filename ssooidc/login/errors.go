@@ -52,7 +52,8 @@ type Error struct {
 	Session Session
 
 	// Kind is ErrLoginRequired, ErrSessionEnded, ErrRegistrationExpired or
-	// ErrWrongRegion, which say what to do, or nil if a retry may help.
+	// ErrWrongRegion, which say what to do, or nil for anything else,
+	// after which a retry may help. Err says what happened.
 	Kind error
 
 	// Err is what happened, such as ErrDenied, or nil if Kind says it all.
@@ -73,6 +74,8 @@ func kindOf(err error) error {
 // has refused the access token. It finds these in the errors of a [Provider] and of
 // what uses one, such as portal.RoleCredentials, also if an SDK has wrapped them. If
 // the next error after the login is of this kind, too, another login does not help.
+// After a refusal of a token that the program itself gave to a portal.Client, call
+// [Provider.Discard] and retry first.
 func Needed(err error) bool {
 	return errors.Is(err, ErrLoginRequired) || errors.Is(err, ErrSessionEnded) || errors.Is(err, ErrRegistrationExpired) ||
 		has[*portal.UnauthorizedException](err)

@@ -93,7 +93,8 @@ const defaultTimeout = 10 * time.Minute
 // if the service refuses that. If the refresh fails because the service is
 // unreachable, faulty or overloaded, Login returns the error: a retry may help, and
 // with Options.Force the user is asked nevertheless. If the context ends during a
-// refresh, Login waits for it for 10 seconds more.
+// refresh, Login waits for it for 10 seconds more. After that the refresh continues,
+// and nothing waits for it.
 //
 // Login does not find out whether the session of a valid token was ended elsewhere.
 // The portal refuses such a token, and [Provider.Discard] says what happens then.

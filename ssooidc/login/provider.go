@@ -85,7 +85,7 @@ type ProviderOptions struct {
 // only in the last 5 minutes: until then, a process that can write may refresh the
 // token for all.
 //
-// The Provider does not read the store while its token is good. So it finds what
+// The Provider does not read the store while its token is valid. So it finds what
 // another process has done, such as a login as another user, when the token must be
 // refreshed, or after Discard.
 type Provider struct {
@@ -159,7 +159,7 @@ func NewProvider(s Session, options ...func(*ProviderOptions)) (*Provider, error
 	return p, nil
 }
 
-// Region returns the session's Region, the only one where its tokens are good.
+// Region returns the session's Region, the only one where its tokens are valid.
 func (p *Provider) Region() string { return p.session.Region }
 
 // AccessToken returns an access token that has not expired. Its error is the
@@ -184,7 +184,8 @@ func (p *Provider) RetrieveBearerToken(ctx context.Context) (bearer.Token, error
 	return bearer.Token{Value: h.AccessToken.Reveal(), CanExpire: true, Expires: now.wall.Add(h.left(now))}, nil
 }
 
-// Wait waits until no refresh is under way, and the new token is saved. Call it
+// Wait waits until no refresh of this Provider is under way, and the new token is
+// saved. Call it
 // before the program exits, with a context that bounds it. A refresh can be under
 // way after a call whose context has ended, and after one that has returned a token
 // which is still valid. If the program exits in the middle of it, a service that

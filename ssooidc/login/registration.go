@@ -56,7 +56,7 @@ func ParseRegistration(data []byte) (*Registration, error) {
 }
 
 // CacheJSON returns the JSON of a registration file, as the AWS CLI reads it. It
-// holds the client's secret in plain text: only its user must be able to read it.
+// contains the client's secret in plain text: only its user must be able to read it.
 func (r *Registration) CacheJSON() ([]byte, error) {
 	w := writer{}
 	w.string("clientId", r.ClientID)

@@ -13,7 +13,7 @@ type Token struct {
 	StartURL string
 	Region   string
 
-	// AccessToken is good until ExpiresAt, by the local clock when it was
+	// AccessToken is valid until ExpiresAt, by the local clock when it was
 	// issued. Files have whole seconds.
 	AccessToken awstokens.Secret
 	ExpiresAt   time.Time
@@ -58,7 +58,7 @@ func ParseToken(data []byte) (*Token, error) {
 }
 
 // CacheJSON returns the JSON of a token file, as the AWS CLI and the AWS SDKs read
-// it. It holds the token's secrets in plain text: only its user must be able to
+// it. It contains the token's secrets in plain text: only its user must be able to
 // read it.
 func (t *Token) CacheJSON() ([]byte, error) {
 	w := writer{}

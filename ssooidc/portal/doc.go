@@ -43,8 +43,8 @@
 // to list all roles takes a request for each account. If the configuration has no
 // Retryer, a call therefore makes up to 10 attempts, where the other clients of this
 // module make 3, and the retry budget is ten times larger.
-// The roles of hundreds of accounts are then listed in at most twice the time that
-// the limit permits, from one goroutine or from ten, and no call fails. Another
+// The roles of hundreds of accounts are then listed in at most twice the least time
+// that the limit permits, from one goroutine or from ten, and no call fails. Another
 // Retryer, such as that of awstokens.ConfigFromEnv if AWS_MAX_ATTEMPTS is set,
 // should be as patient:
 //
@@ -62,9 +62,9 @@
 //
 // Each published exception is a type, which errors.As finds in the error of a
 // call. Package awstokens describes the other errors. After an
-// [UnauthorizedException] the user has to log in again; login.Needed reports that.
-// For a role that is not
-// assigned to the user, the error is a *smithy.GenericAPIError with the code
+// [UnauthorizedException], discard the token and get another; if that is refused
+// too, the user has to log in again, which login.Needed reports. For a role that is
+// not assigned to the user, the error is a *smithy.GenericAPIError with the code
 // ForbiddenException, which AWS does not publish. The error of a provider of
 // [RoleCredentials] is an [*Error].
 //

@@ -29,7 +29,7 @@
 // # Renewal
 //
 // Retrieve renews credentials that expire within 5 minutes, in the background and
-// once at a time for each user, and returns the old ones while they are good. Every
+// once at a time for each user, and returns the old ones while they are valid. Every
 // life is measured by the clock of AWS, so a wrong local clock does no harm.
 //
 // A renewal uses the refresh token. It asks the [Source] for another JWT only if
@@ -61,5 +61,5 @@
 // # Tests
 //
 // Package awstokenstest provides the services in memory. Its method
-// IdentityCenter.UserJWT is a Source.
+// IdentityCenter.UserJWT returns a JWT as a Source does.
 package tip

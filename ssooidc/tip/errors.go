@@ -38,7 +38,7 @@ var (
 	ErrJWTRefused = errors.New("the user's JWT was refused")
 
 	// ErrSessionEnded says that the user's session at IAM Identity Center has
-	// ended, and that the Source returned no good JWT for another one: the user
+	// ended, and that the Source returned no valid JWT for another one: the user
 	// must sign in again.
 	ErrSessionEnded = errors.New("the user's session has ended")
 

@@ -79,8 +79,8 @@ func NewPool(cfg awstokens.Config, app Application, options ...func(*PoolOptions
 // All providers for one user share the credentials; the Source of the latest
 // Retrieve is the one that is asked for a JWT. For makes no call.
 //
-// The user is a key. It must stand for one person, whatever the number of token
-// issuers, and come from the authentication of that person. Retrieve returns an
+// The user is a key. It must identify one person across all token issuers, and come
+// from the authentication of that person. Retrieve returns an
 // error for an empty key and for a nil Source.
 func (p *Pool) For(user string, source Source) awstokens.CredentialsProvider {
 	return &handle{p, user, source}

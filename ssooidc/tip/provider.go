@@ -77,7 +77,7 @@ type exchanger struct {
 // Source returns. The Region of the configuration is that of the Identity Center
 // instance. NewProvider makes no call. It returns an error if the configuration,
 // the application or an option is not valid. Unless the configuration disables
-// validation, an [awstokens.ConstraintError] names the ARN or the option.
+// validation, an [*awstokens.ConstraintError] names the ARN or the option.
 func NewProvider(cfg awstokens.Config, app Application, source Source, options ...func(*Options)) (*Provider, error) {
 	var o Options
 	for _, option := range options {
@@ -133,7 +133,7 @@ func (x *exchanger) provider(source Source) *Provider {
 
 // Retrieve returns credentials that have not expired. It renews them if there are
 // none or they expire within 5 minutes, once at a time. While the old ones are
-// good, it returns them without waiting. Its error is the context's or an
+// valid, it returns them without waiting. Its error is the context's or an
 // [*Error].
 func (p *Provider) Retrieve(ctx context.Context) (awstokens.Credentials, error) {
 	return p.cache.Get(ctx)
