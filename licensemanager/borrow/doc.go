@@ -25,7 +25,7 @@
 //
 // # Borrowing and giving back
 //
-// The second example shows all of it: borrow, write the SignedToken to a file,
+// The example named Borrowing shows all of it: borrow, write the SignedToken to a file,
 // verify that, and give the license back before its end, by CheckInLicense with
 // [License].LicenseConsumptionToken, if the issuer permits that.
 //

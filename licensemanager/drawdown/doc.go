@@ -19,7 +19,7 @@
 //
 // The Meter sends once a minute, and every 30 seconds while a batch has no
 // response. [Meter.Flush] sends at once, and [Meter.Close] at the end.
-// [Meter.Totals] tells what was charged, and [Meter.Err] whether the last batch
+// [Meter.Totals] tells what was charged, and [Meter.Err] why the last Flush
 // failed.
 //
 // # Exactly once
@@ -32,11 +32,11 @@
 // [*UnknownError]: it was charged once or not at all. A batch that the service
 // cannot have processed just stays owed.
 //
-// After an UnknownError, the next batch is a probe: one unit of one entitlement.
+// After an UnknownError, the next batch is a probe: an amount of 1 of one entitlement.
 // So are those that follow, until the service charges or denies one. Then all
 // that is owed is sent at once. So an outage of hours, in which requests are sent
 // but responses are lost or are errors such as a ServerInternalException, makes
-// the first batch unknown, and then one unit every 9 minutes, with the default of
+// the first batch unknown, and then an amount of 1 every 9 minutes, with the default of
 // [Options].Window. All else stays owed, and is charged after the outage. While
 // nothing can be sent, or the service throttles, nothing becomes unknown.
 //

@@ -85,7 +85,7 @@
 //
 // If a refresh fails, the [Watcher] keeps its set and retries after 30 seconds,
 // then after twice as long, up to Options.Interval. So after a long outage, and
-// after a refused token was replaced, it can be 15 minutes until it asks again.
+// after a refused token was replaced, the Watcher may not ask for another 15 minutes.
 // Licenses still end at their end, or after Options.Grace.
 //
 // Somebody who can block the service can hide a cancellation until the end of the
