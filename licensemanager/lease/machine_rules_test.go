@@ -156,19 +156,19 @@ var mutants = []struct {
 		return step(c, m, e)
 	}},
 	{"the window is taken to be longer than it is", func(c *config) { c.safe = 9 }, step},
-	{"the seat of another Request is not given back", nil, func(c *settings, m machine, e event) (machine, action) {
+	{"the seat of another Request is not given back", anotherRequest, func(c *settings, m machine, e event) (machine, action) {
 		if e.kind == eventStarted && e.foreign && e.record.Phase != phaseAsking {
 			e.record, e.foreign = record{}, false
 		}
 		return step(c, m, e)
 	}},
-	{"one refusal of a check-in for another Request is believed", nil, func(c *settings, m machine, e event) (machine, action) {
+	{"one refusal of a check-in for another Request is believed", anotherRequest, func(c *settings, m machine, e event) (machine, action) {
 		if m.foreign && m.state == replacing {
 			m.strikes = 2
 		}
 		return step(c, m, e)
 	}},
-	{"the checkout of another Request is forgotten", nil, func(c *settings, m machine, e event) (machine, action) {
+	{"the checkout of another Request is forgotten", anotherRequest, func(c *settings, m machine, e event) (machine, action) {
 		if e.kind == eventStarted && e.foreign && e.record.Phase == phaseAsking {
 			e.record, e.foreign = record{}, false
 		}

@@ -733,7 +733,7 @@ func TestComposedFaults(t *testing.T) {
 	schedules, hours := 150, 30
 	switch {
 	case exhaustive():
-		schedules = 3000
+		schedules = 2000
 	case underRace:
 		schedules = 20
 	}

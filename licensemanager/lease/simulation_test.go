@@ -316,11 +316,12 @@ func (s *simulation) run(d time.Duration) {
 // Faults of all kinds, composed at random, of the network, the credentials, the
 // clocks and the program, for thousands of hours.
 func TestSimulation(t *testing.T) {
+	t.Parallel()
 	const hours = 40
 	schedules := 12
 	switch {
 	case exhaustive():
-		schedules = 520
+		schedules = 300
 	case lease.UnderRace():
 		schedules = 4
 	}
@@ -351,10 +352,11 @@ func TestSimulation(t *testing.T) {
 // and the service can be reached, which simulation.judge looks at twice a
 // minute.
 func TestKeeperForThirtyDays(t *testing.T) {
+	t.Parallel()
 	keepers, days := 1, 30
 	switch {
 	case exhaustive():
-		keepers = 10
+		keepers = 5
 	case lease.UnderRace():
 		days = 5
 	}
