@@ -2,8 +2,10 @@ package lease_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -170,6 +172,107 @@ func TestCloseReportsItsFailure(t *testing.T) {
 			assert.Equal(t, time.Minute, time.Since(start))
 			assert.Equal(t, err, l.Close(t.Context()), "the second call returns the same")
 			assert.Equal(t, 1, e.count(lease.EventCheckInFailed))
+		})
+	}
+}
+
+// A Keeper that is closed before its first call gives the seat in the store back,
+// or says until when it is taken, and keeps its record.
+func TestCloseBeforeTheFirstCall(t *testing.T) {
+	fails := func(context.Context) error { return errors.New("no credentials") }
+	hangs := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	for name, c := range map[string]struct {
+		retrieve func(context.Context) error
+		wait     time.Duration // until Close
+		limit    time.Duration // of Close
+		took     time.Duration
+		taken    int
+	}{
+		"at once":                {limit: time.Minute},
+		"without credentials":    {retrieve: fails, limit: time.Minute, taken: 1},
+		"after attempts":         {retrieve: fails, wait: 10 * time.Minute, limit: time.Minute, taken: 1},
+		"credentials hang":       {retrieve: hangs, limit: 8 * time.Second, took: 8 * time.Second, taken: 1},
+		"credentials hang on":    {retrieve: hangs, limit: time.Minute, took: 30 * time.Second, taken: 1},
+		"hang during a retry":    {retrieve: hangs, wait: 33 * time.Second, limit: 8 * time.Second, took: 8 * time.Second, taken: 1},
+		"hang during an opening": {retrieve: hangs, wait: 20 * time.Second, limit: time.Minute, took: 10 * time.Second, taken: 1},
+	} {
+		for _, ended := range []bool{false, true} { // Keep's context
+			t.Run(fmt.Sprint(name, " ", ended), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newService(t)
+					s.client = s.of(t, "111122223333")
+					path, expires := s.killed(t)
+					if c.retrieve != nil {
+						s.client = s.with(t, c.retrieve)
+					}
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					if ended && c.wait == 0 {
+						cancel()
+					}
+					var e events
+					k := lease.Keep(ctx, s.client, s.seats(1), keptIn(path), e.option)
+					time.Sleep(c.wait)
+					start, closed := time.Now(), k.Close(within(t, c.limit))
+					assert.Equal(t, c.took, time.Since(start))
+					assert.Equal(t, c.taken, s.taken())
+					if c.taken == 0 {
+						require.NoError(t, closed)
+						assert.NoFileExists(t, path)
+						return
+					}
+					var taken *lease.TakenError
+					require.ErrorAs(t, closed, &taken)
+					assert.WithinDuration(t, expires, taken.Until, 2*time.Second)
+					time.Sleep(time.Minute)
+					require.ErrorAs(t, k.Close(t.Context()), &taken)
+					assert.WithinDuration(t, expires, taken.Until, 2*time.Second)
+					assert.Equal(t, 1, e.count(lease.EventCheckInFailed))
+					assert.Equal(t, 1, s.Requests(""))
+
+					s.client = s.of(t, "111122223333")
+					next := lease.Keep(t.Context(), s.client, s.seats(1), keptIn(path))
+					synctest.Wait()
+					assert.Equal(t, lease.StateActive, next.State(), "the record was left")
+					require.NoError(t, next.Close(t.Context()))
+					assert.Zero(t, s.taken())
+				})
+			})
+		}
+	}
+}
+
+// killed is the store of a program that was killed with its seat.
+func (s *service) killed(t *testing.T) (path string, expires time.Time) {
+	old := filepath.Join(t.TempDir(), "seat.json")
+	l, err := lease.Acquire(t.Context(), s.client, s.seats(1), keptIn(old))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close(context.Background()) })
+	data, err := os.ReadFile(old)
+	require.NoError(t, err)
+	path = filepath.Join(t.TempDir(), "seat.json")
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+	return path, l.Expires()
+}
+
+// Nothing is sent if there is no seat to give back, or another lease has it.
+func TestCloseWithoutASeat(t *testing.T) {
+	for _, used := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newService(t)
+			ended, cancel := context.WithCancel(t.Context())
+			cancel()
+			path := filepath.Join(t.TempDir(), "seat.json")
+			if used {
+				l, err := lease.Acquire(t.Context(), s.client, s.seats(1), keptIn(path))
+				require.NoError(t, err)
+				defer l.Close(t.Context())
+			}
+			before, taken := s.Requests(""), s.taken()
+			k := lease.Keep(ended, s.client, s.seats(1), keptIn(path))
+			require.NoError(t, k.Close(t.Context()))
+			assert.Equal(t, before, s.Requests(""))
+			assert.Equal(t, taken, s.taken())
 		})
 	}
 }

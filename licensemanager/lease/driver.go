@@ -95,20 +95,38 @@ func newDriver(ctx context.Context, api API, request Request, options []func(*Op
 
 func (d *driver) now() reading { return reading{d.clock.Elapsed(), d.clock.Now().Round(0)} }
 
-// start begins with the record of the store, if there is one.
-func (d *driver) start(ctx context.Context) (action, error) {
-	store, found, err := d.file.open(ctx, d.api, &d.request, d.now())
-	if err != nil {
-		return action{}, err
+// open locks the store and reads its record, if there is one.
+func (d *driver) open(ctx context.Context) error {
+	store, found, err := d.file.open(d.api, &d.request, d.now())
+	d.mu.Lock()
+	d.resumed = found
+	d.mu.Unlock()
+	if err == nil {
+		err = store.checkAccount(ctx, found.Account)
 	}
 	d.mu.Lock()
-	d.store, d.resumed = store, found
+	defer d.mu.Unlock()
+	if err != nil {
+		store.close()
+		if errors.As(err, new(*StoreError)) { // the seat is not this program's
+			d.resumed = stored{}
+		}
+		return err
+	}
+	d.store = store
+	return nil
+}
+
+// start begins with the record of the store.
+func (d *driver) start() action {
+	found := &d.resumed
 	foreign := found.Phase != phaseNone && found.requestID != d.request.id()
 	if found.Granted != nil && !foreign {
+		d.mu.Lock()
 		d.checkout = checkout{found.LicenseARN, found.Granted, missing(d.request.Entitlements, found.Granted)}
+		d.mu.Unlock()
 	}
-	d.mu.Unlock()
-	return d.tell(event{kind: eventStarted, record: found.record, foreign: foreign}), nil
+	return d.tell(event{kind: eventStarted, record: found.record, foreign: foreign})
 }
 
 // finish ends the work. Until then nobody else may use the store.
@@ -332,8 +350,12 @@ func (d *driver) close(ctx context.Context) error {
 	default:
 	}
 	taken := &TakenError{Err: ctx.Err()}
-	if m := &d.machine; m.Phase == phaseHeld || m.Phase == phaseClosing {
-		taken.Until = m.ahead(later(m.Hi, m.OrphanUntil), now)
+	m, r := &d.machine, &d.machine.record
+	if d.file != nil && d.store == nil { // not opened yet
+		r = &d.resumed.record
+	}
+	if r.Phase == phaseHeld || r.Phase == phaseClosing {
+		taken.Until = m.ahead(later(r.Hi, r.OrphanUntil), now)
 	}
 	return taken
 }

@@ -50,34 +50,50 @@ func Keep(ctx context.Context, api API, request Request, options ...func(*Option
 	return &Keeper{d}
 }
 
-// keep starts the work as soon as the store can be used.
+// keep starts the work as soon as the store can be used. If the Keeper is closed
+// before that, it gives the seat in the store back, if it can.
 func (d *driver) keep() {
 	for pause := protocolTiming.retry.first; ; pause = min(2*pause, protocolTiming.retry.longest) {
-		ctx, cancel := context.WithCancel(d.calls)
-		d.mu.Lock()
-		d.interrupt = cancel
-		closed := d.closed
-		d.mu.Unlock()
-		if closed {
-			cancel()
-			d.finish()
-			return
-		}
-		opening, done := context.WithTimeout(ctx, protocolTiming.call)
-		a, err := d.start(opening)
+		opening, done := context.WithTimeout(d.calls, protocolTiming.call)
+		err := d.open(opening)
 		done()
-		if err == nil {
+		pausing, cancel := context.WithCancel(d.calls)
+		d.mu.Lock()
+		closed := d.closed
+		d.interrupt, d.giving = cancel, err
+		if err != nil {
+			d.failure = err
+		}
+		d.mu.Unlock()
+		switch {
+		case closed && (err != nil || d.resumed.Phase == phaseNone):
 			cancel()
-			d.work(a)
+			d.leave()
+			return
+		case err == nil:
+			cancel()
+			d.work(d.start())
 			return
 		}
-		d.mu.Lock()
-		d.failure = err
-		d.mu.Unlock()
 		d.report(EventAcquireFailed)
-		_ = d.clock.Sleep(ctx, pause)
+		_ = d.clock.Sleep(pausing, pause)
 		cancel()
 	}
+}
+
+// leave ends a Keeper that was closed before its work started. The seat in the
+// store, if there is one, stays taken, and the record stays for the next start.
+func (d *driver) leave() {
+	t := turn{c: &d.settings, e: &event{now: d.now()}}
+	t.machine = machine{record: d.resumed.record, keeper: true, resumed: true, ambiguous: true}
+	t.finish()
+	d.mu.Lock()
+	d.machine = t.machine
+	d.mu.Unlock()
+	for _, n := range t.notes {
+		d.report(n)
+	}
+	d.finish()
 }
 
 // State returns the state at this moment. The program is licensed while it is

@@ -155,10 +155,10 @@ func (d *driver) acquire(ctx context.Context) (action, error) {
 		return action{}, err
 	}
 	d.calls = context.WithoutCancel(ctx)
-	a, err := d.start(ctx)
-	if err != nil {
+	if err := d.open(ctx); err != nil {
 		return action{}, err
 	}
+	a, err := d.start(), error(nil)
 	for a.do != taskFinish && !(d.machine.acquired && a.do == taskWait) {
 		a = d.advance(ctx, a)
 	}

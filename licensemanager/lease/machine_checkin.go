@@ -57,10 +57,9 @@ func (t *turn) finish() {
 	t.taken = t.taken || !t.OrphanUntil.IsZero() && !t.over(t.OrphanUntil)
 	t.takenUntil = t.ahead(t.takenUntil, t.e.now)
 	switch {
-	case !t.acquired:
 	case t.taken:
 		t.note(EventCheckInFailed)
-	default:
+	case t.acquired:
 		t.note(EventCheckedIn)
 	}
 	t.doing = finished

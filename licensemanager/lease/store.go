@@ -101,7 +101,7 @@ type openStore struct {
 }
 
 // open locks the store and reads its record, which is empty if there is none.
-func (f *FileStore) open(ctx context.Context, api API, request *Request, now reading) (_ *openStore, _ stored, err error) {
+func (f *FileStore) open(api API, request *Request, now reading) (_ *openStore, _ stored, err error) {
 	if f == nil {
 		return nil, stored{}, nil
 	}
@@ -129,7 +129,7 @@ func (f *FileStore) open(ctx context.Context, api API, request *Request, now rea
 			s.close()
 		}
 	}()
-	r, err := s.read(ctx, now)
+	r, err := s.read(now)
 	return s, r, err
 }
 
@@ -140,7 +140,7 @@ func (s *openStore) failed(err error) *StoreError {
 // longestRecord is the limit of a file, in bytes, far more than a record needs.
 const longestRecord = 1 << 20
 
-func (s *openStore) read(ctx context.Context, now reading) (stored, error) {
+func (s *openStore) read(now reading) (stored, error) {
 	data, err := atomicfile.Read(s.path, longestRecord)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -158,13 +158,19 @@ func (s *openStore) read(ctx context.Context, now reading) (stored, error) {
 		return stored{}, &StoreError{Path: s.path, Problem: StoreFromFuture, Err: fmt.Errorf("its checkout was sent on %s", r.FirstSent)}
 	case r.ProductSKU != s.request.ProductSKU || r.KeyFingerprint != s.request.KeyFingerprint:
 		return stored{}, &StoreError{Path: s.path, Problem: StoreOtherProduct, Err: fmt.Errorf("its product is %q", r.ProductSKU)}
-	case r.Account == "" || s.account == nil:
-		return r, nil
 	}
-	if s.of, err = s.account(ctx); err == nil && s.of != "" && s.of != r.Account {
-		err = &StoreError{Path: s.path, Problem: StoreOtherAccount, Err: fmt.Errorf("its account is %s, that of the credentials %s", r.Account, s.of)}
+	return r, nil
+}
+
+// checkAccount returns an error if the credentials are not of the record's account.
+func (s *openStore) checkAccount(ctx context.Context, of string) (err error) {
+	if of == "" || s.account == nil {
+		return nil
 	}
-	return r, err
+	if s.of, err = s.account(ctx); err == nil && s.of != "" && s.of != of {
+		err = &StoreError{Path: s.path, Problem: StoreOtherAccount, Err: fmt.Errorf("its account is %s, that of the credentials %s", of, s.of)}
+	}
+	return err
 }
 
 // save replaces the record, or removes the file if there is no seat to record.

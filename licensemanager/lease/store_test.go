@@ -160,6 +160,17 @@ func (s *service) of(t *testing.T, account string) *licensemanager.Client {
 	return client
 }
 
+// with is a client whose credentials cannot be had.
+func (s *service) with(t *testing.T, retrieve func(context.Context) error) *licensemanager.Client {
+	cfg := s.Config()
+	cfg.Credentials = awstokens.CredentialsFunc(func(ctx context.Context) (awstokens.Credentials, error) {
+		return awstokens.Credentials{}, retrieve(ctx)
+	})
+	client, err := licensemanager.New(cfg)
+	require.NoError(t, err)
+	return client
+}
+
 // A Keeper takes its seat as soon as the store can be used.
 func TestKeeperWaitsForItsStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
