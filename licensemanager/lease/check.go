@@ -12,13 +12,15 @@ type Verdict string
 const (
 	VerdictEntitled Verdict = "entitled" // a seat was free, or is held
 	VerdictDenied   Verdict = "denied"   // the service denied it
-	VerdictUnknown  Verdict = "unknown"  // the service could not be reached, or refused the credentials
+	VerdictUnknown  Verdict = "unknown"  // an outage, refused credentials, a *StoreError, an invalid request, or ErrClosed
 )
 
 // VerdictOf returns what an error of this package says about the license, such as
 // that of [Acquire], [Keeper.Wait] or [Keeper.Err]. It is VerdictDenied if
 // errors.As finds a [*DeniedError] or a [*PartialError], VerdictEntitled if err is
-// nil, and otherwise VerdictUnknown, as in an outage.
+// nil, and otherwise VerdictUnknown: an outage, refused credentials, a
+// [*StoreError], an invalid request, or [ErrClosed]. So it is not enough to run
+// without a seat.
 func VerdictOf(err error) Verdict {
 	var denied *DeniedError
 	var partial *PartialError

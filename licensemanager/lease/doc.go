@@ -53,9 +53,10 @@
 // Catch SIGTERM besides os.Interrupt, and stop in less time than the program is
 // given before it is killed: 10 seconds by docker stop, 30 by Kubernetes. First
 // serve the requests under way. Then close a Meter of package drawdown, which
-// charges their usage; then the Lease or Keeper, because somebody else may take
-// the seat from then on; then a Watcher of package entitlements. Leave time for the
-// later ones, and give Keep a context that does not end with the signal:
+// charges their usage: a container may lose its journal with the disk, and
+// somebody else may take the seat once it is given back. Then close the Lease or
+// Keeper, then a Watcher of package entitlements. Leave time for the later ones,
+// and give Keep a context that does not end with the signal:
 //
 //	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 //	defer stop()
@@ -74,9 +75,9 @@
 // A lease is StateActive while the seat is certainly held. It becomes
 // StateDegraded when a renewal fails: the seat is probably held, and the
 // renewal is retried after 5 seconds, then after twice as long, up to a minute.
-// It is lost when an attempt fails after the seat's expiry and Options.Grace,
-// at most 30 seconds later. If the service no longer knows the seat at its
-// expiry, the lease takes another.
+// It is lost at the first attempt that fails after its expiry plus
+// Options.Grace, within 30 seconds of that time. If the service no longer knows
+// the seat at its expiry, the lease takes another.
 //
 // AWS asks sellers to avoid a hard stop: tell the customer when a lease
 // degrades, and let a lost lease disable what is licensed, not the product.
@@ -86,14 +87,15 @@
 // A lease never holds two seats, a failed Acquire leaves none, and Close gives
 // the seat back or says until when it may stay taken, with a [*TakenError]. A
 // single wrong refusal of an extension or a check-in ends nothing. StateActive
-// never outlasts the seat. No client can keep the first promise in these cases:
+// never outlasts the seat. A lease cannot keep these promises in these
+// cases:
 //
 //   - The response of an extension that changed the consumption token is lost.
 //     Nobody can name the seat until it expires; if it was the only one, there is
 //     none until then.
 //   - A checkout without a response cannot be sent again within ten minutes, in
 //     which its ClientToken names the same seat, or the program has been started
-//     with another Request since.
+//     with another Request since: the store has only a digest of the first one.
 //   - The service refuses three times in a row a token that it knows.
 //   - The service processes a request long after it was given up.
 //   - The license forbids check-in.
@@ -119,19 +121,21 @@
 // If the program starts with another [Request], such as for two seats instead of
 // one, the lease first gives the recorded seat back, then takes its own, which is
 // an EventRecordDropped. If the seat cannot be given back, Err is a [*StoreError]
-// that says until when it lives: a Keeper goes on after that, and Acquire returns
-// an error until then.
+// that says, once the program has credentials, until when it lives: a Keeper goes
+// on after that, and Acquire returns an error until then.
 //
 // During an outage a program that was killed is not licensed when it starts: only
 // a response of the service proves that its seat still lives. The Keeper is
-// StateAcquiring, without Granted and Expires, and Err is VerdictUnknown. A
-// program that has to run nevertheless sets a limit of its own, such as by the age
-// of what package entitlements has cached:
+// StateAcquiring, without Granted and Expires, and VerdictOf(Err()) is
+// VerdictUnknown. A program that has to run nevertheless sets a limit of its own,
+// such as by the age of what package entitlements has cached. A [*StoreError] is
+// no outage: another process may have the seat, or somebody damaged the file:
 //
 //	set, age := watcher.Current()
 //	err := keeper.Err()
 //	licensed := err == nil || lease.VerdictOf(err) == lease.VerdictUnknown &&
-//		keeper.State() == lease.StateAcquiring && set.Has("Premium") && age < 24*time.Hour
+//		!errors.As(err, new(*lease.StoreError)) && keeper.State() == lease.StateAcquiring &&
+//		set.Has("Premium") && age < 24*time.Hour
 //
 // # Clocks
 //

@@ -110,8 +110,9 @@ func ExampleKeep() {
 	// closed 0
 }
 
-// A service is not ready while it is denied a seat. SIGTERM stops it within 8
-// seconds: it charges its usage, then gives its seat back.
+// A service is not ready while it is denied a seat, or cannot use its store, which
+// another process may use. SIGTERM stops it within 8 seconds: it charges its usage,
+// then gives its seat back.
 func Example_service() {
 	server, err := awstokenstest.Start()
 	if err != nil {
@@ -145,8 +146,9 @@ func Example_service() {
 		Entitlements: []licensemanager.EntitlementData{licensemanager.Count(awstokenstest.Seats, 1)},
 	}, func(o *lease.Options) { o.Store = lease.NewFileStore(filepath.Join(dir, "seat.json")) })
 	readyz := func(w http.ResponseWriter, _ *http.Request) {
-		err := keeper.Err()
-		if keeper.State() == lease.StateLost || lease.VerdictOf(err) == lease.VerdictDenied {
+		state, err := keeper.State(), keeper.Err()
+		if state == lease.StateLost || state == lease.StateClosed ||
+			errors.As(err, new(*lease.StoreError)) || lease.VerdictOf(err) == lease.VerdictDenied {
 			http.Error(w, fmt.Sprint(err), http.StatusServiceUnavailable)
 		}
 	}

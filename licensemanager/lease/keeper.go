@@ -150,8 +150,8 @@ func (k *Keeper) Wait(ctx context.Context) error {
 // Err returns why the program is not licensed now: nil in StateActive and
 // StateDegraded, [ErrClosed] after Close, and otherwise the error of the last
 // attempt, which is a [*DeniedError] or a [*PartialError] if the service denied
-// the seat, or before the first response one that says so. [VerdictOf] tells a
-// denial from an outage.
+// the seat. Before the first response, the error says that there is none yet.
+// [VerdictOf] tells a denial from an outage.
 //
 // Err alone tells whether the program is licensed. The state may change between
 // two calls: Err may return nil although State has just returned StateLost.
@@ -181,8 +181,9 @@ func (k *Keeper) Granted() []licensemanager.EntitlementData { return slices.Clon
 // [Request.AllowPartial] is set.
 func (k *Keeper) Missing() []licensemanager.EntitlementData { return slices.Clone(k.d.held().missing) }
 
-// Close ends the Keeper and gives its seat back, as [Lease.Close] does. Use a
-// context of its own, not that of Keep:
+// Close ends the Keeper and gives its seat back, as [Lease.Close] does, also one
+// in [Options.Store] that it has not resumed yet. Use a context of its own, not
+// that of Keep:
 //
 //	context.WithTimeout(context.WithoutCancel(ctx), 8*time.Second)
 func (k *Keeper) Close(ctx context.Context) error { return k.d.close(ctx) }

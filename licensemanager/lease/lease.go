@@ -89,9 +89,10 @@ type Options struct {
 
 	// Store, if set, keeps the record of the seat, so that a program that was
 	// killed resumes its seat when it starts with the same store. If a member of
-	// [Request] other than NodeID and LicenseARN has changed, the lease gives the
-	// recorded seat back first, then takes its own. Without a store the seat of a
-	// killed program stays taken until it expires.
+	// [Request] other than ProductSKU, KeyFingerprint, NodeID and LicenseARN has
+	// changed, the lease gives the recorded seat back first, then takes its own;
+	// with another ProductSKU or KeyFingerprint the error is a [*StoreError].
+	// Without a store the seat of a killed program stays taken until it expires.
 	Store *FileStore
 
 	// Clock is what the lease measures time and waits by. The default is the
@@ -109,7 +110,7 @@ type State string
 const (
 	StateAcquiring State = "acquiring" // a Keeper has had no seat yet, also if the service denies one: Err is a *DeniedError then
 	StateActive    State = "active"    // the seat is held
-	StateDegraded  State = "degraded"  // the last renewal failed, or its time has passed; the lease is not lost yet. LastError has the reason
+	StateDegraded  State = "degraded"  // the last renewal failed, or the next one is overdue; the lease is not lost yet. LastError has the reason
 	StateLost      State = "lost"      // the seat is gone; a Keeper tries to take another
 	StateClosed    State = "closed"    // Close was called
 )
@@ -131,7 +132,9 @@ type Lease struct{ d *driver }
 // With [Options.Store], Acquire resumes the seat of a program that was killed. If
 // the service extends that seat without a usable Expiration, Acquire extends it
 // again each minute, until the context ends. If the store cannot be used, the
-// error is a [*StoreError], and nothing has been sent.
+// error is a [*StoreError], and nothing has been sent, except with
+// StoreOtherRequest: while the check-in of the recorded seat has no response,
+// Acquire retries it until the context ends, and a minute longer.
 //
 // A denial is a [*DeniedError], a checkout that lacks entitlements a
 // [*PartialError]. Other errors are those of

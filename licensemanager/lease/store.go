@@ -67,8 +67,8 @@ type StoreError struct {
 	Err     error // the reason; may be nil
 
 	// Until, with StoreOtherRequest, is when the seat in the store expires at the
-	// latest, by the service's clock. If it is zero, that is unknown, or over and
-	// not yet confirmed by the service.
+	// latest, by the service's clock. It is zero if the time is unknown, or has
+	// passed by the local clock and no response has confirmed that.
 	Until time.Time
 }
 
