@@ -625,13 +625,15 @@ func configs() (list []config) {
 		add("window of 8, first response sent again", func(c *config) { large(c); c.window, c.replays = 8, true })
 		add("life of 6", func(c *config) { large(c); c.life = 6 })
 		add("life inside the window", func(c *config) { large(c); c.life, c.window, c.safe = 3, 6, 5 })
-		add("life inside the window, first response sent again", func(c *config) { c.life, c.window, c.safe, c.replays = 3, 6, 5, true })
+		add("life inside the window, first response sent again", func(c *config) { large(c); c.life, c.window, c.safe, c.replays = 3, 6, 5, true })
 		add("grace of 1", func(c *config) { large(c); c.grace = 1 })
 		add("lease, grace of 5", func(c *config) { large(c); c.keeper, c.grace = false, 5 })
 		add("no boot clock", func(c *config) {
+			large(c)
 			c.noBoot, c.kinds, c.expected = true, allFaults, []string{activeLate, activeDead, takenNil, takenLong}
 		})
 		add("seats end early", func(c *config) {
+			large(c)
 			c.kinds, c.expected = callFaults|of(endedEarly, killed), []string{activeLate, activeDead}
 		})
 	}

@@ -733,7 +733,7 @@ func TestComposedFaults(t *testing.T) {
 	schedules, hours := 150, 30
 	switch {
 	case exhaustive():
-		schedules = 2000
+		schedules = 1500
 	case underRace:
 		schedules = 20
 	}
