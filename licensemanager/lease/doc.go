@@ -87,8 +87,7 @@
 // A lease never holds two seats, a failed Acquire leaves none, and Close gives
 // the seat back or says until when it may stay taken, with a [*TakenError]. A
 // single wrong refusal of an extension or a check-in ends nothing. StateActive
-// never outlasts the seat. A lease cannot keep these promises in these
-// cases:
+// never outlasts the seat. A lease cannot keep these promises in these cases:
 //
 //   - The response of an extension that changed the consumption token is lost.
 //     Nobody can name the seat until it expires; if it was the only one, there is

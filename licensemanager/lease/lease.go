@@ -133,8 +133,8 @@ type Lease struct{ d *driver }
 // the service extends that seat without a usable Expiration, Acquire extends it
 // again each minute, until the context ends. If the store cannot be used, the
 // error is a [*StoreError], and nothing has been sent, except with
-// StoreOtherRequest: while the check-in of the recorded seat has no response,
-// Acquire retries it until the context ends, and a minute longer.
+// StoreOtherRequest: while the service may have processed the check-in of the
+// recorded seat, Acquire retries it until the context ends, and a minute longer.
 //
 // A denial is a [*DeniedError], a checkout that lacks entitlements a
 // [*PartialError]. Other errors are those of
