@@ -65,6 +65,7 @@ func TestLostAtTheDocumentedMoment(t *testing.T) {
 					assert.NoError(t, l.Err())
 
 					<-l.Done()
+					synctest.Wait() // for the event, which comes after Done
 					assert.Equal(t, lease.StateLost, l.State())
 					var lost *lease.LostError
 					require.ErrorAs(t, l.Err(), &lost)
