@@ -125,8 +125,10 @@ func (s *Scrubber) Shows(text string) bool {
 	if s.runs == nil {
 		return false
 	}
-	if slices.ContainsFunc(numbers(text), s.showsPlain) {
-		return true
+	for _, reading := range numbers(text) {
+		if s.showsPlain(string(reading)) {
+			return true
+		}
 	}
 	return slices.ContainsFunc(layers(text), func(text string) bool {
 		return s.showsPlain(text) || s.showsPlain(fromBase64(text))
@@ -155,13 +157,28 @@ func (s *Scrubber) showsPlain(text string) bool {
 	return false
 }
 
+// words returns the parts of a text that consist of letters, digits and others.
+func words(text, others string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		start := 0
+		for i := 0; i <= len(text); i++ {
+			if i < len(text) && (isAlphanumeric(rune(text[i])) || strings.IndexByte(others, text[i]) >= 0) {
+				continue
+			}
+			if start < i && !yield(text[start:i]) {
+				return
+			}
+			start = i + 1
+		}
+	}
+}
+
 const hexDigits = "0123456789abcdefABCDEF"
 
 // numbers reads the words of a text as bytes: in hex from the first or from the
 // second digit on, and in decimal.
-func numbers(text string) []string {
-	var readings [3][]byte
-	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !isAlphanumeric(r) }) {
+func numbers(text string) (readings [3][]byte) {
+	for word := range words(text, "") {
 		if len(word) <= 3 { // an error of ParseUint allocates
 			if n, err := strconv.ParseUint(word, 10, 8); err == nil {
 				readings[2] = append(readings[2], byte(n))
@@ -175,13 +192,13 @@ func numbers(text string) []string {
 			}
 		}
 	}
-	return []string{string(readings[0]), string(readings[1]), string(readings[2])}
+	return readings
 }
 
 // fromBase64 reads the words of a text as base64, of either alphabet.
 func fromBase64(text string) string {
 	var read []byte
-	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("+/-_", r) }) {
+	for word := range words(text, "+/-_") {
 		if len(word)%4 == 1 {
 			word = word[:len(word)-1]
 		}

@@ -80,7 +80,8 @@ func (d *decoder) value(p *plan, v reflect.Value) bool {
 	case c == '"':
 		return setScalar(p, v, d.text())
 	default:
-		return setScalar(p, v, d.literal())
+		text := d.literal()
+		return p.typ != codeType && setScalar(p, v, text)
 	}
 	return true
 }

@@ -102,19 +102,20 @@ func checkOutput(out any, err error) error {
 	return &smithy.DeserializationError{Err: err}
 }
 
+// codeText is a string that only a string fits.
+type codeText string
+
 // decodeException returns the exception that an error response names in the
 // header X-Amzn-Errortype, or else in the body's __type or code, or else by
 // what codeByBody, if there is one, makes of the body.
 func decodeException(resp Response, exception func(string) smithy.APIError, codeByBody func([]byte) string) error {
 	var body struct {
-		Type    any `json:"__type"` // not a code if it is not a string
-		Code    any
+		Type    codeText `json:"__type"`
+		Code    codeText
 		Message string
 	}
 	_ = decodeJSON(resp.Body, &body) // a header alone is enough
-	inType, _ := body.Type.(string)
-	inCode, _ := body.Code.(string)
-	code := cmp.Or(errorCode(resp.Header.Get("X-Amzn-Errortype")), errorCode(inType), errorCode(inCode))
+	code := cmp.Or(errorCode(resp.Header.Get("X-Amzn-Errortype")), errorCode(string(body.Type)), errorCode(string(body.Code)))
 	if code == "" && codeByBody != nil {
 		code = codeByBody(resp.Body)
 	}

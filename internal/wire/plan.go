@@ -52,6 +52,7 @@ var (
 
 	secretType = reflect.TypeFor[awstokens.Secret]()
 	numberType = reflect.TypeFor[json.Number]()
+	codeType   = reflect.TypeFor[codeText]()
 )
 
 // planOf returns the plan of a type. It publishes the plans that it makes
