@@ -600,7 +600,12 @@ func with(name string, change func(*config)) config {
 func configs() (list []config) {
 	for _, seats := range []int{1, 2} {
 		add := func(name string, change func(*config)) {
-			list = append(list, with(fmt.Sprintf("%s, %d", name, seats), func(c *config) { c.seats = seats; change(c) }))
+			list = append(list, with(fmt.Sprintf("%s, %d", name, seats), func(c *config) {
+				if c.seats = seats; seats > 1 && name != "keeper" {
+					large(c)
+				}
+				change(c)
+			}))
 		}
 		add("keeper", func(c *config) {})
 		add("lease", func(c *config) { c.keeper = false })
@@ -610,11 +615,7 @@ func configs() (list []config) {
 			c.pure, c.prompt, c.stops, c.change, c.kinds = true, true, false, false, callFaults|of(killed, wallSet)
 		})
 		add("the token does not change", func(c *config) { c.change, c.prompt, c.kinds = false, true, allFaults })
-		add("late requests", func(c *config) {
-			if c.kinds = callFaults | of(actsLater, killed); c.seats > 1 {
-				large(c)
-			}
-		})
+		add("late requests", func(c *config) { c.kinds = callFaults | of(actsLater, killed) })
 		add("no boot clock, the wall clock right", func(c *config) { c.noBoot, c.kinds = true, allFaults&^of(wallSet) })
 		if seats == 1 && exhaustive() { // the others find what two seats do
 			continue

@@ -318,10 +318,10 @@ func (s *simulation) run(d time.Duration) {
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	const hours = 40
-	schedules := 12
+	schedules := 8
 	switch {
 	case exhaustive():
-		schedules = 300
+		schedules = 100
 	case lease.UnderRace():
 		schedules = 4
 	}
@@ -353,10 +353,10 @@ func TestSimulation(t *testing.T) {
 // minute.
 func TestKeeperForThirtyDays(t *testing.T) {
 	t.Parallel()
-	keepers, days := 1, 30
+	keepers, days := 1, 10
 	switch {
 	case exhaustive():
-		keepers = 5
+		keepers, days = 2, 30
 	case lease.UnderRace():
 		days = 5
 	}
