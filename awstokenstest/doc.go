@@ -88,12 +88,12 @@
 //
 // The bubble's time stands still while a goroutine waits for something outside,
 // such as a socket or a process. So login.FlowBrowser, which waits on a port for
-// the browser, has no timeout there: with AutoApprove, its Prompt must request the page with the
-// HTTPClient of [Server.Config] and paste the Location of the response.
-// login.FlowDevice needs nothing of the kind.
+// the browser, has no timeout there: with AutoApprove, its Prompt must request the
+// page with the HTTPClient of [Server.Config] and paste the Location of the
+// response. login.FlowDevice needs nothing of the kind.
 //
 // A bubble panics if goroutines remain at its end. A Close of lease whose context
-// has ended goes on for up to a minute: sleep for a minute after it.
+// has ended continues for up to a minute: sleep for a minute after it.
 //
 // # Processes
 //

@@ -86,8 +86,8 @@ func (f Faults) Refuse(code, message string, members map[string]string) {
 	f.script(emulator.Fault{Code: code, Message: message, Members: members})
 }
 
-// Answer responds with an HTTP response as it is. The header may be nil. It
-// panics if the status is not in the range of 200 to 599.
+// Answer responds with the given status, header and body. The header may be nil.
+// It panics if the status is not in the range of 200 to 599.
 func (f Faults) Answer(status int, header http.Header, body string) {
 	f.script(emulator.Fault{Answer: &emulator.Answer{Status: status, Header: header, Body: body}})
 }

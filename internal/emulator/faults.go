@@ -68,7 +68,7 @@ type Fault struct {
 	Code, Message string
 	Members       map[string]string
 
-	// Answer, if not nil, is sent as it is.
+	// Answer, if not nil, is the response to send.
 	Answer *Answer
 }
 

@@ -37,7 +37,7 @@ func lifeOf(expiresIn int32) time.Duration {
 var never = time.Date(maxYear, 12, 31, 23, 59, 59, 0, time.UTC)
 
 // clocks are the wall clock, which can be set, and the clock of the system, which
-// cannot, and which goes on while the machine is suspended.
+// cannot, and which runs while the machine is suspended.
 type clocks struct {
 	wall   func() time.Time
 	system clock.System

@@ -199,7 +199,7 @@ func (l *login) run(ctx context.Context) (*Token, error) {
 	return l.withRegistration(ctx, ssooidc.GrantTypeDeviceCode, l.byDevice)
 }
 
-// stored returns the session's token in the Store if it is good for some minutes
+// stored returns the session's token in the Store if it is valid for some minutes
 // and the user need not be asked, or nil.
 func (l *login) stored(ctx context.Context) *Token {
 	if t := l.load(ctx); t != nil && t.ExpiresAt.Sub(l.now()) >= lateWindow {

@@ -12,7 +12,7 @@ import (
 // is no token, it does nothing. The registration stays.
 //
 // If one of the two fails, Logout still does the other, and returns the error. If
-// the token cannot be read or the portal cannot be reached, the session goes on
+// the token cannot be read or the portal cannot be reached, the session lasts
 // until it expires.
 //
 // Of the options, it uses Store, Config and Timeout.
@@ -42,7 +42,7 @@ func (l *login) logout(ctx context.Context) error {
 	case errors.Is(err, ErrNotFound):
 		return nil
 	case err != nil:
-		err = fmt.Errorf("the session goes on until it expires, because its token could not be read: %w", err)
+		err = fmt.Errorf("the session lasts until it expires, because its token could not be read: %w", err)
 	default:
 		err = l.endSession(ctx, token)
 	}

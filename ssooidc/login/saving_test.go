@@ -317,7 +317,7 @@ func TestLogoutWithACorruptFile(t *testing.T) {
 			err = Logout(t.Context(), mySSO, func(o *Options) { o.Store, o.Config = store, server.Config() })
 			var corrupt *CorruptCacheError
 			require.ErrorAs(t, err, &corrupt)
-			assert.ErrorContains(t, err, "the session goes on until it expires")
+			assert.ErrorContains(t, err, "the session lasts until it expires")
 			_, err = os.Lstat(store.TokenPath(mySSO))
 			assert.ErrorIs(t, err, fs.ErrNotExist)
 		})
