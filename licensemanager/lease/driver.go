@@ -350,6 +350,9 @@ func (d *driver) close(ctx context.Context) error {
 	default:
 	}
 	taken := &TakenError{Err: ctx.Err()}
+	if d.giving != nil {
+		taken.Err = fmt.Errorf("%w: %w", ctx.Err(), d.giving)
+	}
 	m, r := &d.machine, &d.machine.record
 	if d.file != nil && d.store == nil { // not opened yet
 		r = &d.resumed.record

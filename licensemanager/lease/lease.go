@@ -234,9 +234,9 @@ func (l *Lease) Missing() []licensemanager.EntitlementData { return slices.Clone
 // concurrently: every call returns the same outcome.
 //
 // If its context ends first, Close returns a [*TakenError] that wraps the
-// context's error, and the work continues while the process lives. So do not use
-// a context that has ended, such as that of a signal, but one of its own, which
-// ends before the program is killed:
+// context's error and that of the last failed check-in, and the work continues
+// while the process lives. So do not use a context that has ended, such as that
+// of a signal, but one of its own, which ends before the program is killed:
 //
 //	context.WithTimeout(context.WithoutCancel(ctx), 8*time.Second)
 //
