@@ -78,7 +78,8 @@ func (f Faults) FailUntyped(status int) {
 
 // Refuse responds with the error of a code, such as RedirectException,
 // InvalidGrantException or IDPCommunicationError. Members, which may be nil,
-// are the error's members besides its message, such as Location or reason.
+// are the error's members besides its message, such as Location or reason. Any
+// code will do: for credentials that have expired it is ExpiredTokenException.
 //
 // A provider may retry a refusal, as tokencreds does while a role is new. To
 // refuse every request, script the fault with OneIn.
@@ -102,7 +103,9 @@ func (f Faults) Delay(d time.Duration) { f.script(emulator.Fault{Delay: d}) }
 // service has processed.
 func (f Faults) DelayAnswer(d time.Duration) { f.script(emulator.Fault{DelayAnswer: d}) }
 
-// Cut ends the connection without processing the request.
+// Cut ends the connection without processing the request, which the client
+// cannot know. For a network on which nothing can be sent, give the client an
+// HTTPClient that returns an error instead of calling that of Server.Config.
 func (f Faults) Cut() { f.script(emulator.Fault{CutBefore: true}) }
 
 // LoseAnswer processes the request and then ends the connection without a

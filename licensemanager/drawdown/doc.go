@@ -79,10 +79,12 @@
 // package lease ends by itself. Then it closes its Lease or Keeper, and last a
 // Watcher of package entitlements, which has nothing to give back.
 //
-// A Meter has no context. A Keeper and a Watcher are closed by the end of theirs:
-// if that is the signal to end, give them context.WithoutCancel(ctx) and call
-// Close, so that the Meter comes first. All of this must be over before the
-// process is killed: docker stop waits 10 seconds, Kubernetes 30.
+// A Meter has no context. A Keeper is closed by the end of its own: give it
+// context.WithoutCancel(ctx) instead of the context of the signal to end, and call
+// Close, so that the Meter comes first. Give a Watcher the context of the signal:
+// otherwise the signal is ignored while Watch waits for the service. All of this
+// must be over before the process is killed: docker stop waits 10 seconds,
+// Kubernetes 30.
 //
 // # Permissions
 //

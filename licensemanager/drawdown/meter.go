@@ -79,6 +79,10 @@ const (
 
 	// openPause is the longest pause while a batch has no response.
 	openPause = 30 * time.Second
+
+	// closeTime limits the retries of Close, and closePause is their first pause.
+	closeTime  = time.Minute
+	closePause = time.Second / 2
 )
 
 // Meter counts usage and charges it to a license. It is safe for concurrent
@@ -342,7 +346,8 @@ func (m *Meter) isClosed() bool {
 	return m.closed
 }
 
-// Close charges what was added, until ctx ends, and releases the journal. What
+// Close charges what was added, and releases the journal. A call that fails, but
+// may succeed later, is retried for up to a minute, or until ctx ends. What
 // could not be charged is in the journal, and the next Meter charges it.
 //
 // The error is that of [Meter.Flush], or a [*JournalError] if what is owed could
@@ -363,5 +368,27 @@ func (m *Meter) Close(ctx context.Context) error {
 	m.sending <- struct{}{}
 	defer func() { <-m.sending }()
 	defer m.journal.release()
-	return m.ended(join(m.flush(ctx), m.owe()))
+	return m.ended(join(m.flushLast(ctx), m.owe()))
+}
+
+// flushLast is the flush of Close, with its retries.
+func (m *Meter) flushLast(ctx context.Context) error {
+	end := m.options.Clock.Elapsed() + closeTime
+	err := m.flush(ctx)
+	for pause := closePause; m.mayFlushLater(err); pause = min(2*pause, openPause) {
+		if m.options.Clock.Elapsed()+pause > end || m.options.Clock.Sleep(ctx, pause) != nil {
+			break
+		}
+		err = m.flush(ctx)
+	}
+	return err
+}
+
+// mayFlushLater reports whether the call of a failed flush may succeed later.
+// Another flush would not report again what is unknown or a mismatch.
+func (m *Meter) mayFlushLater(err error) bool {
+	if err == nil || errors.As(err, new(*JournalError)) || errors.As(err, new(*UnknownError)) || errors.As(err, new(*MismatchError)) {
+		return false
+	}
+	return m.isOpen() || awstokens.NewStandardRetryer().IsErrorRetryable(err)
 }

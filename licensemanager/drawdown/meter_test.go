@@ -741,30 +741,32 @@ func TestOddResponses(t *testing.T) {
 // An unknown error may mean that the license was charged; an exception of the
 // service does not.
 func TestErrorsOfAnotherAPI(t *testing.T) {
-	for _, test := range []struct {
-		err  error
-		same bool // the batch is sent again as it is
-	}{
-		{errors.New("it broke"), true},
-		{context.DeadlineExceeded, true},
-		{&licensemanager.ServerInternalException{}, true},
-		{&licensemanager.AccessDeniedException{}, false},
-		{(&licensemanager.CheckoutLicenseInput{}).Validate(), false},
-	} {
-		var tokens []string
-		api := silent(func(in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
-			tokens = append(tokens, in.ClientToken)
-			return nil, test.err
-		})
-		m, err := drawdown.New(api, drawdown.Request{ProductSKU: "sku"}, filepath.Join(t.TempDir(), "journal"), byHand)
-		require.NoError(t, err)
-		require.NoError(t, m.Add("n", 1))
-		for range 2 {
-			require.ErrorIs(t, m.Flush(t.Context()), test.err)
+	synctest.Test(t, func(t *testing.T) {
+		for _, test := range []struct {
+			err  error
+			same bool // the batch is sent again as it is
+		}{
+			{errors.New("it broke"), true},
+			{context.DeadlineExceeded, true},
+			{&licensemanager.ServerInternalException{}, true},
+			{&licensemanager.AccessDeniedException{}, false},
+			{(&licensemanager.CheckoutLicenseInput{}).Validate(), false},
+		} {
+			var tokens []string
+			api := silent(func(in *licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+				tokens = append(tokens, in.ClientToken)
+				return nil, test.err
+			})
+			m, err := drawdown.New(api, drawdown.Request{ProductSKU: "sku"}, filepath.Join(t.TempDir(), "journal"), byHand)
+			require.NoError(t, err)
+			require.NoError(t, m.Add("n", 1))
+			for range 2 {
+				require.ErrorIs(t, m.Flush(t.Context()), test.err)
+			}
+			assert.Equal(t, test.same, tokens[0] == tokens[1], "%v", test.err)
+			_ = m.Close(t.Context())
 		}
-		assert.Equal(t, test.same, tokens[0] == tokens[1], "%v", test.err)
-		_ = m.Close(t.Context())
-	}
+	})
 }
 
 // Text of the service in an error is one line.
@@ -868,37 +870,39 @@ func TestWrongDate(t *testing.T) {
 
 // No sum overflows: Add returns an error first.
 func TestSumsThatDoNotFit(t *testing.T) {
-	const most = math.MaxInt64
-	path := filepath.Join(t.TempDir(), "journal")
-	open := func(api drawdown.API, unit licensemanager.EntitlementUnit) *drawdown.Meter {
-		m, err := drawdown.New(api, request, path, byHand, func(o *drawdown.Options) {
-			o.Units = map[string]licensemanager.EntitlementUnit{"n": unit}
+	synctest.Test(t, func(t *testing.T) {
+		const most = math.MaxInt64
+		path := filepath.Join(t.TempDir(), "journal")
+		open := func(api drawdown.API, unit licensemanager.EntitlementUnit) *drawdown.Meter {
+			m, err := drawdown.New(api, request, path, byHand, func(o *drawdown.Options) {
+				o.Units = map[string]licensemanager.EntitlementUnit{"n": unit}
+			})
+			require.NoError(t, err)
+			return m
+		}
+		lost := silent(func(*licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
+			return nil, context.DeadlineExceeded
 		})
-		require.NoError(t, err)
-		return m
-	}
-	lost := silent(func(*licensemanager.CheckoutLicenseInput) (*licensemanager.CheckoutLicenseOutput, error) {
-		return nil, context.DeadlineExceeded
+		m := open(lost, "")
+		require.NoError(t, m.Add("n", most/2))
+		require.Error(t, m.Flush(t.Context()))
+		require.NoError(t, m.Add("n", most/2))
+		require.Error(t, m.Close(t.Context()))
+
+		m = open(all, "")
+		require.NoError(t, m.Add("n", 1))
+		assert.ErrorContains(t, m.Add("n", 1), "too large")
+		assert.Equal(t, drawdown.Total{Owed: most}, m.Totals()["n"])
+		require.NoError(t, m.Flush(t.Context()))
+		assert.ErrorContains(t, m.Add("n", 1), "too large", "what was charged counts too")
+		require.NoError(t, m.Add("other", most))
+		require.NoError(t, m.Close(t.Context()))
+
+		m = open(all, licensemanager.EntitlementUnitGigabytes)
+		require.NoError(t, m.Add("n", 5))
+		require.NoError(t, m.Close(t.Context()))
+		assert.Equal(t, map[string]drawdown.Total{"n": {Charged: most}, "other": {Charged: most}}, m.Totals(), "units are added up")
 	})
-	m := open(lost, "")
-	require.NoError(t, m.Add("n", most/2))
-	require.Error(t, m.Flush(t.Context()))
-	require.NoError(t, m.Add("n", most/2))
-	require.Error(t, m.Close(t.Context()))
-
-	m = open(all, "")
-	require.NoError(t, m.Add("n", 1))
-	assert.ErrorContains(t, m.Add("n", 1), "too large")
-	assert.Equal(t, drawdown.Total{Owed: most}, m.Totals()["n"])
-	require.NoError(t, m.Flush(t.Context()))
-	assert.ErrorContains(t, m.Add("n", 1), "too large", "what was charged counts too")
-	require.NoError(t, m.Add("other", most))
-	require.NoError(t, m.Close(t.Context()))
-
-	m = open(all, licensemanager.EntitlementUnitGigabytes)
-	require.NoError(t, m.Add("n", 5))
-	require.NoError(t, m.Close(t.Context()))
-	assert.Equal(t, map[string]drawdown.Total{"n": {Charged: most}, "other": {Charged: most}}, m.Totals(), "units are added up")
 }
 
 // The longest Window does not overflow.

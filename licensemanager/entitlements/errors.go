@@ -55,10 +55,11 @@ type UnusableLicense struct {
 type EmptyError struct {
 	ProductSKU     string
 	KeyFingerprint string            // of the issuer
-	Unusable       []UnusableLicense // the licenses of the product, and why each does not count
+	Unusable       []UnusableLicense // the licenses of the product and issuer, and why each does not count; of another issuer only that of Options.LicenseARN
 }
 
-// Error names the product, the issuer, and why each license does not count.
+// Error names the product, the issuer, and why each license does not count. If
+// there is none, it says what to check.
 func (e *EmptyError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "entitlements: no usable license of product %q and issuer %q", e.ProductSKU, e.KeyFingerprint)
@@ -66,6 +67,9 @@ func (e *EmptyError) Error() string {
 	for _, u := range e.Unusable {
 		fmt.Fprintf(&b, "%s%s: %s", separator, redact.Line(u.LicenseARN), sentences[u.Reason])
 		separator = "; "
+	}
+	if len(e.Unusable) == 0 {
+		b.WriteString(": check the product SKU and Options.KeyFingerprint")
 	}
 	return b.String()
 }

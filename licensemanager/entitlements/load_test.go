@@ -171,6 +171,15 @@ func TestLicenseARNOfSomethingElse(t *testing.T) {
 	assert.Equal(t, entitlements.ReasonWrongIssuer, empty.Unusable[0].Reason)
 }
 
+// The list of licenses is that of the issuer, so those of another one are unknown.
+func TestForgottenFingerprint(t *testing.T) {
+	server := awstokenstest.NewServer(t, func(o *awstokenstest.Options) { o.InProcess = true })
+	client, err := licensemanager.New(server.Config())
+	require.NoError(t, err)
+	_, err = entitlements.Load(t.Context(), client, server.LicenseManager().ProductSKU())
+	assert.ErrorContains(t, err, "check the product SKU and Options.KeyFingerprint")
+}
+
 func TestLoadFails(t *testing.T) {
 	failure := errors.New("no network")
 	for _, options := range []func(*entitlements.Options){nil, func(o *entitlements.Options) { o.LicenseARN = arn }} {

@@ -56,11 +56,14 @@
 // charges their usage: a container may lose its journal with the disk, and
 // somebody else may take the seat once it is given back. Then close the Lease or
 // Keeper, then a Watcher of package entitlements. Leave time for the later ones,
-// and give Keep a context that does not end with the signal:
+// and give Keep a context that does not end with the signal, but Watch the one
+// that does, because Watch waits for the service:
 //
 //	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 //	defer stop()
 //	own := context.WithoutCancel(ctx)
+//	watcher, err := entitlements.Watch(ctx, client, "my-product")
+//	...
 //	keeper := lease.Keep(own, client, request)
 //	...
 //	<-ctx.Done()
@@ -68,7 +71,7 @@
 //	defer cancel()
 //	charging, cancel := context.WithTimeout(closing, 4*time.Second)
 //	defer cancel()
-//	err := errors.Join(meter.Close(charging), keeper.Close(closing))
+//	err = errors.Join(meter.Close(charging), keeper.Close(closing))
 //
 // # States
 //

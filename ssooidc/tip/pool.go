@@ -17,7 +17,7 @@ type PoolOptions struct {
 
 	// MaxUsers is how many users the Pool remembers. One more makes it forget the
 	// user that was asked for least recently, but none whose credentials are being
-	// renewed. The default is 10,000; a user takes about 4 KB.
+	// renewed. The default is 10,000; a user takes about 5 KB.
 	MaxUsers int
 
 	// Idle is how long after its last use the Pool forgets a user. The default is
