@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf16"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/timestamp"
@@ -139,24 +137,4 @@ func (w writer) json(rest awstokens.Secret) ([]byte, error) {
 		}
 	}
 	return json.Marshal(w)
-}
-
-// pythonString returns the JSON of a string as Python's json.dumps writes it, in
-// ASCII.
-func pythonString(text string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range text {
-		if short := strings.IndexRune("\"\\\b\f\n\r\t", r); short >= 0 {
-			b.WriteString(`\` + `"\bfnrt`[short:short+1])
-		} else if ' ' <= r && r <= '~' {
-			b.WriteRune(r)
-		} else {
-			for _, unit := range utf16.AppendRune(nil, r) {
-				fmt.Fprintf(&b, `\u%04x`, unit)
-			}
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }

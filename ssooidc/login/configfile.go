@@ -16,52 +16,6 @@ import (
 // maxConfigFile is far above the size of a config file with a thousand profiles.
 const maxConfigFile = 16 << 20
 
-// LoadSession reads the section [sso-session NAME] of the AWS config file. The
-// environment variable AWS_CONFIG_FILE names the file; the default is
-// ~/.aws/config, in the home directory that [NewFileStore] uses as well.
-//
-// LoadSession returns an error if the file is not a regular file, if it has no such
-// section, and if the section has no sso_start_url or no sso_region.
-func LoadSession(name string) (Session, error) {
-	file, err := readConfigFile()
-	if err != nil {
-		return Session{}, err
-	}
-	return file.session(name)
-}
-
-// session returns a session of the file.
-func (f *awsConfig) session(name string) (Session, error) {
-	settings, ok := f.find(sessionKind, name)
-	switch {
-	case ok && name != "": // a session without a name is of the older kind
-	case f.has(profileKind, name):
-		return Session{}, fmt.Errorf("%s has no %s, but a profile of that name: use LoadProfile", f.path, header(sessionKind, name))
-	default:
-		return Session{}, fmt.Errorf("%s has no %s: create it with aws configure sso-session", f.path, header(sessionKind, name))
-	}
-	if err := f.require(header(sessionKind, name), settings, "sso_start_url", "sso_region"); err != nil {
-		return Session{}, err
-	}
-	s := Session{Name: name, StartURL: settings["sso_start_url"], Region: settings["sso_region"]}
-	for scope := range strings.SplitSeq(settings["sso_registration_scopes"], ",") {
-		if scope = strings.TrimSpace(scope); scope != "" {
-			s.Scopes = append(s.Scopes, scope)
-		}
-	}
-	return s, nil
-}
-
-// require returns an error for the first setting that is missing in a section.
-func (f *awsConfig) require(section string, settings map[string]string, names ...string) error {
-	for _, name := range names {
-		if settings[name] == "" {
-			return fmt.Errorf("%s: %s has no %s", f.path, section, name)
-		}
-	}
-	return nil
-}
-
 // homeDir returns the user's home directory as the AWS CLI does: $HOME
 // (%USERPROFILE% on Windows), or else that of the password database.
 func homeDir() (string, error) {
@@ -161,6 +115,16 @@ func (f *awsConfig) find(kind, name string) (settings map[string]string, found b
 func (f *awsConfig) has(kind, name string) bool {
 	_, found := f.byName[sectionName{kind, name}]
 	return found
+}
+
+// require returns an error for the first setting that is missing in a section.
+func (f *awsConfig) require(section string, settings map[string]string, names ...string) error {
+	for _, name := range names {
+		if settings[name] == "" {
+			return fmt.Errorf("%s: %s has no %s", f.path, section, name)
+		}
+	}
+	return nil
 }
 
 // parseConfig parses a config file as the AWS CLI does. A comment is a line. A line

@@ -187,11 +187,6 @@ func (p *Provider) newer(ctx context.Context, than *held) *held {
 	return nil
 }
 
-// same reports whether two tokens are from the same response.
-func (t *Token) same(as *Token) bool {
-	return t.AccessToken.Equal(as.AccessToken) && t.RefreshToken.Equal(as.RefreshToken)
-}
-
 // explain returns the error of a refresh that failed with err.
 func (p *Provider) explain(t *Token, err error) error {
 	refused := has[*ssooidc.InvalidGrantException](err)

@@ -2,6 +2,7 @@ package login
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -35,6 +36,42 @@ type Session struct {
 	// token keeps its scopes when it is refreshed: after a change, log in with
 	// Options.Force.
 	Scopes []string
+}
+
+// LoadSession reads the section [sso-session NAME] of the AWS config file. The
+// environment variable AWS_CONFIG_FILE names the file; the default is
+// ~/.aws/config, in the home directory that [NewFileStore] uses as well.
+//
+// LoadSession returns an error if the file is not a regular file, if it has no such
+// section, and if the section has no sso_start_url or no sso_region.
+func LoadSession(name string) (Session, error) {
+	file, err := readConfigFile()
+	if err != nil {
+		return Session{}, err
+	}
+	return file.session(name)
+}
+
+// session returns a session of the file.
+func (f *awsConfig) session(name string) (Session, error) {
+	settings, ok := f.find(sessionKind, name)
+	switch {
+	case ok && name != "": // a session without a name is of the older kind
+	case f.has(profileKind, name):
+		return Session{}, fmt.Errorf("%s has no %s, but a profile of that name: use LoadProfile", f.path, header(sessionKind, name))
+	default:
+		return Session{}, fmt.Errorf("%s has no %s: create it with aws configure sso-session", f.path, header(sessionKind, name))
+	}
+	if err := f.require(header(sessionKind, name), settings, "sso_start_url", "sso_region"); err != nil {
+		return Session{}, err
+	}
+	s := Session{Name: name, StartURL: settings["sso_start_url"], Region: settings["sso_region"]}
+	for scope := range strings.SplitSeq(settings["sso_registration_scopes"], ",") {
+		if scope = strings.TrimSpace(scope); scope != "" {
+			s.Scopes = append(s.Scopes, scope)
+		}
+	}
+	return s, nil
 }
 
 // Validate checks that the required members are present. Its error is an

@@ -2,10 +2,6 @@ package login
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
-	"fmt"
-	"strings"
 	"sync"
 )
 
@@ -50,39 +46,6 @@ type Store interface {
 	// process may not write to the store, and so cannot lock it, errors.Is finds
 	// ErrReadOnly in the error.
 	Lock(ctx context.Context, s Session, l Lock) (unlock func(), err error)
-}
-
-// tokenKey returns the key of a session's token.
-func tokenKey(s Session) string {
-	if s.Name != "" {
-		return hash(s.Name)
-	}
-	return hash(s.StartURL)
-}
-
-// registrationKey returns the key of a session's registration. The AWS CLI hashes
-// the JSON of what tells registrations apart, as Python writes it, with the members
-// sorted by name.
-func registrationKey(s Session) string {
-	name, scopes := "null", "null"
-	if s.Name != "" {
-		name = pythonString(s.Name)
-	}
-	if len(s.Scopes) > 0 {
-		quoted := make([]string, len(s.Scopes))
-		for i, scope := range s.Scopes {
-			quoted[i] = pythonString(scope)
-		}
-		scopes = "[" + strings.Join(quoted, ", ") + "]"
-	}
-	return hash(fmt.Sprintf(`{"region": %s, "scopes": %s, "session_name": %s, "startUrl": %s, "tool": "botocore"}`,
-		pythonString(s.Region), scopes, name, pythonString(s.StartURL)))
-}
-
-// hash is SHA-1 because the AWS CLI names its files so. It protects nothing.
-func hash(text string) string {
-	sum := sha1.Sum([]byte(text))
-	return hex.EncodeToString(sum[:])
 }
 
 // MemoryStore is a [Store] in the memory of the process. Its zero value is empty and

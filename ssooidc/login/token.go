@@ -72,3 +72,8 @@ func (t *Token) CacheJSON() ([]byte, error) {
 	w.time("registrationExpiresAt", t.RegistrationExpiresAt)
 	return w.json(t.rest)
 }
+
+// same reports whether two tokens are from the same response.
+func (t *Token) same(as *Token) bool {
+	return t.AccessToken.Equal(as.AccessToken) && t.RefreshToken.Equal(as.RefreshToken)
+}
