@@ -3,24 +3,10 @@
 //
 // # Overview
 //
-// A [Session] says where to log in. [LoadSession] reads one that
-// `aws configure sso-session` has written; a program can also make its own.
-//
-//	session, err := login.LoadSession("my-sso")
-//	...
-//	_, err = login.Login(ctx, session)
-//
-// [Login] opens a browser, or, if there is none, shows a page and a code. When the
-// user has approved the login, the token is in the token cache. Then a [Provider],
-// in this program or another one, returns the access token and refreshes it before
-// it expires:
-//
-//	tokens, err := login.NewProvider(session)
-//	...
-//	credentials, err := portal.RoleCredentials(cfg, tokens, account, role)
-//
-// A [Profile] of the AWS config file has a session, an account, a role and a Region.
-// [LoadProfile] reads one, and [Profiles] all:
+// A [Profile] of the AWS config file, which `aws configure sso` writes, has a
+// session, an account, a role and a Region. [LoadProfile] reads one, and [Profiles]
+// all. [Login] logs in to the session, and package portal returns credentials of
+// the role:
 //
 //	profile, err := login.LoadProfile("") // AWS_PROFILE, or default
 //	...
@@ -28,14 +14,27 @@
 //	...
 //	credentials, err := portal.ProfileCredentials(cfg, profile)
 //
-// [ResolveStartURL] makes a session of a start URL that a user typed.
+// Login opens a browser, or, if there is none, shows a page and a code. When the
+// user has approved the login, the token is in the token cache, where this program
+// and others find it.
+//
+// A [Session] alone says where to log in. [LoadSession] reads one that
+// `aws configure sso-session` has written, [ResolveStartURL] makes one of a start
+// URL that a user typed, and a program can make its own. A [Provider] returns the
+// access token, and refreshes it before it expires:
+//
+//	session, err := login.LoadSession("my-sso")
+//	...
+//	tokens, err := login.NewProvider(session)
+//	...
+//	credentials, err := portal.RoleCredentials(cfg, tokens, account, role)
 //
 // Login asks the user only if there is no token, or it cannot be refreshed, so a
-// program can call it at each start. A program that asks nobody gets the
-// credentials, and calls Login if [Needed] reports true for their error. That is so,
-// too, if the session was ended elsewhere: if the portal refuses a token,
-// portal.RoleCredentials and portal.Roles call [Provider.Discard], and so must a
-// program that calls the portal itself. [Logout] ends the session.
+// program can call it at each start. Or it gets the credentials first, and calls
+// Login if [Needed] reports true for their error, which it also does if the session
+// was ended elsewhere: if the portal refuses a token, portal.RoleCredentials and
+// portal.Roles call [Provider.Discard], and so must a program that calls the portal
+// itself. [Logout] ends the session.
 //
 // # Token cache
 //

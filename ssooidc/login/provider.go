@@ -185,13 +185,12 @@ func (p *Provider) RetrieveBearerToken(ctx context.Context) (bearer.Token, error
 }
 
 // Wait waits until no refresh of this Provider is under way, and the new token is
-// saved. Call it
-// before the program exits, with a context that bounds it. A refresh can be under
-// way after a call whose context has ended, and after one that has returned a token
-// which is still valid. If the program exits in the middle of it, a service that
-// rotates refresh tokens requires a new login. A refresh takes seconds, or minutes
-// if the service does not respond. Wait starts none. It returns nil or the context's
-// error.
+// saved. Call it before the program exits, with a context that bounds it. A refresh
+// can be under way after a call whose context has ended, and after one that has
+// returned a token which is still valid. If the program exits in the middle of it, a
+// service that rotates refresh tokens requires a new login. A refresh takes seconds,
+// or minutes if the service does not respond. Wait starts none. It returns nil or
+// the context's error.
 func (p *Provider) Wait(ctx context.Context) error {
 	for {
 		f := p.flight.Load()
