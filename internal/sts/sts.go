@@ -5,6 +5,7 @@ package sts
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -78,6 +79,15 @@ func (p *ProvidedContext) validate() error {
 	c.MaxLength("ProviderArn", p.ProviderArn, 2048)
 	c.SecretLength("ContextAssertion", p.ContextAssertion, 4, 2048)
 	return c.Err("ProvidedContext")
+}
+
+// Seconds returns a duration as DurationSeconds, rounded up. What is out of range
+// stays out of range.
+func Seconds(d time.Duration) int32 {
+	if d < 0 {
+		return -1
+	}
+	return int32(min(math.Ceil(d.Seconds()), math.MaxInt32))
 }
 
 func role(c *constraint.Checker, arn, session string, seconds int32) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ func (o *Options) input(access awstokens.Secret) *sts.AssumeRoleWithWebIdentityI
 		RoleArn:          o.RoleARN,
 		RoleSessionName:  o.RoleSessionName,
 		WebIdentityToken: access,
-		DurationSeconds:  int32(max(math.MinInt32, min((o.Duration+time.Second-1)/time.Second, math.MaxInt32))),
+		DurationSeconds:  sts.Seconds(o.Duration),
 	}
 }
 

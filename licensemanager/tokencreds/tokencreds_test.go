@@ -206,6 +206,7 @@ func TestOptionsAreValidated(t *testing.T) {
 		"long":             {"Duration", func(o *tokencreds.Options) { o.Duration = 12*time.Hour + 1 }},
 		"too long to send": {"Duration", func(o *tokencreds.Options) { o.Duration = (1<<32 + 3600) * time.Second }},
 		"negative":         {"Duration", func(o *tokencreds.Options) { o.Duration = -time.Hour }},
+		"just negative":    {"Duration", func(o *tokencreds.Options) { o.Duration = -1 }},
 		"properties":       {"TokenProperties", func(o *tokencreds.Options) { o.TokenProperties = make([]string, 4) }},
 	} {
 		_, err := tokencreds.New(customer(server), tokencreds.Token(awstokens.NewSecret("token")), role(server), test.change)

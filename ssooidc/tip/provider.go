@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -198,7 +197,7 @@ func (o *Options) validate(disabled bool) error {
 	}
 	var list []error
 	check := func(option, session string, d time.Duration) {
-		in := sts.AssumeRoleInput{RoleArn: "arn:aws:iam::111122223333:role/any", RoleSessionName: session, DurationSeconds: wholeSeconds(d)}
+		in := sts.AssumeRoleInput{RoleArn: "arn:aws:iam::111122223333:role/any", RoleSessionName: session, DurationSeconds: sts.Seconds(d)}
 		var invalid smithy.InvalidParamsError
 		errors.As(in.Validate(), &invalid)
 		for _, err := range invalid.Errs() {
@@ -209,12 +208,4 @@ func (o *Options) validate(disabled bool) error {
 	check("Duration", "any", o.Duration)
 	check("BootstrapDuration", "any", o.BootstrapDuration)
 	return errors.Join(list...)
-}
-
-// wholeSeconds rounds up. A value that is out of range stays out of range.
-func wholeSeconds(d time.Duration) int32 {
-	if d < 0 {
-		return -1
-	}
-	return int32(min(math.Ceil(d.Seconds()), math.MaxInt32))
 }

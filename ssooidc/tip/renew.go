@@ -30,7 +30,7 @@ func (p *Provider) renew(ctx context.Context) (awstokens.Credentials, time.Durat
 	out, err := p.roles.AssumeRole(ctx, &sts.AssumeRoleInput{
 		RoleArn:          p.application.AccessRoleARN,
 		RoleSessionName:  p.options.RoleSessionName,
-		DurationSeconds:  wholeSeconds(p.options.Duration),
+		DurationSeconds:  sts.Seconds(p.options.Duration),
 		ProvidedContexts: []sts.ProvidedContext{{ProviderArn: contextProvider, ContextAssertion: identity}},
 	})
 	if err != nil {

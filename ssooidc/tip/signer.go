@@ -38,7 +38,7 @@ func (p *Provider) withSigner(ctx context.Context) (context.Context, error) {
 		out, err := p.roles.AssumeRoleWithWebIdentity(ctx, &sts.AssumeRoleWithWebIdentityInput{
 			RoleArn:          p.application.BootstrapRoleARN,
 			RoleSessionName:  p.options.RoleSessionName,
-			DurationSeconds:  wholeSeconds(p.options.BootstrapDuration),
+			DurationSeconds:  sts.Seconds(p.options.BootstrapDuration),
 			WebIdentityToken: jwt.token,
 		})
 		if err != nil {
