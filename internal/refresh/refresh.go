@@ -1,18 +1,21 @@
-// Package refresh caches a value that expires. It renews the value before that,
-// one renewal at a time, and returns the old one as long as it is valid.
+// Package refresh caches credentials. It renews them before they expire, one
+// renewal at a time, and returns the old ones as long as they are valid.
 package refresh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/seed-25f54b62/awstokens"
 )
 
 const (
-	early = 5 * time.Minute // how long before its end a value is renewed
-	pause = time.Minute     // the shortest time between two renewals while there is a valid value
+	early = 5 * time.Minute // how long before their end credentials are renewed
+	pause = time.Minute     // the shortest time between two renewals while there are valid credentials
 )
 
 // Options are the settings of a Cache. Zero values mean the defaults.
@@ -26,86 +29,82 @@ type Options struct {
 	Timeout time.Duration
 }
 
-// Renew returns a new value and its life, counted from the call of Renew. A life
-// that is shorter than a minute counts as a minute; Discard is for a value that a
-// service does not accept. Only one Renew runs at a time. Its context has the
+// Renew returns new credentials and their life, counted from the call of Renew. A
+// life that is shorter than a minute counts as a minute; Discard is for credentials
+// that a service does not accept. Only one Renew runs at a time. Its context has the
 // values, but not the end, of that of a caller.
-type Renew[T any] func(context.Context) (value T, life time.Duration, err error)
+type Renew func(context.Context) (credentials awstokens.Credentials, life time.Duration, err error)
 
-// Cache holds a value. It is safe for concurrent use.
-type Cache[T any] struct {
+// Cache holds credentials. It is safe for concurrent use.
+type Cache struct {
 	options Options
-	renew   Renew[T]
+	renew   Renew
 
-	mu      sync.Mutex
-	value   T
-	has     bool          // there is a value
-	got     time.Time     // when the renewal that got value began
-	life    time.Duration // of value
-	renewIn time.Duration // after got
-	flight  *flight[T]    // the running renewal, or nil
+	mu          sync.Mutex
+	credentials awstokens.Credentials
+	has         bool          // there are credentials
+	got         time.Time     // when the renewal that got them began
+	life        time.Duration // after got
+	renewIn     time.Duration // after got
+	flight      *flight       // the running renewal, or nil
 }
 
-type flight[T any] struct {
+type flight struct {
 	done chan struct{}
 
 	// Set before done is closed.
-	value T
-	err   error
+	credentials awstokens.Credentials
+	err         error
 
 	failure error // the last that Failed recorded; guarded by the mutex of the Cache
 }
 
 // New returns an empty cache.
-func New[T any](options Options, renew Renew[T]) *Cache[T] {
+func New(options Options, renew Renew) *Cache {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	if options.Timeout == 0 {
-		options.Timeout = time.Minute
-	}
-	return &Cache[T]{options: options, renew: renew}
+	options.Timeout = cmp.Or(options.Timeout, time.Minute)
+	return &Cache{options: options, renew: renew}
 }
 
-// Get returns the value. While the value is valid, Get does not wait: five
-// minutes before its end, or after half of a short life, it is renewed in the
-// background, and a renewal that fails is retried a minute later. Without a valid
-// value, Get waits for a renewal and returns its error if it fails. If the context
-// ends first, the error also wraps the last failure of the renewal.
-func (c *Cache[T]) Get(ctx context.Context) (T, error) {
+// Get returns the credentials. While they are valid, Get does not wait: five
+// minutes before their end, or after half of a short life, they are renewed in the
+// background, and a renewal that fails is retried a minute later. Without valid
+// credentials, Get waits for a renewal and returns its error if it fails. If the
+// context ends first, the error also wraps the last failure of the renewal.
+func (c *Cache) Get(ctx context.Context) (awstokens.Credentials, error) {
 	if ctx == nil {
-		var zero T
-		return zero, errors.New("the context is nil")
+		return awstokens.Credentials{}, errors.New("the context is nil")
 	}
 	c.mu.Lock()
 	age := Elapsed(c.got, c.options.Now())
 	good := c.has && age < c.life
 	if c.flight == nil && (!good || age >= c.renewIn) {
-		c.flight = &flight[T]{done: make(chan struct{})}
+		c.flight = &flight{done: make(chan struct{})}
 		go c.fly(context.WithoutCancel(ctx), c.flight)
 	}
-	value, f := c.value, c.flight
+	credentials, f := c.credentials, c.flight
 	c.mu.Unlock()
 
 	if good {
-		return value, nil
+		return credentials, nil
 	}
 	select {
 	case <-f.done:
-		return f.value, f.err
+		return f.credentials, f.err
 	case <-ctx.Done():
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		var zero T
 		if f.failure != nil {
-			return zero, fmt.Errorf("%w (last failure: %w)", ctx.Err(), f.failure)
+			return awstokens.Credentials{}, fmt.Errorf("%w (last failure: %w)", ctx.Err(), f.failure)
 		}
-		return zero, ctx.Err()
+		return awstokens.Credentials{}, ctx.Err()
 	}
 }
 
 // Failed records a failure that does not end the running renewal.
-func (c *Cache[T]) Failed(err error) {
+func (c *Cache) Failed(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.flight != nil {
@@ -114,14 +113,14 @@ func (c *Cache[T]) Failed(err error) {
 }
 
 // Renewing reports whether a renewal is running.
-func (c *Cache[T]) Renewing() bool {
+func (c *Cache) Renewing() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.flight != nil
 }
 
 // Wait waits until no renewal is running. It returns nil or the context's error.
-func (c *Cache[T]) Wait(ctx context.Context) error {
+func (c *Cache) Wait(ctx context.Context) error {
 	for {
 		c.mu.Lock()
 		f := c.flight
@@ -137,41 +136,38 @@ func (c *Cache[T]) Wait(ctx context.Context) error {
 	}
 }
 
-// Discard drops the value if isBad returns true for it.
-func (c *Cache[T]) Discard(isBad func(T) bool) {
+// Discard drops the credentials if they are the ones that a service refused.
+func (c *Cache) Discard(refused awstokens.Credentials) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.has && isBad(c.value) {
-		var zero T
-		c.value, c.has = zero, false
+	if c.credentials.AccessKeyID == refused.AccessKeyID {
+		c.credentials, c.has = awstokens.Credentials{}, false
 	}
 }
 
 // fly runs one renewal.
-func (c *Cache[T]) fly(ctx context.Context, f *flight[T]) {
+func (c *Cache) fly(ctx context.Context, f *flight) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	start := c.options.Now()
-	var value T
 	var life time.Duration
-	err := errors.New("the renewal ended its goroutine")
-	defer func() { c.land(f, start, value, life, err) }() // also after runtime.Goexit, or callers would wait for ever
-	value, life, err = c.renew(ctx)
+	f.err = errors.New("the renewal ended its goroutine")
+	defer func() { c.land(f, start, life) }() // also after runtime.Goexit, or callers would wait for ever
+	f.credentials, life, f.err = c.renew(ctx)
 }
 
 // land ends a renewal with its outcome.
-func (c *Cache[T]) land(f *flight[T], start time.Time, value T, life time.Duration, err error) {
+func (c *Cache) land(f *flight, start time.Time, life time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil {
+	if f.err != nil {
 		c.renewIn = Elapsed(c.got, c.options.Now()) + pause
 	} else {
 		life = max(life, pause)
-		c.value, c.has, c.got, c.life = value, true, start, life
+		c.credentials, c.has, c.got, c.life = f.credentials, true, start, life
 		c.renewIn = life - min(early, life/2) // or a short life would be renewed all the time
 	}
 	c.flight = nil
-	f.value, f.err = value, err
 	close(f.done)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,10 +14,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/refresh"
 )
 
-// source makes numbered values; each takes a second.
+// numbered returns credentials that a test tells from others.
+func numbered(n int64) awstokens.Credentials {
+	return awstokens.Credentials{AccessKeyID: strconv.FormatInt(n, 10)}
+}
+
+// source makes numbered credentials; each takes a second.
 type source struct {
 	made    atomic.Int64
 	running atomic.Int64
@@ -26,7 +33,7 @@ type source struct {
 
 var errSource = errors.New("no value today")
 
-func (s *source) renew(ctx context.Context) (int64, time.Duration, error) {
+func (s *source) renew(ctx context.Context) (awstokens.Credentials, time.Duration, error) {
 	if s.running.Add(1) != 1 {
 		panic("two renewals at once")
 	}
@@ -34,20 +41,20 @@ func (s *source) renew(ctx context.Context) (int64, time.Duration, error) {
 	select {
 	case <-time.After(time.Second):
 	case <-ctx.Done():
-		return 0, 0, ctx.Err()
+		return awstokens.Credentials{}, 0, ctx.Err()
 	}
 	n := s.made.Add(1)
 	if s.fail.Load() {
-		return 0, 0, errSource
+		return awstokens.Credentials{}, 0, errSource
 	}
-	return n, s.life, nil
+	return numbered(n), s.life, nil
 }
 
 func TestValueIsRenewedEarlyWithoutWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{life: time.Hour}
 		c := refresh.New(refresh.Options{}, s.renew)
-		get := func() (int64, time.Duration) {
+		get := func() (awstokens.Credentials, time.Duration) {
 			start := time.Now()
 			v, err := c.Get(t.Context())
 			require.NoError(t, err)
@@ -56,21 +63,21 @@ func TestValueIsRenewedEarlyWithoutWaiting(t *testing.T) {
 			return v, waited
 		}
 		v, waited := get()
-		assert.Equal(t, int64(1), v)
+		assert.Equal(t, numbered(1), v)
 		assert.Equal(t, time.Second, waited, "the first caller waits")
 
 		time.Sleep(54 * time.Minute)
 		v, waited = get()
-		assert.Equal(t, int64(1), v, "54 minutes later it is not early yet")
+		assert.Equal(t, numbered(1), v, "54 minutes later it is not early yet")
 		assert.Zero(t, waited)
 
 		time.Sleep(2 * time.Minute)
 		v, waited = get()
-		assert.Equal(t, int64(1), v, "near the end callers still get the old value")
+		assert.Equal(t, numbered(1), v, "near the end callers still get the old value")
 		assert.Zero(t, waited, "and do not wait for the new one")
 		time.Sleep(2 * time.Second)
 		v, _ = get()
-		assert.Equal(t, int64(2), v)
+		assert.Equal(t, numbered(2), v)
 		assert.Equal(t, int64(2), s.made.Load())
 	})
 }
@@ -85,7 +92,7 @@ func TestOneRenewalServesAllCallers(t *testing.T) {
 				wg.Go(func() {
 					v, err := c.Get(t.Context())
 					assert.NoError(t, err)
-					assert.Equal(t, round+1, v)
+					assert.Equal(t, numbered(round+1), v)
 				})
 			}
 			wg.Wait()
@@ -107,7 +114,7 @@ func TestFailureKeepsTheOldValueAndPauses(t *testing.T) {
 		for range 170 { // seconds, to within the last minute of the value
 			v, err := c.Get(t.Context())
 			require.NoError(t, err)
-			require.Equal(t, int64(1), v)
+			require.Equal(t, numbered(1), v)
 			time.Sleep(time.Second)
 		}
 		assert.Equal(t, int64(1+3), s.made.Load(), "one retry a minute")
@@ -118,7 +125,7 @@ func TestFailureKeepsTheOldValueAndPauses(t *testing.T) {
 		s.fail.Store(false)
 		v, err := c.Get(t.Context())
 		require.NoError(t, err, "and the next caller does not wait for the pause")
-		assert.Equal(t, s.made.Load(), v)
+		assert.Equal(t, numbered(s.made.Load()), v)
 	})
 }
 
@@ -132,7 +139,7 @@ func TestCallerLeavesRenewalStays(t *testing.T) {
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		v, err := c.Get(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, int64(1), v, "the renewal went on without its first caller")
+		assert.Equal(t, numbered(1), v, "the renewal went on without its first caller")
 	})
 }
 
@@ -152,7 +159,7 @@ func TestWait(t *testing.T) {
 		assert.NoError(t, c.Wait(ended))
 		v, err := c.Get(ended)
 		assert.NoError(t, err)
-		assert.EqualValues(t, 1, v)
+		assert.Equal(t, numbered(1), v)
 	})
 }
 
@@ -166,9 +173,9 @@ func TestNilContext(t *testing.T) {
 
 func TestRenewalIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := refresh.New(refresh.Options{Timeout: time.Second}, func(ctx context.Context) (int, time.Duration, error) {
+		c := refresh.New(refresh.Options{Timeout: time.Second}, func(ctx context.Context) (awstokens.Credentials, time.Duration, error) {
 			<-ctx.Done()
-			return 0, 0, ctx.Err()
+			return awstokens.Credentials{}, 0, ctx.Err()
 		})
 		_, err := c.Get(t.Context())
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
@@ -180,18 +187,18 @@ func TestRenewalIsBounded(t *testing.T) {
 func TestRenewalEndsItsGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		exits := true
-		c := refresh.New(refresh.Options{}, func(context.Context) (int, time.Duration, error) {
+		c := refresh.New(refresh.Options{}, func(context.Context) (awstokens.Credentials, time.Duration, error) {
 			if exits {
 				runtime.Goexit()
 			}
-			return 1, time.Hour, nil
+			return numbered(1), time.Hour, nil
 		})
 		_, err := c.Get(t.Context())
 		assert.ErrorContains(t, err, "ended its goroutine")
 		exits = false
 		v, err := c.Get(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, 1, v)
+		assert.Equal(t, numbered(1), v)
 	})
 }
 
@@ -256,7 +263,7 @@ func TestWrongClock(t *testing.T) {
 		clock.set(2 * time.Hour)
 		v, err := c.Get(t.Context())
 		require.NoError(t, err)
-		assert.EqualValues(t, 2, v, "a clock that jumps ahead cannot be told from a machine that was suspended")
+		assert.Equal(t, numbered(2), v, "a clock that jumps ahead cannot be told from a machine that was suspended")
 	})
 }
 
@@ -310,23 +317,23 @@ func TestDiscard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &source{life: time.Hour}
 		c := refresh.New(refresh.Options{}, s.renew)
-		c.Discard(func(int64) bool { panic("there is none") })
+		c.Discard(awstokens.Credentials{})
 		_, err := c.Get(t.Context())
 		require.NoError(t, err)
-		c.Discard(func(v int64) bool { return v == 7 })
+		c.Discard(numbered(7))
 		v, err := c.Get(t.Context())
 		require.NoError(t, err)
-		assert.EqualValues(t, 1, v, "it is another that is bad")
+		assert.Equal(t, numbered(1), v, "it is another that is bad")
 		for range 2 { // callers who got the same one report it
-			c.Discard(func(v int64) bool { return v == 1 })
+			c.Discard(numbered(1))
 			v, err = c.Get(t.Context())
 			require.NoError(t, err)
-			assert.EqualValues(t, 2, v)
+			assert.Equal(t, numbered(2), v)
 		}
 
 		// What is discarded is not served while the next renewal fails.
 		s.fail.Store(true)
-		c.Discard(func(v int64) bool { return v == 2 })
+		c.Discard(numbered(2))
 		_, err = c.Get(t.Context())
 		assert.ErrorIs(t, err, errSource)
 	})
@@ -335,12 +342,12 @@ func TestDiscard(t *testing.T) {
 // TestFailed: a caller whose context ends learns what the renewal waits for.
 func TestFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var c *refresh.Cache[int]
-		c = refresh.New(refresh.Options{}, func(ctx context.Context) (int, time.Duration, error) {
+		var c *refresh.Cache
+		c = refresh.New(refresh.Options{}, func(ctx context.Context) (awstokens.Credentials, time.Duration, error) {
 			time.Sleep(time.Second)
 			c.Failed(errSource)
 			time.Sleep(2 * time.Second)
-			return 1, time.Hour, nil
+			return numbered(1), time.Hour, nil
 		})
 		c.Failed(errors.New("of no renewal"))
 		for after, failed := range map[time.Duration]bool{500 * time.Millisecond: false, 1500 * time.Millisecond: true} {
@@ -351,8 +358,8 @@ func TestFailed(t *testing.T) {
 			assert.Equal(t, failed, errors.Is(err, errSource), after)
 			v, err := c.Get(t.Context())
 			require.NoError(t, err)
-			c.Discard(func(int) bool { return true })
-			assert.Equal(t, 1, v)
+			c.Discard(numbered(1))
+			assert.Equal(t, numbered(1), v)
 		}
 	})
 }
@@ -360,16 +367,16 @@ func TestFailed(t *testing.T) {
 // TestNothingRunsUnderTheLock: a source that calls back does not block.
 func TestNothingRunsUnderTheLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var c *refresh.Cache[int]
+		var c *refresh.Cache
 		c = refresh.New(refresh.Options{
 			Now: func() time.Time { return time.Now() },
-		}, func(ctx context.Context) (int, time.Duration, error) {
-			c.Discard(func(int) bool { return true })
+		}, func(ctx context.Context) (awstokens.Credentials, time.Duration, error) {
+			c.Discard(numbered(1))
 			ctx, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
 			_, err := c.Get(ctx) // waits for this very renewal
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
-			return 1, time.Hour, nil
+			return numbered(1), time.Hour, nil
 		})
 		_, err := c.Get(t.Context())
 		assert.NoError(t, err)

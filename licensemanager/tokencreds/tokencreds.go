@@ -86,7 +86,7 @@ type Provider struct {
 	now     func() time.Time
 	tokens  *licensemanager.Client
 	roles   *sts.Client
-	cache   *refresh.Cache[awstokens.Credentials]
+	cache   *refresh.Cache
 }
 
 // New returns a Provider. The configuration is that of the calls to both services.
@@ -163,7 +163,7 @@ func (p *Provider) Retrieve(ctx context.Context) (awstokens.Credentials, error) 
 // Discard drops credentials that a service refused as expired. Clients of this
 // module call it.
 func (p *Provider) Discard(refused awstokens.Credentials) {
-	p.cache.Discard(func(c awstokens.Credentials) bool { return c.AccessKeyID == refused.AccessKeyID })
+	p.cache.Discard(refused)
 }
 
 func (p *Provider) renew(ctx context.Context) (awstokens.Credentials, time.Duration, error) {

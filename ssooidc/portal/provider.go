@@ -69,7 +69,7 @@ type Provider struct {
 	session             *session
 	accountID, roleName string
 	now                 func() time.Time
-	cache               *refresh.Cache[awstokens.Credentials]
+	cache               *refresh.Cache
 }
 
 // Retrieve returns credentials that have not expired. Its error is the context's or
@@ -93,7 +93,7 @@ func (p *Provider) Wait(ctx context.Context) error {
 // Discard forgets credentials that a service refused as expired, if they are the
 // ones that Retrieve returns.
 func (p *Provider) Discard(refused awstokens.Credentials) {
-	p.cache.Discard(func(c awstokens.Credentials) bool { return c.AccessKeyID == refused.AccessKeyID })
+	p.cache.Discard(refused)
 }
 
 // renew gets new credentials.

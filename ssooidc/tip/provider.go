@@ -52,7 +52,7 @@ type Options struct {
 type Provider struct {
 	*exchanger
 	source Source
-	cache  *refresh.Cache[awstokens.Credentials]
+	cache  *refresh.Cache
 
 	// The renewal under way uses these. There is one at a time.
 	refreshToken awstokens.Secret // of the session, if there is one
@@ -141,7 +141,7 @@ func (p *Provider) Retrieve(ctx context.Context) (awstokens.Credentials, error) 
 // Discard forgets credentials that a service refused as expired, if they are the
 // ones that Retrieve returns.
 func (p *Provider) Discard(refused awstokens.Credentials) {
-	p.cache.Discard(func(c awstokens.Credentials) bool { return c.AccessKeyID == refused.AccessKeyID })
+	p.cache.Discard(refused)
 }
 
 const (
