@@ -146,6 +146,10 @@ func Remove(path string) error {
 	return nil
 }
 
+// Leftover is the time idle of [Clean] where another process may be writing the
+// file: no write takes that long.
+const Leftover = time.Hour
+
 // Clean removes the temporary files that killed processes left behind, if they
 // were not written to for the time idle.
 func Clean(path string, idle time.Duration) {

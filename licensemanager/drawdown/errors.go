@@ -1,6 +1,7 @@
 package drawdown
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -104,11 +105,8 @@ func (e *JournalError) Unwrap() error { return e.Err }
 
 // join wraps both errors, in one line.
 func join(a, b error) error {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
+	if a != nil && b != nil {
+		return fmt.Errorf("%w; %w", a, b)
 	}
-	return fmt.Errorf("%w; %w", a, b)
+	return cmp.Or(a, b)
 }

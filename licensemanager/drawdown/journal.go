@@ -24,9 +24,6 @@ const (
 	// totals alone, and maxRead the size up to which one is read.
 	maxJournal = 1 << 20
 	maxRead    = 16 << 20
-
-	// leftover is the age of a temporary file that a killed process has left.
-	leftover = time.Hour
 )
 
 // journal is a file of records, each with a checksum that covers those before
@@ -61,7 +58,7 @@ func openJournal(path string, of identity, clock awstokens.Clock, mu *sync.Mutex
 	if err := j.acquire(); err != nil {
 		return nil, err
 	}
-	atomicfile.Clean(j.path, leftover)
+	atomicfile.Clean(j.path, atomicfile.Leftover)
 	err := j.load()
 	if errors.Is(err, fs.ErrNotExist) {
 		err = j.rewrite()
@@ -89,7 +86,7 @@ func (j *journal) acquire() (err error) {
 	if err != nil {
 		return j.fail(JournalUnreadable, err)
 	}
-	j.lock = flock.New(lock, flock.SetPermissions(0o600))
+	j.lock = flock.New(lock)
 	switch ok, err := j.lock.TryLock(); {
 	case err != nil:
 		return j.fail(JournalUnreadable, err)

@@ -20,9 +20,6 @@ const (
 
 	// maxCache is the size up to which a file is read: some thousand licenses.
 	maxCache = 16 << 20
-
-	// leftover is the age of a temporary file that a killed process has left.
-	leftover = time.Hour
 )
 
 // The kinds of sum in a cache file.

@@ -130,7 +130,7 @@ func (w *Watcher) restore() {
 	if w.loader.options.CacheFile == "" {
 		return
 	}
-	atomicfile.Clean(w.loader.options.CacheFile, leftover)
+	atomicfile.Clean(w.loader.options.CacheFile, atomicfile.Leftover)
 	var c *cached
 	c, w.cacheErr = w.loader.readCache()
 	w.useCache = w.cacheErr == nil

@@ -181,7 +181,7 @@ func (f *FileStore) save(ctx context.Context, path string, from interface{ Cache
 	if err != nil {
 		return err
 	}
-	atomicfile.Clean(path, leftoverAge)
+	atomicfile.Clean(path, atomicfile.Leftover)
 	if space := f.takeReserved(path); space != nil {
 		defer space.Release()
 		if space.Write(data) == nil {
@@ -190,9 +190,6 @@ func (f *FileStore) save(ctx context.Context, path string, from interface{ Cache
 	}
 	return readOnly(atomicfile.Write(path, data))
 }
-
-// leftoverAge is the age of a temporary file that its process has left behind.
-const leftoverAge = time.Hour
 
 func (f *FileStore) remove(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
