@@ -207,7 +207,7 @@ func (d *driver) reason(ctx context.Context, now time.Time) Reason {
 }
 
 func (r *Request) isOtherIssuer(license *licensemanager.License) bool {
-	return license.Issuer != nil && license.Issuer.KeyFingerprint != "" && license.Issuer.KeyFingerprint != r.keyFingerprint()
+	return license.Issuer != nil && license.Issuer.KeyFingerprint != "" && license.Issuer.KeyFingerprint != r.KeyFingerprint
 }
 
 // judge returns why a license has no seat. The usage may be nil.

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,9 +70,8 @@ func newDriver(ctx context.Context, api API, request Request, options []func(*Op
 			change(&o)
 		}
 	}
-	if o.RenewAt == 0 {
-		o.RenewAt = 0.6
-	}
+	o.RenewAt = cmp.Or(o.RenewAt, 0.6)
+	request.KeyFingerprint = cmp.Or(request.KeyFingerprint, licensemanager.MarketplaceKeyFingerprint)
 	if !(o.RenewAt >= 0.1 && o.RenewAt <= 0.9) || o.Grace < 0 || o.Grace > protocolTiming.longestLife {
 		return nil, errors.New("lease: RenewAt must be from 0.1 to 0.9, and Grace from 0 to ten years")
 	}
@@ -278,11 +278,7 @@ func (d *driver) closeError() error {
 	if !d.machine.taken {
 		return nil
 	}
-	err := d.giving
-	if err == nil {
-		err = errOrphan
-	}
-	return &TakenError{Until: d.machine.takenUntil, Err: err}
+	return &TakenError{Until: d.machine.takenUntil, Err: cmp.Or(d.giving, errOrphan)}
 }
 
 // nextStep returns a channel that is closed when the machine takes a step.

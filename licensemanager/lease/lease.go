@@ -57,17 +57,10 @@ func (r *Request) input(clientToken, nodeID string) *licensemanager.CheckoutLice
 		CheckoutType:   licensemanager.CheckoutTypeProvisional,
 		ClientToken:    clientToken,
 		Entitlements:   r.Entitlements,
-		KeyFingerprint: r.keyFingerprint(),
+		KeyFingerprint: r.KeyFingerprint,
 		NodeId:         nodeID,
 		ProductSKU:     r.ProductSKU,
 	}
-}
-
-func (r *Request) keyFingerprint() string {
-	if r.KeyFingerprint == "" {
-		return licensemanager.MarketplaceKeyFingerprint
-	}
-	return r.KeyFingerprint
 }
 
 // Options are the settings of a lease.
@@ -165,11 +158,11 @@ func (d *driver) acquire(ctx context.Context) (action, error) {
 	for a.do != taskFinish && !(d.machine.acquired && a.do == taskWait) {
 		a = d.advance(ctx, a)
 	}
-	m := &d.machine
-	if m.acquired && a.do != taskFinish {
+	if a.do != taskFinish {
 		return a, nil
 	}
 	d.store.close()
+	m := &d.machine
 	err = d.failure
 	if ctx.Err() != nil && !m.partial && !errors.Is(err, ctx.Err()) {
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)

@@ -36,7 +36,7 @@ type requestID struct {
 
 func (r *Request) id() requestID {
 	rest, _ := json.Marshal([]any{r.Entitlements, r.AllowPartial, r.Beneficiary}) // cannot fail
-	return requestID{r.ProductSKU, r.keyFingerprint(), digest(rest)}
+	return requestID{r.ProductSKU, r.KeyFingerprint, digest(rest)}
 }
 
 func digest(data []byte) string {

@@ -1,6 +1,7 @@
 package tokencreds
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,16 +109,12 @@ func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provi
 	if o.RoleARN == "" {
 		return nil, errors.New("license credentials: no role: set Options.RoleARN or AWS_ROLE_ARN")
 	}
-	if o.RoleSessionName == "" {
-		o.RoleSessionName = "awstokens"
-	}
+	o.RoleSessionName = cmp.Or(o.RoleSessionName, "awstokens")
+	o.Patience = cmp.Or(o.Patience, 20*time.Second)
 	if !cfg.DisableValidation {
 		if err := o.validate(); err != nil {
 			return nil, err
 		}
-	}
-	if o.Patience == 0 {
-		o.Patience = 20 * time.Second
 	}
 	o.TokenProperties = slices.Clone(o.TokenProperties)
 	if cfg.Now == nil {

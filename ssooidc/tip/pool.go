@@ -1,6 +1,7 @@
 package tip
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"errors"
@@ -62,12 +63,8 @@ func NewPool(cfg awstokens.Config, app Application, options ...func(*PoolOptions
 	if o.MaxUsers < 0 || o.Idle < 0 {
 		return nil, errors.New("identity propagation: PoolOptions.MaxUsers and PoolOptions.Idle must not be negative")
 	}
-	if o.MaxUsers == 0 {
-		o.MaxUsers = 10_000
-	}
-	if o.Idle == 0 {
-		o.Idle = time.Hour
-	}
+	o.MaxUsers = cmp.Or(o.MaxUsers, 10_000)
+	o.Idle = cmp.Or(o.Idle, time.Hour)
 	x, err := newExchanger(cfg, app, o.Options)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package tip
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,9 +96,7 @@ func NewProvider(cfg awstokens.Config, app Application, source Source, options .
 }
 
 func newExchanger(cfg awstokens.Config, app Application, o Options) (*exchanger, error) {
-	if o.RoleSessionName == "" {
-		o.RoleSessionName = "awstokens"
-	}
+	o.RoleSessionName = cmp.Or(o.RoleSessionName, "awstokens")
 	if err := errors.Join(app.validate(cfg.DisableValidation), o.validate(cfg.DisableValidation)); err != nil {
 		return nil, fmt.Errorf("identity propagation: %w", err)
 	}
