@@ -98,10 +98,8 @@ func (p *Provider) Discard(refused awstokens.Credentials) {
 
 // renew gets new credentials.
 func (p *Provider) renew(ctx context.Context) (awstokens.Credentials, time.Duration, error) {
-	var out *GetRoleCredentialsOutput
-	hasToken, err := p.session.use(ctx, func(token awstokens.Secret) (err error) {
-		out, err = p.session.client.GetRoleCredentials(ctx, &GetRoleCredentialsInput{RoleName: p.roleName, AccountId: p.accountID, AccessToken: token})
-		return err
+	out, hasToken, err := use(ctx, p.session, func(token awstokens.Secret) (*GetRoleCredentialsOutput, error) {
+		return p.session.client.GetRoleCredentials(ctx, &GetRoleCredentialsInput{RoleName: p.roleName, AccountId: p.accountID, AccessToken: token})
 	})
 	if err != nil {
 		step := StepGetRoleCredentials

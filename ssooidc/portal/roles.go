@@ -53,35 +53,30 @@ func Roles(ctx context.Context, cfg awstokens.Config, tokens bearer.TokenProvide
 }
 
 func (s *session) accounts(ctx context.Context) iter.Seq2[AccountInfo, error] {
-	list := func(ctx context.Context, page *ListAccountsInput) (out *ListAccountsOutput, err error) {
-		err = s.list(ctx, func(token awstokens.Secret) (err error) {
-			in := *page
+	list := func(ctx context.Context, in *ListAccountsInput) (*ListAccountsOutput, error) {
+		return withToken(ctx, s, func(token awstokens.Secret) (*ListAccountsOutput, error) {
 			in.AccessToken = token
-			out, err = s.client.ListAccounts(ctx, &in)
-			return err
+			return s.client.ListAccounts(ctx, in)
 		})
-		return out, err
 	}
 	return transport.Pages(ctx, list, nil, accountPage)
 }
 
 func (s *session) roles(ctx context.Context, accountID string) iter.Seq2[RoleInfo, error] {
-	list := func(ctx context.Context, page *ListAccountRolesInput) (out *ListAccountRolesOutput, err error) {
-		err = s.list(ctx, func(token awstokens.Secret) (err error) {
-			in := *page
+	list := func(ctx context.Context, in *ListAccountRolesInput) (*ListAccountRolesOutput, error) {
+		return withToken(ctx, s, func(token awstokens.Secret) (*ListAccountRolesOutput, error) {
 			in.AccessToken = token
-			out, err = s.client.ListAccountRoles(ctx, &in)
-			return err
+			return s.client.ListAccountRoles(ctx, in)
 		})
-		return out, err
 	}
 	return transport.Pages(ctx, list, &ListAccountRolesInput{AccountId: accountID}, rolePage)
 }
 
-func (s *session) list(ctx context.Context, call func(awstokens.Secret) error) error {
-	hasToken, err := s.use(ctx, call)
+// withToken gets a page of accounts or roles with an access token of the session.
+func withToken[T any](ctx context.Context, s *session, page func(awstokens.Secret) (T, error)) (T, error) {
+	out, hasToken, err := use(ctx, s, page)
 	if err != nil && !hasToken {
-		return fmt.Errorf("roles: cannot get the access token of the session: %w", err)
+		err = fmt.Errorf("roles: cannot get the access token of the session: %w", err)
 	}
-	return err
+	return out, err
 }

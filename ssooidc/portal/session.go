@@ -47,20 +47,20 @@ func newSession(cfg awstokens.Config, tokens bearer.TokenProvider, o Options) (*
 // use calls the portal with an access token. If the portal refuses it and the token
 // provider can replace it, use calls the portal once more. It reports whether there
 // was a token for the last call.
-func (s *session) use(ctx context.Context, call func(awstokens.Secret) error) (hasToken bool, err error) {
+func use[T any](ctx context.Context, s *session, call func(awstokens.Secret) (T, error)) (out T, hasToken bool, err error) {
 	for replaced := false; ; replaced = true {
 		t, err := s.token(ctx)
 		if err == nil && t.Value == "" {
 			err = errors.New("the access token is empty")
 		}
 		if err != nil {
-			return false, err
+			return out, false, err
 		}
 		token := awstokens.NewSecret(t.Value)
-		err = call(token)
+		out, err = call(token)
 		var unauthorized *UnauthorizedException
 		if replaced || s.discard == nil || !errors.As(err, &unauthorized) {
-			return true, err
+			return out, true, err
 		}
 		s.discard(token)
 	}
