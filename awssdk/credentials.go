@@ -20,10 +20,12 @@ const early = 5 * time.Minute
 // Credentials converts a provider of the SDK to one of this module. Unless it is
 // an aws.CredentialsCache, it is wrapped in one, because it is called on every
 // attempt. Credentials that a service refused as expired are invalidated in the
-// cache. Credentials returns nil for nil, [awstokens.AnonymousCredentials] for
-// those of the SDK, and for [Provider](p) p itself, also if that is in an
-// aws.CredentialsCache, provided that p has a method Discard and so caches itself. The result is safe for concurrent use if
-// provider is.
+// cache.
+//
+// Credentials returns nil for nil, [awstokens.AnonymousCredentials] for those of
+// the SDK, and p for [Provider](p), also for one in an aws.CredentialsCache if p has
+// a method Discard, which means that it caches itself. The result is safe for
+// concurrent use if provider is.
 func Credentials(provider aws.CredentialsProvider) awstokens.CredentialsProvider {
 	if provider == nil {
 		return nil

@@ -32,13 +32,14 @@
 // [*UnknownError]: it was charged once or not at all. A batch that the service
 // cannot have processed just stays owed.
 //
-// After an UnknownError, the next batch is a probe: an amount of 1 of one entitlement.
-// So are those that follow, until the service charges or denies one. Then all
-// that is owed is sent at once. So an outage of hours, in which requests are sent
-// but responses are lost or are errors such as a ServerInternalException, makes
-// the first batch unknown, and then an amount of 1 every 9 minutes, with the default of
-// [Options].Window. All else stays owed, and is charged after the outage. While
-// nothing can be sent, or the service throttles, nothing becomes unknown.
+// After an UnknownError, the next batch is a probe: an amount of 1 of one
+// entitlement. So are those that follow, until the service charges or denies one.
+// Then all that is owed is sent at once. So an outage of hours, in which requests
+// are sent but responses are lost or are errors such as a ServerInternalException,
+// makes the first batch unknown, and then an amount of 1 every 9 minutes, with the
+// default of [Options].Window. All else stays owed, and is charged after the
+// outage. While nothing can be sent, or the service throttles, nothing becomes
+// unknown.
 //
 // Setting the local clock has no effect while the process runs. Between a crash
 // and the next start, the service's clock corrects it, with one exception: if the

@@ -300,8 +300,8 @@ func (m *Meter) ended(err error) error {
 
 // Err returns the error of the last [Meter.Flush], also of one that the Meter made
 // by itself or in Close, or nil. A Flush whose context had ended before it began
-// does not count. Use it in a health check. What was added is still
-// owed then, unless the error is an [*UnknownError].
+// does not count. Use it in a health check. While there is an error, what was added
+// is still owed, unless the error is an [*UnknownError].
 func (m *Meter) Err() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -109,8 +109,8 @@ func newLoader(api API, productSKU string, options []func(*Options)) (*loader, e
 // those of [licensemanager.Client.ListReceivedLicenses] or, with LicenseARN,
 // [licensemanager.Client.GetLicense]. If the clock of the service differs from
 // the local one by more than a day, Load calls twice to find out which is wrong,
-// and a third time if the two responses contradict each other.
-// Load has no time limit: give ctx a deadline.
+// and a third time if the two responses contradict each other. Load has no time
+// limit: give ctx a deadline.
 func Load(ctx context.Context, api API, productSKU string, options ...func(*Options)) (*Set, error) {
 	l, err := newLoader(api, productSKU, options)
 	if err != nil {

@@ -297,10 +297,10 @@ func (w *Watcher) Current() (set *Set, age time.Duration) {
 }
 
 // Err returns why the last refresh failed, or why the cache file cannot be used,
-// or nil. Until the Watcher has seen a usable license, the error is or
-// wraps an [*EmptyError], which names the product and the issuer. A later
-// cancellation is not an error. The error of a refresh wraps that of the
-// credentials, such as tokencreds.ErrTokenRefused.
+// or nil. Until the Watcher has seen a usable license, the error is or wraps an
+// [*EmptyError], which names the product and the issuer. A later cancellation is not
+// an error. The error of a refresh wraps that of the credentials, such as
+// tokencreds.ErrTokenRefused.
 func (w *Watcher) Err() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

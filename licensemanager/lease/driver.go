@@ -33,10 +33,10 @@ type driver struct {
 	store   *openStore
 	resumed stored // the record that was found in it
 
-	calls    context.Context // of calls that nobody waits for
-	detach   func() bool     // from a Keeper's context
-	done     chan struct{}   // closed by Close, and when a Lease is lost
-	finished chan struct{}   // closed when the machine has ended
+	background context.Context // of calls that nobody waits for
+	detach     func() bool     // from a Keeper's context
+	done       chan struct{}   // closed by Close, and when a Lease is lost
+	finished   chan struct{}   // closed when the machine has ended
 
 	mu        sync.Mutex // guards what follows; not held during calls and waits
 	machine   machine
@@ -174,7 +174,7 @@ func (d *driver) nodeID() string {
 func (d *driver) work(a action) {
 	for a.do != taskFinish {
 		if a.do != taskWait {
-			a = d.advance(d.calls, a)
+			a = d.advance(d.background, a)
 			continue
 		}
 		d.mu.Lock()

@@ -40,7 +40,7 @@ func Keep(ctx context.Context, api API, request Request, options ...func(*Option
 		close(d.finished)
 		return &Keeper{d}
 	}
-	d.calls = context.WithoutCancel(ctx)
+	d.background = context.WithoutCancel(ctx)
 	d.detach = context.AfterFunc(ctx, d.stop)
 	d.machine.keeper = true
 	if ctx.Err() != nil { // the goroutine of AfterFunc may be too late
@@ -54,10 +54,10 @@ func Keep(ctx context.Context, api API, request Request, options ...func(*Option
 // before that, it gives the seat in the store back, if it can.
 func (d *driver) keep() {
 	for pause := protocolTiming.retry.first; ; pause = min(2*pause, protocolTiming.retry.longest) {
-		opening, done := context.WithTimeout(d.calls, protocolTiming.call)
+		opening, done := context.WithTimeout(d.background, protocolTiming.call)
 		err := d.open(opening)
 		done()
-		pausing, cancel := context.WithCancel(d.calls)
+		pausing, cancel := context.WithCancel(d.background)
 		d.mu.Lock()
 		closed := d.closed
 		d.interrupt, d.giving = cancel, err

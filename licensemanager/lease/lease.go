@@ -150,7 +150,7 @@ func (d *driver) acquire(ctx context.Context) (action, error) {
 	if err := ctx.Err(); err != nil {
 		return action{}, err
 	}
-	d.calls = context.WithoutCancel(ctx)
+	d.background = context.WithoutCancel(ctx)
 	if err := d.open(ctx); err != nil {
 		return action{}, err
 	}

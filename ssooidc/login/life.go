@@ -10,7 +10,7 @@ import (
 )
 
 // Lives are measured by the service's clock: a response says how long a token is
-// good, and its Date how long a registration is. The times in the store are by the
+// valid, and its Date how long a registration is. The times in the store are by the
 // local clock, as other programs expect. They are wrong once that clock is set, so
 // only the service ends a session.
 
@@ -66,7 +66,7 @@ type held struct {
 	early time.Duration // how long before its end it is refreshed
 }
 
-// left returns how long the token is still good. It is 0 for a nil h.
+// left returns how long the token is still valid. It is 0 for a nil h.
 func (h *held) left(now reading) time.Duration {
 	if h == nil {
 		return 0

@@ -275,7 +275,7 @@ func (p *Provider) fly(ctx context.Context, f *flight) {
 	f.token, f.err = p.renew(ctx)
 }
 
-// land ends a flight with a fresh token, or else with the one that is still good.
+// land ends a flight with a fresh token, or else with the one that is still valid.
 func (p *Provider) land(f *flight) {
 	now := p.clocks.read()
 	if f.err == nil {

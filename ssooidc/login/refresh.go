@@ -49,7 +49,7 @@ func (p *Provider) renew(ctx context.Context) (*held, error) {
 	return p.refresh(ctx, h, stored)
 }
 
-// load returns the store's token. If it is good, callers get it from then on, and
+// load returns the store's token. If it is valid, callers get it from then on, and
 // need not wait for its refresh.
 func (p *Provider) load(ctx context.Context) (*held, error) {
 	t, err := p.store.LoadToken(ctx, p.session)

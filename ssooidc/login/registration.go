@@ -67,7 +67,7 @@ func (r *Registration) CacheJSON() ([]byte, error) {
 	return w.json(r.rest)
 }
 
-// minRegistration is how long a registration must still be good to be used again:
+// minRegistration is how long a registration must still be valid to be used again:
 // when it ends, the token of the login cannot be refreshed any more.
 const minRegistration = 24 * time.Hour
 

@@ -24,8 +24,8 @@
 //	}
 //
 // The tokens are those of a login.Provider. They are refreshed, and replaced if the
-// portal refuses them. Before the program exits, call [Provider.Wait], or Wait of the
-// login.Provider: a refresh may still be under way.
+// portal refuses them. Before the program exits, call [Provider.Wait], or Wait of
+// the login.Provider: a refresh may still be under way.
 //
 // A [Client] makes single calls with an access token. [Client.Logout] ends the
 // session at the service; login.Logout also deletes its token.
@@ -42,11 +42,10 @@
 // The portal permits 20 requests a second, for all of its operations together, and
 // to list all roles takes a request for each account. If the configuration has no
 // Retryer, a call therefore makes up to 10 attempts, where the other clients of this
-// module make 3, and the retry budget is ten times larger.
-// The roles of hundreds of accounts are then listed in at most twice the least time
-// that the limit permits, from one goroutine or from ten, and no call fails. Another
-// Retryer, such as that of awstokens.ConfigFromEnv if AWS_MAX_ATTEMPTS is set,
-// should be as patient:
+// module make 3, and the retry budget is ten times larger. The roles of hundreds of
+// accounts are then listed in at most twice the least time that the limit permits,
+// from one goroutine or from ten, and no call fails. Another Retryer, such as that of
+// awstokens.ConfigFromEnv if AWS_MAX_ATTEMPTS is set, should be as patient:
 //
 //	cfg.Retryer = awstokens.NewStandardRetryer(func(o *awstokens.StandardRetryerOptions) {
 //		o.MaxAttempts, o.RetryBudget = 10, 5000

@@ -49,9 +49,8 @@ func (e *TooManyRequestsException) Error() string   { return e.text(e.ErrorCode(
 func (*TooManyRequestsException) RetryableError() bool { return true }
 
 // UnauthorizedException: the access token has expired, was issued in another
-// Region, or belongs to a session that has ended. Discard it and get another; if that is
-// refused too, the user has to log in again.
-// Its HTTP status is 401.
+// Region, or belongs to a session that has ended. Discard it and get another; if
+// that is refused too, the user has to log in again. Its HTTP status is 401.
 type UnauthorizedException struct{ Exception }
 
 func (*UnauthorizedException) ErrorCode() string { return "UnauthorizedException" }

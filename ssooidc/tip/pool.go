@@ -77,8 +77,8 @@ func NewPool(cfg awstokens.Config, app Application, options ...func(*PoolOptions
 // Retrieve is the one that is asked for a JWT. For makes no call.
 //
 // The user is a key. It must identify one person across all token issuers, and come
-// from the authentication of that person. Retrieve returns an
-// error for an empty key and for a nil Source.
+// from the authentication of that person. Retrieve returns an error for an empty key
+// and for a nil Source.
 func (p *Pool) For(user string, source Source) awstokens.CredentialsProvider {
 	return &handle{p, user, source}
 }

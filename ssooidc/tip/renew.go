@@ -84,7 +84,7 @@ func (p *Provider) identityContext(ctx context.Context) (awstokens.Secret, error
 // token and returns the identity context.
 func (p *Provider) begin(step Step, out *ssooidc.CreateTokenWithIAMOutput) (awstokens.Secret, error) {
 	p.ended = nil
-	if !out.RefreshToken.IsZero() { // if there is none, the one that was sent stays good
+	if !out.RefreshToken.IsZero() { // if there is none, the one that was sent stays valid
 		p.refreshToken = out.RefreshToken
 	}
 	if details := out.AwsAdditionalDetails; details != nil && !details.IdentityContext.IsZero() {

@@ -20,7 +20,7 @@ type bootstrap struct {
 }
 
 // minBootstrap is how long the credentials of the bootstrap role must still be
-// good to sign the calls of a renewal.
+// valid to sign the calls of a renewal.
 const minBootstrap = time.Minute
 
 // withSigner returns a context that has the credentials of the bootstrap role, if
