@@ -24,6 +24,7 @@ type LostError struct {
 	Err error
 }
 
+// Error says when the seat was lost, and why.
 func (e *LostError) Error() string {
 	return fmt.Sprintf("license seat lost at %s: %v", e.At.Format(time.RFC3339), e.Err)
 }
@@ -43,6 +44,7 @@ type TakenError struct {
 	Err error
 }
 
+// Error says until when the seat may stay taken, and why.
 func (e *TakenError) Error() string {
 	until := "until it expires"
 	if !e.Until.IsZero() {

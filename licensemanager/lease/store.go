@@ -93,11 +93,11 @@ func (e *StoreError) Unwrap() error { return e.Err }
 
 // openStore is a store that a lease has locked. A nil one saves nothing.
 type openStore struct {
-	path    string
-	lock    *flock.Flock
-	request requestID
-	account func(context.Context) (string, error)
-	of      string // the ID of the account, once it is known
+	path      string
+	lock      *flock.Flock
+	request   requestID
+	account   func(context.Context) (string, error)
+	accountID string // what account returned, once it is known
 }
 
 // open locks the store and reads its record, which is empty if there is none.
@@ -163,12 +163,12 @@ func (s *openStore) read(now reading) (stored, error) {
 }
 
 // checkAccount returns an error if the credentials are not of the record's account.
-func (s *openStore) checkAccount(ctx context.Context, of string) (err error) {
-	if of == "" || s.account == nil {
+func (s *openStore) checkAccount(ctx context.Context, recorded string) (err error) {
+	if recorded == "" || s.account == nil {
 		return nil
 	}
-	if s.of, err = s.account(ctx); err == nil && s.of != "" && s.of != of {
-		err = &StoreError{Path: s.path, Problem: StoreOtherAccount, Err: fmt.Errorf("its account is %s, that of the credentials %s", of, s.of)}
+	if s.accountID, err = s.account(ctx); err == nil && s.accountID != "" && s.accountID != recorded {
+		err = &StoreError{Path: s.path, Problem: StoreOtherAccount, Err: fmt.Errorf("its account is %s, that of the credentials %s", recorded, s.accountID)}
 	}
 	return err
 }
@@ -185,10 +185,10 @@ func (s *openStore) save(ctx context.Context, r stored) error {
 		return nil
 	}
 	// The call that succeeded had credentials, so this does not wait for any.
-	if s.of == "" && s.account != nil && r.Phase == phaseHeld {
-		s.of, _ = s.account(ctx)
+	if s.accountID == "" && s.account != nil && r.Phase == phaseHeld {
+		s.accountID, _ = s.account(ctx)
 	}
-	r.Account = s.of
+	r.Account = s.accountID
 	if err := atomicfile.Write(s.path, r.encode()); err != nil {
 		return s.failed(err)
 	}
