@@ -180,7 +180,9 @@ func ConfigFromEnv() (Config, error) {
 // DefaultHTTPClient returns a new HTTP client with the settings of the one that
 // a nil [Config.HTTPClient] stands for: 10 s to connect, 10 s for the TLS
 // handshake, 60 s for one whole attempt, TLS 1.2 or newer, and the proxy that
-// HTTP_PROXY, HTTPS_PROXY and NO_PROXY name. Start from it to change some.
+// HTTP_PROXY, HTTPS_PROXY and NO_PROXY name. An HTTP/2 connection on which nothing
+// arrives for 30 s, not even the response to a ping, is closed. Start from it to
+// change some.
 func DefaultHTTPClient() *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Client{
@@ -196,6 +198,9 @@ func DefaultHTTPClient() *http.Client {
 			ExpectContinueTimeout:  time.Second,
 			MaxResponseHeaderBytes: 256 << 10,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+			// Without pings, every attempt would use a dead HTTP/2 connection and
+			// time out, for a quarter of an hour.
+			HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
 		},
 	}
 }
