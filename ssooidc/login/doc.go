@@ -46,8 +46,8 @@
 // A session's token is changed under a lock of the store, which ends with its
 // process. While a user is asked to log in, another lock is held, so that the
 // session's token can still be refreshed. The AWS CLI and the SDKs do not use the
-// locks: if one of them has refreshed the token in the meantime, the Provider finds
-// the new one. A Provider can use a read-only cache, too.
+// locks: if one of them refreshes the token, logs in or logs out during a refresh of
+// the Provider, what it did counts. A Provider can use a read-only cache, too.
 //
 // # Single-use refresh tokens
 //

@@ -427,6 +427,23 @@ func TestALoginReplacesATokenThatCouldNotBeSaved(t *testing.T) {
 	})
 }
 
+// A token that was saved late is what the store has, and not that of another program.
+func TestADiscardedTokenThatIsSavedLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), &flaky{Store: NewMemoryStore()}
+		logIn(t, server, store)
+		provider, _ := newProvider(t, server, store)
+		time.Sleep(tokenLife)
+		store.saves.set(errFull)
+		token := get(t, provider)
+		store.saves.set(nil)
+		provider.Discard(token)
+		server.IdentityCenter().Next(1, "CreateToken").Refuse("InvalidGrantException", "revoked", nil)
+		_, err := provider.RetrieveBearerToken(t.Context())
+		assert.ErrorIs(t, err, ErrSessionEnded)
+	})
+}
+
 // Programs that know nothing of the lock use up a refresh token, and save what
 // they got a moment after.
 func TestInvalidGrantReadsTheStoreAgain(t *testing.T) {
@@ -463,6 +480,60 @@ func TestInvalidGrantReadsTheStoreAgain(t *testing.T) {
 		assert.NotEqual(t, renewed.AccessToken, get(t, provider))
 		assert.NotEqual(t, renewed.RefreshToken, load(t, store).RefreshToken)
 	})
+}
+
+// meanwhile is an HTTP client whose next response comes after something else has
+// happened. If refusal is not empty, that is the service's exception.
+type meanwhile struct {
+	awstokens.HTTPClient
+	happens func()
+	refusal string
+}
+
+func (m *meanwhile) Do(req *http.Request) (*http.Response, error) {
+	resp, err := m.HTTPClient.Do(req)
+	if happens := m.happens; happens != nil {
+		m.happens = nil
+		happens()
+		time.Sleep(refreshTimeout - time.Second)
+		if m.refusal != "" {
+			resp.StatusCode, resp.Header = http.StatusBadRequest, http.Header{"X-Amzn-Errortype": {m.refusal}}
+		}
+	}
+	return resp, err
+}
+
+// Programs that know nothing of the lock log in or out while a refresh is under way.
+// Whatever becomes of that, and however long it takes, what they did counts.
+func TestOtherProgramsDuringARefresh(t *testing.T) {
+	for _, refusal := range []string{"", "InvalidGrantException", "ExpiredTokenException", "InvalidClientException"} {
+		for _, discarded := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				server, store := newService(t), NewMemoryStore()
+				logIn(t, server, store)
+				slowly := &meanwhile{HTTPClient: server.Config().HTTPClient, refusal: refusal}
+				provider, reported := newProvider(t, server, store, func(o *ProviderOptions) { o.Config.HTTPClient = slowly })
+				if discarded {
+					provider.Discard(get(t, provider))
+				} else {
+					time.Sleep(tokenLife)
+				}
+				var second *Token
+				slowly.happens = func() { second = logIn(t, server, store) }
+				got := get(t, provider)
+				assert.Equal(t, second.AccessToken, got)
+				assert.Equal(t, second, load(t, store))
+				assert.Empty(t, reported.take())
+
+				time.Sleep(tokenLife)
+				slowly.happens = func() { assert.NoError(t, store.DeleteToken(t.Context(), mySSO)) }
+				_, err := provider.RetrieveBearerToken(t.Context())
+				require.ErrorIs(t, err, ErrLoginRequired)
+				_, err = store.LoadToken(t.Context(), mySSO)
+				require.ErrorIs(t, err, ErrNotFound, "a logout stays one")
+			})
+		}
+	}
 }
 
 var failedRefreshes = map[string]struct {

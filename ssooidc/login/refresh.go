@@ -46,6 +46,9 @@ func (p *Provider) renew(ctx context.Context) (*held, error) {
 	if h = p.saveAgain(ctx, stored); p.isFresh(h) {
 		return h, nil
 	}
+	if p.unsaved.Load() == nil {
+		stored = h
+	}
 	return p.refresh(ctx, h, stored)
 }
 
@@ -118,26 +121,28 @@ func (p *Provider) refresh(ctx context.Context, h, stored *held) (*held, error) 
 			return nil, p.giveUp(ctx, stored, err)
 		}
 		next, err := p.request(ctx, h.Token)
-		if err == nil {
-			p.save(ctx, next, stored)
-			return next, nil
-		}
-		if awstokens.MayHaveProcessed(err) {
-			p.lost = &lost{h.Token, err}
-		}
-		var newer *held
-		if has[*ssooidc.InvalidGrantException](err) {
-			newer = p.newer(ctx, stored)
-		}
-		switch {
-		case newer == nil:
-			err = p.explain(h.Token, err)
-			if kindOf(err) != nil {
-				p.denied = &denied{h.Token, err, p.clocks.read()}
+		pauses := newerPauses[:1]
+		if err != nil {
+			if awstokens.MayHaveProcessed(err) {
+				p.lost = &lost{h.Token, err}
 			}
-			return nil, p.giveUp(ctx, stored, err)
+			if err = p.explain(h.Token, err); kindOf(err) == nil {
+				return nil, err
+			}
+			pauses = newerPauses
+		}
+		newer, gone := p.newer(ctx, stored, pauses)
+		switch {
+		case gone != nil:
+			return nil, gone
 		case newer.left(p.clocks.read()) > 0:
 			return newer, nil
+		case err == nil:
+			p.save(ctx, next, stored)
+			return next, nil
+		case newer == nil:
+			p.denied = &denied{h.Token, err, p.clocks.read()}
+			return nil, p.giveUp(ctx, stored, err)
 		}
 		h, stored = newer, newer
 	}
@@ -173,18 +178,23 @@ func (p *Provider) request(ctx context.Context, t *Token) (*held, error) {
 // another program got with the same refresh token and is about to save.
 var newerPauses = []time.Duration{0, 50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond}
 
-// newer returns the store's token if it has changed, or nil. Programs that do not
-// use the lock may have refreshed it.
-func (p *Provider) newer(ctx context.Context, than *held) *held {
-	for _, pause := range newerPauses {
-		if transport.Sleep(ctx, pause) != nil {
-			return nil
-		}
-		if t, err := p.store.LoadToken(ctx, p.session); err == nil && !than.same(t) {
-			return p.hold(t)
+// newer returns the store's token if it has changed, or nil. Programs that do not use
+// the lock may have refreshed it or logged in. If they have logged out, newer returns
+// an error.
+func (p *Provider) newer(ctx context.Context, than *held, pauses []time.Duration) (*held, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout) // the request may have used up the time
+	defer cancel()
+	for _, pause := range pauses {
+		_ = transport.Sleep(ctx, pause)
+		t, err := p.store.LoadToken(ctx, p.session)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return nil, p.fail(ErrLoginRequired, err)
+		case err == nil && !than.same(t):
+			return p.hold(t), nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // explain returns the error of a refresh that failed with err.

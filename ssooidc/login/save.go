@@ -67,6 +67,8 @@ func (p *Provider) giveUp(ctx context.Context, stored *held, err error) error {
 	if kind := kindOf(err); !p.isRefused(stored.Token) || kind == nil || kind == ErrWrongRegion {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
 	over := *stored.Token
 	over.ExpiresAt = p.clocks.wall().UTC().Truncate(time.Second)
 	if err := p.store.SaveToken(ctx, p.session, &over); err != nil {
