@@ -186,7 +186,7 @@ func Life(expires, date, now time.Time) time.Duration {
 	if date.IsZero() {
 		return min(max(expires.Sub(now), shortest), longest)
 	}
-	return min(max(expires.Sub(date)-time.Second, 0), longest)
+	return min(max(expires.Sub(date), time.Second)-time.Second, longest)
 }
 
 // Elapsed returns the time between two readings of a clock. If both have a

@@ -293,6 +293,7 @@ func TestLife(t *testing.T) {
 		assert.Zero(t, refresh.Life(in(-time.Hour), now, in(wrong)), "a Date that is ahead")
 		assert.Equal(t, 12*time.Hour, refresh.Life(in(24*time.Hour), now, in(wrong)), "a Date that is behind")
 		assert.Equal(t, 12*time.Hour, refresh.Life(in(time.Hour), time.Unix(0, 0), in(wrong)))
+		assert.Zero(t, refresh.Life(time.Time{}, now, in(wrong)), "longer ago than a Duration can represent")
 	}
 	for local, want := range map[time.Duration]time.Duration{
 		0: time.Hour, 30 * time.Minute: 30 * time.Minute, 50 * time.Minute: 15 * time.Minute, 2 * time.Hour: 15 * time.Minute, -5 * time.Hour: 6 * time.Hour, -50 * time.Hour: 12 * time.Hour,

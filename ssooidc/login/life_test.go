@@ -75,6 +75,21 @@ func TestTimesAfter9999(t *testing.T) {
 	assert.Equal(t, never, token.RegistrationExpiresAt)
 }
 
+// A token that ended in the distant past, which a Duration cannot represent, is no
+// more valid than another that has ended.
+func TestATimeOfLongAgo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, store := newService(t), NewMemoryStore()
+		first := logIn(t, server, store)
+		change(t, store, func(token *Token) { token.ExpiresAt = time.Date(1601, 1, 1, 0, 0, 0, 0, time.UTC) })
+		clock := new(localClock)
+		provider, _ := newProvider(t, server, store, func(o *ProviderOptions) {
+			o.Config.Now = func() time.Time { clock.set(1); return clock.now() } // time goes on
+		})
+		assert.NotEqual(t, first.AccessToken, get(t, provider))
+	})
+}
+
 // A life that the response does not say causes one refresh, and not one for each call.
 func TestATokenWithoutALife(t *testing.T) {
 	for name, life := range map[string]string{"absent": "", "null": `, "expiresIn": null`, "nothing": `, "expiresIn": 0`, "a second": `, "expiresIn": 1`} {

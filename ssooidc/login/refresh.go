@@ -74,7 +74,7 @@ func (p *Provider) load(ctx context.Context) (*held, error) {
 // it was: the wall clock may have been set back.
 func (p *Provider) hold(t *Token) *held {
 	now := p.clocks.read()
-	h := &held{Token: t, from: now, life: t.ExpiresAt.Sub(now.wall), early: earlyWindow}
+	h := &held{Token: t, from: now, life: max(0, t.ExpiresAt.Sub(now.wall)), early: earlyWindow}
 	if known := p.token.Load(); known != nil && known.same(t) {
 		h.life, h.early = min(h.life, known.left(now)), known.early
 	}
