@@ -127,6 +127,12 @@ func (r *Reservation) Write(data []byte) error {
 	return nil
 }
 
+// Overwrite replaces the content of a file that cannot be replaced as a whole,
+// because something is mounted there. A reader may find a part of it.
+func Overwrite(path string, data []byte) error {
+	return (&Reservation{temporary: path}).fill(data)
+}
+
 // Release frees the space. After Write it does nothing.
 func (r *Reservation) Release() { _ = os.Remove(r.temporary) }
 

@@ -208,3 +208,19 @@ func names(t *testing.T, dir string) (names []string) {
 	}
 	return names
 }
+
+// TestOverwrite: the file stays the same one, and none is created.
+func TestOverwrite(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	require.ErrorIs(t, atomicfile.Overwrite(path, []byte("new")), fs.ErrNotExist)
+	require.NoError(t, os.WriteFile(path, []byte("longer than new"), 0o600))
+	before, err := os.Stat(path)
+	require.NoError(t, err)
+	require.NoError(t, atomicfile.Overwrite(path, []byte("new")))
+	after, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.True(t, os.SameFile(before, after))
+	assert.Equal(t, "new", read(t, path))
+	assert.Equal(t, []string{"file"}, names(t, dir))
+}

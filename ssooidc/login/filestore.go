@@ -18,7 +18,8 @@ import (
 // FileStore is a [Store] in the files that the AWS CLI and the AWS SDKs share. It
 // replaces a file as a whole and syncs it, so that a crash leaves the old content or
 // the new. Only the owner can read the file. If the file is a symbolic link, its
-// target is replaced. Members of a file that this package does not know are kept.
+// target is replaced. If the file itself is mounted, such as into a container, it is
+// overwritten in place. Members of a file that this package does not know are kept.
 //
 // Other programs may write a file in place. A file that is not whole is read again
 // for 75 ms before the error is a [*CorruptCacheError].
@@ -188,7 +189,11 @@ func (f *FileStore) save(ctx context.Context, path string, from interface{ Cache
 			return nil
 		} // the temporary file may have been removed
 	}
-	return readOnly(atomicfile.Write(path, data))
+	err = atomicfile.Write(path, data)
+	if errors.Is(err, syscall.EBUSY) {
+		err = atomicfile.Overwrite(path, data)
+	}
+	return readOnly(err)
 }
 
 func (f *FileStore) remove(ctx context.Context, path string) error {

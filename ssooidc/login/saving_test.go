@@ -245,6 +245,31 @@ func makeReadOnly(t *testing.T, dir string) {
 	}
 }
 
+// A token file that is mounted by itself cannot be replaced. The new token goes to
+// the file of the host, or that would have a spent one.
+func TestAMountedFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, host, container := newService(t), newFiles(t), newFiles(t)
+		token := logIn(t, server, host)
+		require.NoError(t, container.SaveToken(t.Context(), mySSO, token))
+		path := container.TokenPath(mySSO)
+		if out, err := exec.CommandContext(t.Context(), "mount", "--bind", host.TokenPath(mySSO), path).CombinedOutput(); err != nil {
+			t.Skipf("no mount of a file: %s", out)
+		}
+		defer func() { assert.NoError(t, exec.Command("umount", path).Run()) }()
+		provider, reported := newProvider(t, server, container)
+		time.Sleep(tokenLife)
+		second := get(t, provider)
+		assert.Empty(t, reported.take())
+		assert.Equal(t, second, load(t, host).AccessToken)
+
+		provider, _ = newProvider(t, server, host)
+		time.Sleep(tokenLife)
+		third := get(t, provider)
+		assert.NotEqual(t, second, third)
+	})
+}
+
 func TestAReadOnlyDirectory(t *testing.T) {
 	for name, withLock := range map[string]bool{"no lock file": false, "a lock file": true} {
 		t.Run(name, func(t *testing.T) {
