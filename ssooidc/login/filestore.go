@@ -107,11 +107,12 @@ func (f *FileStore) takeReserved(path string) *atomicfile.Reservation {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := f.reserved[path]
-	if len(all) == 0 {
+	last := len(all) - 1
+	if last < 0 {
 		return nil
 	}
-	f.reserved[path] = all[1:]
-	return all[0]
+	f.reserved[path] = all[:last] // a refresh during a prompt leaves the space of the login
+	return all[last]
 }
 
 // LoadRegistration reads the registration file.

@@ -340,6 +340,33 @@ func TestLocksAreIndependent(t *testing.T) {
 	assert.ErrorContains(t, err, `no lock "other"`)
 }
 
+// A refresh during a prompt does not take the space of the login.
+func TestReservationsAreNested(t *testing.T) {
+	store := newFiles(t)
+	token := &Token{AccessToken: awstokens.NewSecret("fake"), ExpiresAt: moment}
+	reserved := func() (n int) {
+		entries, err := os.ReadDir(store.dir)
+		require.NoError(t, err)
+		for _, entry := range entries {
+			if info, err := entry.Info(); err == nil && info.Size() == tokenSpace {
+				n++
+			}
+		}
+		return n
+	}
+	release, err := store.ReserveToken(t.Context(), mySSO)
+	require.NoError(t, err)
+	for range 3 {
+		done, err := store.ReserveToken(t.Context(), mySSO)
+		require.NoError(t, err)
+		require.NoError(t, store.SaveToken(t.Context(), mySSO, token))
+		done()
+		assert.Equal(t, 1, reserved())
+	}
+	release()
+	assert.Zero(t, reserved())
+}
+
 func TestReserveToken(t *testing.T) {
 	for name, store := range stores(t) {
 		t.Run(name, func(t *testing.T) {
