@@ -324,3 +324,22 @@ func TestTokensInAnErrorOfAGateway(t *testing.T) {
 		assert.NotContains(t, err.Error(), token)
 	}
 }
+
+// idle is a body that returns nothing, not even an end.
+type idle struct{}
+
+func (idle) Read([]byte) (int, error) { return 0, nil }
+func (idle) Close() error             { return nil }
+
+// A body that no longer progresses is given up. It is broken: net/http has none.
+func TestBodyWithoutProgress(t *testing.T) {
+	for _, op := range eachKind {
+		for _, status := range []int{200, 400} {
+			_, err := op.open(t, once(play(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: status, Body: idle{}}, nil
+			})))(t.Context())
+			require.ErrorIs(t, err, io.ErrNoProgress)
+			assert.Equal(t, status, responseError(t, err).StatusCode)
+		}
+	}
+}

@@ -84,6 +84,9 @@ func (e *brokenOff) Error() string        { return "the response broke off: " + 
 func (e *brokenOff) Unwrap() error        { return e.err }
 func (e *brokenOff) RetryableError() bool { return e.idempotent }
 
+// maxIdleReads is how often in a row a read may return nothing at all.
+const maxIdleReads = 100
+
 // readAll reads the body to its end, or to one byte beyond the limit.
 func readAll(resp *http.Response, limit int64) ([]byte, error) {
 	if resp.Body == nil {
@@ -99,9 +102,12 @@ func readAll(resp *http.Response, limit int64) ([]byte, error) {
 	}
 	body := make([]byte, 0, size)
 	r := io.LimitReader(resp.Body, max(limit, limit+1)) // limit+1 may overflow
-	for {
+	for idle := 0; ; idle++ {
 		n, err := r.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
+		if n > 0 {
+			idle = 0
+		}
 		switch {
 		case int64(len(body)) > limit:
 			return body[:limit], awstokens.ErrResponseTooLarge
@@ -109,6 +115,8 @@ func readAll(resp *http.Response, limit int64) ([]byte, error) {
 			return body, nil
 		case err != nil:
 			return body, err
+		case idle > maxIdleReads:
+			return body, io.ErrNoProgress
 		case len(body) == cap(body):
 			body = append(body, 0)[:len(body)]
 		}
