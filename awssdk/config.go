@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 
@@ -91,14 +92,19 @@ func FromConfig(cfg aws.Config) (awstokens.Config, error) {
 }
 
 // httpClient converts the SDK's own client. The clients of this module turn off
-// redirects.
+// redirects. What is not set in it is as in awstokens.DefaultHTTPClient, so that a
+// dead HTTP/2 connection is closed.
 func httpClient(client aws.HTTPClient) awstokens.HTTPClient {
 	buildable, ok := client.(*awshttp.BuildableClient)
 	if !ok {
 		return client
 	}
 	own := awstokens.DefaultHTTPClient()
-	own.Transport = buildable.GetTransport()
+	transport := buildable.GetTransport() // a copy
+	if transport.HTTP2 == nil {
+		transport.HTTP2 = own.Transport.(*http.Transport).HTTP2
+	}
+	own.Transport = transport
 	if timeout := buildable.GetTimeout(); timeout != 0 {
 		own.Timeout = timeout
 	}

@@ -264,6 +264,10 @@ func TestBuildableClient(t *testing.T) {
 	got := client(awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) { tr.MaxConnsPerHost = 7 }))
 	assert.Equal(t, 7, got.Transport.(*http.Transport).MaxConnsPerHost)
 	assert.Equal(t, awstokens.DefaultHTTPClient().Timeout, got.Timeout)
+	assert.Equal(t, awstokens.DefaultHTTPClient().Transport.(*http.Transport).HTTP2, got.Transport.(*http.Transport).HTTP2)
+	pings := new(http.HTTP2Config)
+	got = client(awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) { tr.HTTP2 = pings }))
+	assert.Equal(t, pings, got.Transport.(*http.Transport).HTTP2)
 	assert.Equal(t, 3*time.Second, client(awshttp.NewBuildableClient().WithTimeout(3*time.Second)).Timeout)
 }
 
