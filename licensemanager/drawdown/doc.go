@@ -92,4 +92,10 @@
 // CheckoutLicense is enough. To explain a denial, the credentials need
 // ListReceivedLicenses, or GetLicense with Options.LicenseARN, and
 // GetLicenseUsage to know what is left.
+//
+// # Tests
+//
+// Package awstokenstest has the service in memory. Its "Synthetic time" shows how a
+// test lives through an outage in milliseconds, and
+// its method LicenseManager.ChangeLicense adds an entitlement to charge.
 package drawdown

@@ -67,9 +67,9 @@ type Options struct {
 	Clock awstokens.Clock
 
 	// OnError is called with the errors of batches that the Meter sends by
-	// itself, one at a time. They are those of [Meter.Flush]. The next batch
-	// waits for it. It may call Close. A call that is under way when Close is
-	// called may outlast Close.
+	// itself, one at a time. They are those of [Meter.Flush]. In an outage it is
+	// called up to twice a minute. The next batch waits for it. It may call Close.
+	// A call that is under way when Close is called may outlast Close.
 	OnError func(error)
 }
 

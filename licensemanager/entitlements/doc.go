@@ -102,4 +102,9 @@
 // The credentials need license-manager:ListReceivedLicenses. With
 // Options.LicenseARN they need license-manager:GetLicense instead, which the
 // role AWSLicenseManagerConsumptionRole has.
+//
+// # Tests
+//
+// Package awstokenstest has the service in memory. Its "Synthetic time" shows how a
+// test lives through an outage in milliseconds.
 package entitlements

@@ -164,4 +164,9 @@
 // permit ListReceivedLicenses and GetLicenseUsage. A checkout can be partial: it
 // is given back with a [*PartialError] that names what was missing, unless
 // [Request.AllowPartial] is set.
+//
+// # Tests
+//
+// Package awstokenstest has the service in memory. Its "Synthetic time" shows how a
+// test lives through an outage in milliseconds.
 package lease
