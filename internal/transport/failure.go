@@ -16,14 +16,18 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/wire"
 )
 
-// oneLine is an error whose text is on one line.
-type oneLine struct {
-	prefix string
-	error
+// credentialsError is the error of a credentials provider. Its text is on one line.
+type credentialsError struct{ error }
+
+func (e *credentialsError) Error() string {
+	return "retrieve credentials: " + redact.Line(e.error.Error())
 }
 
-func (e *oneLine) Error() string { return e.prefix + redact.Line(e.error.Error()) }
-func (e *oneLine) Unwrap() error { return e.error }
+func (e *credentialsError) Unwrap() error { return e.error }
+
+// IsOfCredentials reports whether a call failed because its credentials provider
+// did. The exceptions that errors.As finds in err are those of another call then.
+func IsOfCredentials(err error) bool { return errors.As(err, new(*credentialsError)) }
 
 // quotations are parts of net/http's errors about a response that is not HTTP.
 // What they quote may be a token.

@@ -82,7 +82,7 @@ func (a *attempt) credentials(ctx context.Context) (awstokens.Credentials, error
 	creds, err := a.cfg.Credentials.Retrieve(ctx)
 	seen.end(err)
 	if err != nil {
-		return creds, &oneLine{"retrieve credentials: ", err}
+		return creds, &credentialsError{err}
 	}
 	if creds.AccessKeyID == "" || creds.SecretAccessKey.IsZero() {
 		return creds, awstokens.ErrNoCredentials

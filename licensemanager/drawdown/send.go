@@ -10,6 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/seed-25f54b62/awstokens"
+	"github.com/seed-25f54b62/awstokens/internal/transport"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 )
 
@@ -297,11 +298,12 @@ func (m *Meter) giveUp() error {
 	return join(&UnknownError{Amounts: sent.Amounts, Sent: sent.Time}, err)
 }
 
-// isDenial reports whether the service refused to charge the license.
+// isDenial reports whether the service refused to charge the license. It may also
+// have refused a call of the credentials provider.
 func isDenial(err error) bool {
 	var none *licensemanager.NoEntitlementsAllowedException
 	var notFound *licensemanager.ResourceNotFoundException
-	return errors.As(err, &none) || errors.As(err, &notFound)
+	return (errors.As(err, &none) || errors.As(err, &notFound)) && !transport.IsOfCredentials(err)
 }
 
 // mayHaveProcessed reports whether the service may have processed the request. An

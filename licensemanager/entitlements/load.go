@@ -11,7 +11,6 @@ import (
 	"github.com/seed-25f54b62/awstokens/internal/clock"
 	"github.com/seed-25f54b62/awstokens/internal/transport"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
-	"github.com/seed-25f54b62/awstokens/licensemanager/tokencreds"
 )
 
 // API is what this package needs of License Manager. [*licensemanager.Client]
@@ -193,8 +192,7 @@ func (l *loader) fetch(ctx context.Context) ([]licensemanager.GrantedLicense, ti
 // refused refresh token is an AccessDeniedException too.
 func explain(err error) error {
 	var denied *licensemanager.AccessDeniedException
-	var noCredentials *tokencreds.Error
-	if errors.As(err, &denied) && !errors.As(err, &noCredentials) {
+	if errors.As(err, &denied) && !transport.IsOfCredentials(err) {
 		err = fmt.Errorf("%w (credentials that may not list received licenses need Options.LicenseARN)", err)
 	}
 	return fmt.Errorf("entitlements: %w", err)
@@ -207,7 +205,7 @@ func (l *loader) fetchOne(ctx context.Context) ([]licensemanager.GrantedLicense,
 	var unknown *licensemanager.InvalidParameterValueException
 	var gone *licensemanager.ResourceNotFoundException
 	switch {
-	case errors.As(err, &unknown), errors.As(err, &gone):
+	case !transport.IsOfCredentials(err) && (errors.As(err, &unknown) || errors.As(err, &gone)):
 		response := new(awstokens.ResponseError)
 		errors.As(err, &response)
 		return nil, response.Date, nil

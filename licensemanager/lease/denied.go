@@ -152,7 +152,7 @@ func (d *driver) reasonOfLicense(ctx context.Context, now time.Time) Reason {
 	out, err := api.GetLicense(ctx, &licensemanager.GetLicenseInput{LicenseArn: d.request.LicenseARN})
 	var unknown *licensemanager.InvalidParameterValueException
 	switch {
-	case errors.As(err, &unknown):
+	case errors.As(err, &unknown) && responseError(err) != nil:
 		return ReasonNoLicense
 	case err != nil || out.License == nil:
 		return ReasonUnknown

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/internal/clock"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
@@ -129,6 +130,30 @@ func TestDenialIsExplainedByTheServicesClock(t *testing.T) {
 			require.ErrorAs(t, err, &denied)
 			assert.Equal(t, lease.ReasonTooMany, denied.Reason)
 		}
+	})
+}
+
+// An exception of a credentials provider explains no denial.
+func TestDenialIsNotExplainedByCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.SetSeats(0)
+		cfg, calls := s.Config(), 0
+		good := cfg.Credentials
+		cfg.Credentials = awstokens.CredentialsFunc(func(ctx context.Context) (awstokens.Credentials, error) {
+			if calls++; calls > 1 {
+				return awstokens.Credentials{}, &licensemanager.InvalidParameterValueException{}
+			}
+			return good.Retrieve(ctx)
+		})
+		client, err := licensemanager.New(cfg)
+		require.NoError(t, err)
+		request := s.seats(1)
+		request.LicenseARN = s.LicenseARN()
+		_, err = lease.Acquire(t.Context(), client, request)
+		var denied *lease.DeniedError
+		require.ErrorAs(t, err, &denied)
+		assert.Equal(t, lease.ReasonUnknown, denied.Reason)
 	})
 }
 
