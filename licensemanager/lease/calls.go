@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -41,8 +42,12 @@ func (d *driver) call(ctx context.Context, a action) action {
 		err = d.explain(ctx, err, r.date)
 	case m.foreign && err != nil:
 		err = d.blocked(err)
-	case r.partial:
-		err = &PartialError{Granted: d.checkout.granted, Missing: d.checkout.missing}
+	case r.partial, m.partial && m.state == replacing:
+		partial := error(&PartialError{Granted: d.checkout.granted, Missing: d.checkout.missing})
+		if err != nil { // of the check-in
+			partial = fmt.Errorf("%w: %w", partial, err)
+		}
+		err = partial
 	}
 	d.mu.Lock()
 	switch {
@@ -70,7 +75,7 @@ func (d *driver) checkOut(ctx context.Context) (response, error) {
 	d.checkout = c
 	d.mu.Unlock()
 	r := response{date: out.Date, token: out.LicenseConsumptionToken}
-	r.partial = len(c.missing) > 0 && (!d.request.AllowPartial || len(c.granted) == 0)
+	r.partial = d.request.lacks(&c)
 	r.issued = readable(out.Issued())
 	r.expiration = readable(out.Expires())
 	if r.date.IsZero() && r.issued.IsZero() { // nothing else tells the service's time

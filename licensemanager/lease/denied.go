@@ -118,6 +118,11 @@ func missing(asked, granted []licensemanager.EntitlementData) []licensemanager.E
 	return list
 }
 
+// lacks reports whether a checkout is partial, and the request does not allow that.
+func (r *Request) lacks(c *checkout) bool {
+	return len(c.missing) > 0 && (!r.AllowPartial || len(c.granted) == 0)
+}
+
 func number(value string) (int64, bool) {
 	n, err := strconv.ParseInt(value, 10, 64)
 	return n, err == nil

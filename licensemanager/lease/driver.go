@@ -120,10 +120,12 @@ func (d *driver) open(ctx context.Context) error {
 // start begins with the record of the store.
 func (d *driver) start() action {
 	found := &d.resumed
-	foreign := found.Phase != phaseNone && found.requestID != d.request.id()
+	c := checkout{found.LicenseARN, found.Granted, missing(d.request.Entitlements, found.Granted)}
+	part := !found.Token.IsZero() && d.request.lacks(&c) // the process was killed before it gave that back
+	foreign := found.Phase != phaseNone && (found.requestID != d.request.id() || part)
 	if found.Granted != nil && !foreign {
 		d.mu.Lock()
-		d.checkout = checkout{found.LicenseARN, found.Granted, missing(d.request.Entitlements, found.Granted)}
+		d.checkout = c
 		d.mu.Unlock()
 	}
 	return d.tell(event{kind: eventStarted, record: found.record, foreign: foreign})

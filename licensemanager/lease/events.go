@@ -13,7 +13,7 @@ const (
 	EventRenewalFailed EventType = "renewal_failed"  // the seat could not be extended or replaced, and the lease retries; also of a Keeper in StateLost
 	EventReacquired    EventType = "reacquired"      // another seat was taken, because the first had gone
 	EventLost          EventType = "lost"            // the last event of a Lease that was not closed; a Keeper continues
-	EventRecordDropped EventType = "record_dropped"  // Options.Store had the record of another Request: its seat was given back, has expired, or, after a lost response, cannot be named; the lease takes its own
+	EventRecordDropped EventType = "record_dropped"  // Options.Store had the record of another Request, or of a part of this one: its seat was given back, has expired, or, after a lost response, cannot be named; the lease takes its own
 	EventSaveFailed    EventType = "save_failed"     // the record could not be saved in Options.Store; Err is a *StoreError. The lease continues
 	EventCheckedIn     EventType = "checked_in"      // the seat was given back, or had gone; the last event
 	EventCheckInFailed EventType = "check_in_failed" // the last event; Err, a *TakenError, says when the seat is free

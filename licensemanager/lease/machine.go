@@ -100,7 +100,7 @@ type machine struct {
 	state state
 	doing doing
 
-	foreign  bool // the record is of another Request: its seat is given back before one is taken
+	foreign  bool // the record is of another Request, or of a part of this one: its seat is given back before one is taken
 	keeper   bool // continues without a seat until it is stopped; otherwise it ends with the seat
 	acquired bool // a seat was confirmed once: Acquire has returned
 	stop     bool // Close, the end of Acquire's context, or the seat is lost

@@ -152,6 +152,9 @@ func (t *turn) replaced() {
 	case verdict == verdictRefused && t.partial && t.strike() < struckOut:
 		t.strikePause()
 		return
+	case verdict == verdictConflict && t.partial && !t.over(t.Hi): // another checkout would take another part
+		t.denied()
+		return
 	case verdict != verdictOK:
 		t.noteOrphan()
 	}

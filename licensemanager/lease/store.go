@@ -43,7 +43,7 @@ const (
 	StoreInUse        StoreProblem = "in_use"        // another lease, of this or another process, uses it
 	StoreDamaged      StoreProblem = "damaged"       // the file is not a record, or only a part of one
 	StoreOtherProduct StoreProblem = "other_product" // the record is of another ProductSKU or KeyFingerprint
-	StoreOtherRequest StoreProblem = "other_request" // the record is of another Request, whose seat could not be given back yet
+	StoreOtherRequest StoreProblem = "other_request" // the record is of another Request, or of a part of this one, and its seat could not be given back yet
 	StoreOtherAccount StoreProblem = "other_account" // the record is of another AWS account than the credentials
 	StoreNewerVersion StoreProblem = "newer_version" // the record was written by a newer version of this package
 	StoreFromFuture   StoreProblem = "from_future"   // the record has dates more than a year ahead of the wall clock
@@ -54,7 +54,7 @@ var storeProblems = map[StoreProblem]string{
 	StoreInUse:        "is used by another lease or process: use another file, or wait until that one ends",
 	StoreDamaged:      "is damaged: move it away to start without it; its seat is free when it expires",
 	StoreOtherProduct: "belongs to another product: use a file for each product, or move this one away",
-	StoreOtherRequest: "holds the seat of another request, which could not be given back",
+	StoreOtherRequest: "holds the seat of another request, or a part of this one, which could not be given back",
 	StoreOtherAccount: "belongs to another AWS account: use a file for each account, or move this one away",
 	StoreNewerVersion: "was written by a newer version of this package: update the program, or move the file away",
 	StoreFromFuture:   "is from the future: check the wall clock, or move the file away",
