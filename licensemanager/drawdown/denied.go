@@ -152,7 +152,7 @@ func (m *Meter) leftOf(ctx context.Context, licenseARN string, of licensemanager
 	for _, u := range out.LicenseUsage.EntitlementUsages {
 		if u.Name == of.Name && u.Unit == of.Unit {
 			if used, err := strconv.ParseInt(u.ConsumedValue, 10, 64); err == nil {
-				return max(0, *of.MaxCount-used)
+				return max(0, max(0, *of.MaxCount)-max(0, used))
 			}
 		}
 	}

@@ -552,6 +552,21 @@ func TestDenials(t *testing.T) {
 	})
 }
 
+// A usage that is no count of anything does not overflow what is left.
+func TestOddUsage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, byHand)
+		w.manager.OneIn(1, "GetLicenseUsage").Answer(http.StatusOK, nil,
+			`{"LicenseUsage":{"EntitlementUsages":[{"Name":"`+seats+`","Unit":"Count","ConsumedValue":"-9223372036854775808"}]}}`)
+		m := w.meter()
+		add(t, m, 5000)
+		var denied *drawdown.DeniedError
+		require.ErrorAs(t, m.Flush(t.Context()), &denied)
+		assert.Equal(t, int64(1000), denied.Left)
+		require.Error(t, m.Close(t.Context()))
+	})
+}
+
 func TestForget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, byHand)

@@ -102,7 +102,7 @@ func missing(asked, granted []licensemanager.EntitlementData) []licensemanager.E
 			}
 			found = true
 			if n, ok := number(g.Value); ok {
-				lacking -= n
+				lacking -= min(max(0, n), lacking)
 			} else {
 				lacking = 0 // granted without a number
 			}
@@ -242,7 +242,7 @@ func (r *Request) judge(license *licensemanager.License, usage *licensemanager.L
 		switch used, want, limited := demand(&license.Entitlements[i], asked, usage); {
 		case limited && want > *license.Entitlements[i].MaxCount:
 			return ReasonTooMany
-		case limited && used+want > *license.Entitlements[i].MaxCount:
+		case limited && want > *license.Entitlements[i].MaxCount-used:
 			return ReasonSeatsFull
 		}
 	}
@@ -264,7 +264,8 @@ func demand(e *licensemanager.Entitlement, asked licensemanager.EntitlementData,
 	if usage != nil {
 		for _, u := range usage.EntitlementUsages {
 			if u.Name == e.Name && u.Unit == e.Unit {
-				used, _ = number(u.ConsumedValue)
+				n, _ := number(u.ConsumedValue)
+				used = max(0, n)
 			}
 		}
 	}

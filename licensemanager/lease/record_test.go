@@ -1,6 +1,8 @@
 package lease
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -56,4 +58,18 @@ func FuzzRecord(f *testing.F) {
 			require.Equal(t, s.encode(), again.encode())
 		}
 	})
+}
+
+// A store that could not be opened is closed once: by then somebody else may
+// have locked it and be writing its record.
+func TestStoreIsClosedOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "seat.json")
+	require.NoError(t, os.WriteFile(path, []byte("not a record\n"), 0o600))
+	request := Request{ProductSKU: "sku"}
+	store, _, err := NewFileStore(path).open(nil, &request, reading{wall: time.Now()})
+	require.Error(t, err)
+	temporary := filepath.Join(filepath.Dir(path), ".seat.json.123") // of another process
+	require.NoError(t, os.WriteFile(temporary, nil, 0o600))
+	store.close()
+	assert.FileExists(t, temporary)
 }

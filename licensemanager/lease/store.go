@@ -101,11 +101,11 @@ type openStore struct {
 }
 
 // open locks the store and reads its record, which is empty if there is none.
-func (f *FileStore) open(api API, request *Request, now reading) (_ *openStore, _ stored, err error) {
+func (f *FileStore) open(api API, request *Request, now reading) (s *openStore, _ stored, err error) {
 	if f == nil {
 		return nil, stored{}, nil
 	}
-	s := &openStore{path: f.path, request: request.id(), account: accountOf(api)}
+	s = &openStore{path: f.path, request: request.id(), account: accountOf(api)}
 	target, err := atomicfile.Follow(f.path)
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(target), 0o700)
@@ -127,6 +127,7 @@ func (f *FileStore) open(api API, request *Request, now reading) (_ *openStore, 
 	defer func() {
 		if err != nil {
 			s.close()
+			s = nil // closed again, it would remove what the next owner of the lock is writing
 		}
 	}()
 	r, err := s.read(now)
