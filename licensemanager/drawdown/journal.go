@@ -221,7 +221,10 @@ func (j *journal) save() error {
 		j.unsaved = j.unsaved[1:]
 	}
 	if j.size > maxJournal {
-		return j.rewrite()
+		// Without space for a new file, the old one may still take records.
+		if err := j.rewrite(); err != nil && j.size > maxRead/2 {
+			return err
+		}
 	}
 	return nil
 }

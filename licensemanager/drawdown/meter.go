@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/internal/clock"
@@ -158,8 +159,9 @@ func New(api API, request Request, journal string, options ...func(*Options)) (*
 // the service or the disk: what was added since the last batch is lost if the
 // process is killed, unless [Meter.Sync] was called.
 //
-// It returns an error if n is not positive, if the name is empty, or if all that
-// was ever added to it does not fit an int64, and [ErrClosed] after Close.
+// It returns an error if n is not positive, if the name is empty or not valid
+// UTF-8, or if all that was ever added to it does not fit an int64, and
+// [ErrClosed] after Close.
 func (m *Meter) Add(name string, n int64) error {
 	key := Amount{Name: name, Unit: cmp.Or(m.options.Units[name], licensemanager.EntitlementUnitCount)}
 	m.mu.Lock()
@@ -169,6 +171,8 @@ func (m *Meter) Add(name string, n int64) error {
 		return ErrClosed
 	case name == "":
 		return errors.New("drawdown: cannot add to an entitlement without a name")
+	case !utf8.ValidString(name): // cannot be sent, nor anything else in its batch
+		return fmt.Errorf("drawdown: cannot add to %q: the name is not valid UTF-8", name)
 	case n <= 0:
 		return fmt.Errorf("drawdown: cannot add %d to %q: the number must be positive", n, name)
 	case n > m.journal.room(key, m.pending[key]):

@@ -195,6 +195,7 @@ func TestBadArguments(t *testing.T) {
 		assert.ErrorContains(t, m.Add("Documents", n), fmt.Sprintf(`%d to "Documents"`, n))
 	}
 	assert.Error(t, m.Add("", 1))
+	assert.ErrorContains(t, m.Add("Documents\xff", 1), "UTF-8") // would keep all else from being charged
 	var noClient *licensemanager.Client
 	path := filepath.Join(t.TempDir(), "journal")
 	for name, test := range map[string]struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -94,6 +95,34 @@ func TestOwedThatCannotBeWritten(t *testing.T) {
 	assert.Equal(t, Total{Owed: 7}, m.Totals()["n"])
 	require.ErrorAs(t, m.Close(t.Context()), &problem)
 	assert.Equal(t, Total{Owed: 7}, m.Totals()["n"])
+}
+
+// A journal that is due to be rewritten, but cannot be, takes records as before.
+func TestJournalThatCannotBeRewritten(t *testing.T) {
+	api := &counting{}
+	open := func(path string) *Meter {
+		m, err := New(api, Request{ProductSKU: "sku"}, path, func(o *Options) { o.Interval = -1 })
+		require.NoError(t, err)
+		return m
+	}
+	path := filepath.Join(t.TempDir(), "journal")
+	m := open(path)
+	long := strings.Repeat("n", maxJournal)
+	require.NoError(t, m.Add(long, 1))
+	require.NoError(t, m.Sync())
+
+	m.journal.close()
+	m.journal.path = filepath.Join(filepath.Dir(path), strings.Repeat("j", 250)) // no room for the name of a temporary file
+	require.NoError(t, os.Rename(path, m.journal.path))
+	require.NoError(t, m.Add("n", 7))
+	require.NoError(t, m.Flush(t.Context()))
+	assert.Len(t, api.tokens, 1)
+	require.NoError(t, m.Close(t.Context()))
+
+	require.NoError(t, os.Rename(m.journal.path, path))
+	m = open(path)
+	assert.Equal(t, map[string]Total{long: {Charged: 1}, "n": {Charged: 7}}, m.Totals())
+	require.NoError(t, m.Close(t.Context()))
 }
 
 // What a failed write left behind does not follow a shorter record.
