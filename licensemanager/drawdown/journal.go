@@ -152,6 +152,11 @@ func checksum(previous string, data []byte) string {
 }
 
 func (r record) encode(previous string) (line []byte, sum string) {
+	for _, t := range []*time.Time{&r.Time, &r.Service} {
+		if t.Year() < 0 || t.Year() > 9999 { // JSON has no such time, and nobody knows it
+			*t = time.Time{}
+		}
+	}
 	data, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // every field of a record can be encoded

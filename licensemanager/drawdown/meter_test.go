@@ -301,7 +301,7 @@ func TestLostResponsesInTheBackground(t *testing.T) {
 		w.crash(m)
 		w.network.state.Store("")
 		m = w.meter()
-		sleep(time.Second)
+		sleep(10 * time.Minute)
 		assert.Equal(t, map[string]drawdown.Total{seats: {Charged: 12}}, m.Totals())
 		assert.EqualValues(t, 12, w.taken())
 		require.NoError(t, m.Close(t.Context()))
@@ -797,6 +797,39 @@ func TestErrorsAreOneLine(t *testing.T) {
 		assert.NotContains(t, err.Error(), "\x1b")
 		assert.Contains(t, err.Error(), "forged")
 	}
+}
+
+// No time of the service or of the local clock is too far away to be written.
+func TestTimesThatDoNotFit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, byHand)
+		m := w.meter()
+		add(t, m, 1)
+		header := http.Header{"Date": {"Fri, 31 Dec 9999 23:59:59 GMT"}, "X-Amzn-Errortype": {"AccessDeniedException"}}
+		w.manager.Next(1, "CheckoutLicense").Answer(http.StatusBadRequest, header, "{}")
+		require.Error(t, m.Flush(t.Context()))
+		sleep(time.Minute)
+		require.NoError(t, m.Flush(t.Context()))
+		require.NoError(t, m.Close(t.Context()))
+		assert.EqualValues(t, 1, w.taken())
+	})
+	synctest.Test(t, func(t *testing.T) {
+		wall, option := withClock()
+		wall.Store(math.MinInt64)
+		w := newWorld(t, byHand, option)
+		m := w.meter()
+		add(t, m, 1)
+		w.network.state.Store("loses")
+		require.Error(t, m.Flush(t.Context()))
+		w.crash(m)
+		w.network.state.Store("")
+		wall.Store(math.MaxInt64)
+		m = w.meter()
+		sleep(10 * time.Minute)
+		var unknown *drawdown.UnknownError
+		require.ErrorAs(t, m.Flush(t.Context()), &unknown)
+		require.NoError(t, m.Close(t.Context()))
+	})
 }
 
 // The clock of a gateway does not make a batch too old.

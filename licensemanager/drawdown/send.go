@@ -43,7 +43,7 @@ func (m *Meter) resume() {
 	}
 	age := m.journal.now().Sub(sent.Time)
 	m.batch = batch{
-		sentAt:    m.options.Clock.Elapsed() - max(0, age),
+		sentAt:    m.options.Clock.Elapsed() - min(max(0, age), m.options.Window), // no overflow
 		service:   sent.Service,
 		ambiguous: true,
 		resumed:   true,
