@@ -49,7 +49,13 @@ func (d *driver) report(kind EventType) {
 	// Acquire's result reports its seat, and EventLost is the last of a Lease.
 	silent := !m.keeper && kind != EventRecordDropped &&
 		(kind == EventAcquired || !m.acquired || m.lost && kind != EventRenewalFailed && kind != EventLost)
-	if d.onEvent != nil && !silent {
-		d.onEvent(e)
+	if d.onEvent == nil || silent {
+		return
 	}
+	called := make(chan struct{})
+	go func() { // it may end its goroutine, as t.FailNow does: not that of the lease
+		defer close(called)
+		d.onEvent(e)
+	}()
+	<-called
 }
