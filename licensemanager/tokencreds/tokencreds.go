@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -130,7 +131,8 @@ func New(cfg awstokens.Config, source Source, options ...func(*Options)) (*Provi
 		return nil, err
 	}
 	p := &Provider{source: source, options: o, now: cfg.Now, tokens: tokens, roles: roles}
-	p.cache = refresh.New(refresh.Options{Now: cfg.Now, Timeout: time.Minute + max(0, o.Patience)}, p.renew)
+	timeout := time.Minute + min(max(0, o.Patience), math.MaxInt64-time.Minute) // no overflow
+	p.cache = refresh.New(refresh.Options{Now: cfg.Now, Timeout: timeout}, p.renew)
 	return p, nil
 }
 

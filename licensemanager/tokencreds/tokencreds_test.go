@@ -3,6 +3,7 @@ package tokencreds_test
 import (
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -499,4 +500,14 @@ func TestPatience(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestEndlessPatience(t *testing.T) {
+	server := awstokenstest.NewServer(t)
+	token, _ := mint(t, server)
+	creds, err := tokencreds.New(customer(server), tokencreds.Token(token), role(server), func(o *tokencreds.Options) { o.Patience = math.MaxInt64 })
+	require.NoError(t, err)
+	server.STS().Next(1, "AssumeRoleWithWebIdentity").Refuse("AccessDenied", "not yet", nil)
+	_, err = creds.Retrieve(t.Context())
+	require.NoError(t, err)
 }
