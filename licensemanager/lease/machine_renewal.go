@@ -143,6 +143,7 @@ func (t *turn) replaced() {
 		return
 	}
 	switch verdict := t.e.verdict; {
+	case verdict == verdictNotDone && !t.e.date.IsZero() && t.over(t.Hi): // expired, and perhaps no permission to check it in
 	case verdict == verdictNotDone && t.acquiring():
 		t.finish()
 		return

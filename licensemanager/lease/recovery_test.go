@@ -276,3 +276,27 @@ func TestResumedWithoutAnExpiration(t *testing.T) {
 		})
 	}
 }
+
+// Without the permission to check in, a seat that expired while the program did
+// not run is replaced.
+func TestResumedWithoutPermissionToCheckIn(t *testing.T) {
+	for _, acquires := range []bool{false, true} {
+		inSeats(t, 1, func(t *testing.T, s *service, p *place) {
+			s.OneIn(1, "CheckInLicense").Refuse("AccessDeniedException", "not authorized", nil)
+			s.run(t, p, nil).kill()
+			time.Sleep(3 * time.Hour)
+			if !acquires {
+				next := s.run(t, p, nil)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				assert.Equal(t, lease.StateActive, next.State())
+				next.kill()
+				return
+			}
+			l, err := lease.Acquire(t.Context(), s.client, s.seats(1), keptIn(p.next()))
+			require.NoError(t, err)
+			var taken *lease.TakenError
+			require.ErrorAs(t, l.Close(t.Context()), &taken)
+		})
+	}
+}
