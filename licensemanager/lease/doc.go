@@ -163,7 +163,8 @@
 // GetLicense, as the role AWSLicenseManagerConsumptionRole does, or if they
 // permit ListReceivedLicenses and GetLicenseUsage. A checkout can be partial: it
 // is given back with a [*PartialError] that names what was missing, unless
-// [Request.AllowPartial] is set.
+// [Request.AllowPartial] is set. If it cannot be given back, a Keeper waits until
+// it expires before it takes another.
 //
 // # Tests
 //
