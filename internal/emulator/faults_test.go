@@ -73,14 +73,14 @@ func TestScriptedErrorsHaveTheirMembers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.inject(t, emulator.When{Service: emulator.LicenseManager, Next: 1}, emulator.Fault{
-		Code: awstokens.NewSecret("RedirectException").Reveal(), Message: "elsewhere", Members: map[string]string{"Location": "https://elsewhere.example.com"},
+		Code: "RedirectException", Message: "elsewhere", Members: map[string]string{"Location": "https://elsewhere.example.com"},
 	})
 	_, err := w.lm.ListTokens(t.Context(), nil)
 	var redirect *licensemanager.RedirectException
 	require.ErrorAs(t, err, &redirect)
 	assert.Equal(t, "https://elsewhere.example.com", redirect.Location)
 
-	w.inject(t, emulator.When{Service: emulator.STS, Operation: "AssumeRoleWithWebIdentity", Next: 1}, emulator.Fault{Code: awstokens.NewSecret("IDPCommunicationError").Reveal()})
+	w.inject(t, emulator.When{Service: emulator.STS, Operation: "AssumeRoleWithWebIdentity", Next: 1}, emulator.Fault{Code: "IDPCommunicationError"})
 	_, err = w.sts.AssumeRoleWithWebIdentity(t.Context(), w.webIdentity(awstokens.NewSecret("fake-token")))
 	refused(t, err, "IDPCommunicationError")
 	assert.Equal(t, 400, status(err))

@@ -205,8 +205,6 @@ func (w *world) checkout(t *testing.T, change ...func(*licensemanager.CheckoutLi
 	t.Helper()
 	out, err := w.lm.CheckoutLicense(t.Context(), checkoutInput(change...))
 	require.NoError(t, err)
-	if out.Expiration != "" {
-	}
 	return out
 }
 
