@@ -12,8 +12,9 @@ import (
 // Retryer decides whether, how often and when a failed attempt is retried. It
 // has exactly the methods of aws-sdk-go-v2's aws.Retryer, so a retryer of that
 // SDK can be used as it is. If it also has the method GetAttemptToken of
-// aws.RetryerV2, a client calls it before each attempt, which is how the SDK's
-// adaptive mode limits the rate. It must be safe for concurrent use.
+// aws.RetryerV2, a client calls that before each attempt, which is how the SDK's
+// adaptive mode limits the rate, and does not call GetInitialToken. It must be safe
+// for concurrent use.
 //
 // A client asks it only about failures that can be retried safely: after a
 // response was lost, an operation that is not idempotent is not retried, whatever
@@ -35,8 +36,9 @@ type Retryer interface {
 	// outcome of the retry.
 	GetRetryToken(ctx context.Context, opErr error) (releaseToken func(error) error, err error)
 
-	// GetInitialToken is called once for each call. The returned function is
-	// called with the outcome of the first attempt.
+	// GetInitialToken is called once for each call, unless GetAttemptToken takes
+	// its place. The returned function is called with the outcome of the first
+	// attempt.
 	GetInitialToken() (releaseToken func(error) error)
 }
 

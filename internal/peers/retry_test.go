@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	sdklm "github.com/aws/aws-sdk-go-v2/service/licensemanager"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -125,6 +126,39 @@ func TestSDKRetryer(t *testing.T) {
 			})
 		}
 	}
+}
+
+// rewards counts the tokens that a retryer of the SDK puts into its budget.
+type rewards struct {
+	retry.RateLimiter
+	tokens uint
+}
+
+func (r *rewards) AddTokens(n uint) error {
+	r.tokens += n
+	return nil
+}
+
+// With a retryer of the SDK, a call that succeeds at once puts as much into the
+// budget as a call of the SDK.
+func TestSDKRetryerReward(t *testing.T) {
+	var ours, sdks rewards
+	budget := func(r *rewards) aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) { o.RateLimiter = r })
+	}
+	cfg := new(wire).config()
+	cfg.HTTPClient, cfg.Retryer = &scripted{}, budget(&ours)
+	client, err := licensemanager.New(cfg)
+	require.NoError(t, err)
+	_, err = client.ListTokens(t.Context(), nil)
+	require.NoError(t, err)
+
+	sdkCfg := new(wire).sdkConfig()
+	sdkCfg.HTTPClient, sdkCfg.Retryer = &scripted{}, func() aws.Retryer { return budget(&sdks) }
+	_, err = sdklm.NewFromConfig(sdkCfg).ListTokens(t.Context(), &sdklm.ListTokensInput{})
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, sdks.tokens)
+	assert.Equal(t, sdks.tokens, ours.tokens)
 }
 
 // patient waits for an attempt token of the adaptive mode. The mode's own wait

@@ -48,7 +48,10 @@ func (e *callError) MayHaveProcessed() bool { return e.mayHaveProcessed }
 
 // attempts makes attempts until one succeeds or the call is given up.
 func (c *client) attempts(ctx context.Context, a *attempt) error {
-	release := c.cfg.Retryer.GetInitialToken()
+	release := keepToken
+	if c.limiter == nil { // its token of the first attempt is the initial one
+		release = c.cfg.Retryer.GetInitialToken()
+	}
 	var failure error // of the attempt before
 	for {
 		a.number++
@@ -78,12 +81,9 @@ func (c *client) try(ctx context.Context, a *attempt) error {
 	start := c.cfg.Now()
 	a.reset()
 	release := keepToken
-	limiter, ok := c.cfg.Retryer.(interface {
-		GetAttemptToken(context.Context) (func(error) error, error)
-	})
-	if ok {
+	if c.limiter != nil {
 		var err error
-		if release, err = limiter.GetAttemptToken(ctx); err != nil {
+		if release, err = c.limiter.GetAttemptToken(ctx); err != nil {
 			return a.withhold(err)
 		}
 	}

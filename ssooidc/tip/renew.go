@@ -196,12 +196,13 @@ func (r singleUse) IsErrorRetryable(err error) bool {
 	return (isThrottled(err) || errors.As(err, &send) && !send.Written) && r.Retryer.IsErrorRetryable(err)
 }
 
-// GetAttemptToken passes on the limit of a Retryer that has one.
+// GetAttemptToken passes on the limit of a Retryer that has one. A client takes no
+// initial token beside it.
 func (r singleUse) GetAttemptToken(ctx context.Context) (func(error) error, error) {
 	if limiter, ok := r.Retryer.(interface {
 		GetAttemptToken(context.Context) (func(error) error, error)
 	}); ok {
 		return limiter.GetAttemptToken(ctx)
 	}
-	return func(error) error { return nil }, nil
+	return r.Retryer.GetInitialToken(), nil
 }
