@@ -78,7 +78,6 @@ func (c *client) attempts(ctx context.Context, a *attempt) error {
 
 // try makes an attempt, after asking a retryer that limits attempts too.
 func (c *client) try(ctx context.Context, a *attempt) error {
-	start := c.cfg.Now()
 	a.reset()
 	release := keepToken
 	if c.limiter != nil {
@@ -91,7 +90,7 @@ func (c *client) try(ctx context.Context, a *attempt) error {
 	err := a.run(ctx)
 	a.took = time.Since(began)
 	_ = release(err)
-	c.log(ctx, a, start, err)
+	c.log(ctx, a, err)
 	return err
 }
 
@@ -164,7 +163,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (c *client) log(ctx context.Context, a *attempt, start time.Time, err error) {
+func (c *client) log(ctx context.Context, a *attempt, err error) {
 	if c.cfg.Logger == nil || !c.cfg.Logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
@@ -174,7 +173,7 @@ func (c *client) log(ctx context.Context, a *attempt, start time.Time, err error
 		slog.Int("attempt", a.number),
 		slog.Int("status", a.status),
 		slog.String("request_id", a.scrubber().Text(a.requestID)),
-		slog.Duration("duration", c.cfg.Now().Sub(start)),
+		slog.Duration("duration", a.took),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))

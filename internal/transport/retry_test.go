@@ -535,7 +535,12 @@ func TestLastServerErrorIsReturned(t *testing.T) {
 func TestLogger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := named("LM.CreateToken")
-		cfg := config(play(exception(400, "ThrottlingException"), refused, reply(200, op.response)))
+		slow := func(req *http.Request) (*http.Response, error) {
+			time.Sleep(2 * time.Second)
+			return exception(400, "ThrottlingException")(req)
+		}
+		cfg := config(play(slow, refused, reply(200, op.response)))
+		cfg.Now = func() time.Time { return time.Unix(1_700_000_000, 0) } // which may stand still
 		var log bytes.Buffer
 		cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey {
@@ -546,7 +551,7 @@ func TestLogger(t *testing.T) {
 		_, err := op.open(t, cfg)(t.Context())
 		require.NoError(t, err)
 		const common = `level=DEBUG msg="awstokens: attempt" service="License Manager" operation=CreateToken attempt=`
-		assert.Equal(t, common+`1 status=400 request_id=`+fakeRequestID+` duration=0s error="https response error StatusCode: 400, RequestID: `+fakeRequestID+`, api error ThrottlingException: says the service"`+"\n"+
+		assert.Equal(t, common+`1 status=400 request_id=`+fakeRequestID+` duration=2s error="https response error StatusCode: 400, RequestID: `+fakeRequestID+`, api error ThrottlingException: says the service"`+"\n"+
 			common+`2 status=0 request_id="" duration=0s error="request send failed after 2 attempts: dial tcp: connection refused"`+"\n"+
 			common+`3 status=200 request_id=`+fakeRequestID+` duration=0s`+"\n", log.String())
 	})
