@@ -61,7 +61,8 @@ func (s Secret) Reveal() string {
 	if s.masked == nil {
 		return ""
 	}
-	return string(s.AppendReveal(make([]byte, 0, len(*s.masked))))
+	var buffer [1024]byte // enough for most, so that only the string is allocated
+	return string(s.AppendReveal(buffer[:0]))
 }
 
 // AppendReveal appends the string to b in plain text. It is Reveal for encoders,

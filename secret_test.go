@@ -199,9 +199,14 @@ func TestRevealGivesTheText(t *testing.T) {
 	buffer, secret := make([]byte, 0, 64), awstokens.NewSecret(fake)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { secret.AppendReveal(buffer) }))
 	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { sink = awstokens.NewSecret(fake) }), 2.0)
+	secret = awstokens.NewSecret(strings.Repeat(fake, 50))
+	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { text = secret.Reveal() }), 1.0)
 }
 
-var sink awstokens.Secret
+var (
+	sink awstokens.Secret
+	text string
+)
 
 // TestSecretsAreImmutable: neither a copy nor what was read from nor written
 // to a buffer is part of a secret.

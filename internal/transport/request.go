@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -87,7 +88,8 @@ func (a *attempt) credentials(ctx context.Context) (awstokens.Credentials, error
 	if creds.AccessKeyID == "" || creds.SecretAccessKey.IsZero() {
 		return creds, awstokens.ErrNoCredentials
 	}
-	if strings.ContainsFunc(creds.AccessKeyID, isControl) || strings.ContainsFunc(creds.SessionToken.Reveal(), isControl) {
+	var buffer [1024]byte // enough for most session tokens, so that nothing is allocated
+	if strings.ContainsFunc(creds.AccessKeyID, isControl) || bytes.ContainsFunc(creds.SessionToken.AppendReveal(buffer[:0]), isControl) {
 		return creds, errors.New("the credentials contain a line break or another control character")
 	}
 	return creds, nil
