@@ -1,6 +1,7 @@
 package awstokenstest
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -67,7 +68,9 @@ func (f Faults) Throttle() { f.script(emulator.Fault{Throttle: true}) }
 // Fail responds with the service's internal error, such as
 // ServerInternalException of License Manager, and an HTTP status such as 500. It
 // panics if the status is not in the range of 200 to 599.
-func (f Faults) Fail(status int) { f.script(emulator.Fault{InternalStatus: status}) }
+func (f Faults) Fail(status int) {
+	f.script(emulator.Fault{InternalStatus: cmp.Or(status, -1)}) // there, 0 is no fault
+}
 
 // FailUntyped responds with an HTTP status and a page of HTML, as a proxy in
 // front of a service does. It panics if the status is not in the range of 200 to

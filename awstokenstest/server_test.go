@@ -271,7 +271,11 @@ func TestInvalidScripts(t *testing.T) {
 	}
 	assert.Panics(t, func() { server.STS().Next(0, "") })
 	assert.Panics(t, func() { server.STS().OneIn(-1, "") })
-	assert.Panics(t, func() { server.STS().OneIn(1, "").Fail(42) })
+	for _, status := range []int{-1, 0, 42, 199, 600} {
+		assert.Panics(t, func() { server.STS().OneIn(1, "").Fail(status) }, status)
+		assert.Panics(t, func() { server.STS().OneIn(1, "").FailUntyped(status) }, status)
+		assert.Panics(t, func() { server.STS().OneIn(1, "").Answer(status, nil, "") }, status)
+	}
 }
 
 // A fault that is scripted for one service does not happen to another, and
