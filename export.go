@@ -148,16 +148,16 @@ func respond(w http.ResponseWriter, status int, body any) {
 }
 
 func statusOf(err error) int {
-	if mayPass(err) {
+	if isTemporary(err) {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusForbidden
 }
 
-// mayPass reports whether the next call of a provider may succeed, whatever becomes
+// isTemporary reports whether the next call of a provider may succeed, whatever becomes
 // of the request that failed. The first error decides that knows: what it wraps or
 // is joined with may be an earlier failure.
-func mayPass(err error) bool {
+func isTemporary(err error) bool {
 	var knows interface{ RetryableError() bool }
 	if !errors.As(err, &knows) {
 		return errors.Is(err, context.DeadlineExceeded)
