@@ -49,10 +49,10 @@ type Config struct {
 	// is used, which [DefaultHTTPClient] describes. No redirect is followed,
 	// because it would take tokens to another host: an *http.Client is copied,
 	// never changed, and the copy follows none. Any other client may follow
-	// one by itself: its request is canceled when it looks for a connection to
-	// another host, and a response to a request other than the one that was sent
-	// is an error. A request with a single-use token is also canceled when such a
-	// client sends it again by itself.
+	// one by itself: its request is canceled, and nothing of it is sent, when it is
+	// about to write it to another host; a response to a request other than the one
+	// that was sent is an error. A request with a single-use token is also canceled
+	// when such a client sends it again by itself.
 	HTTPClient HTTPClient
 
 	// Retryer decides what is retried and when. If nil, each client gets a
@@ -126,8 +126,8 @@ type HTTPClient interface {
 //
 // It reads no configuration file and no profile. If AWS_PROFILE is set and there
 // are no keys, Credentials is a provider whose error names the functions that
-// read a profile. ConfigFromEnv returns an error if a variable is invalid, and
-// names each that is.
+// read a profile. ConfigFromEnv returns an error that names each variable whose value
+// it cannot use. Region and endpoints are checked when a client is made.
 func ConfigFromEnv() (Config, error) {
 	cfg := Config{
 		Region: firstEnv("AWS_REGION", "AWS_DEFAULT_REGION"),

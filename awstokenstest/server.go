@@ -146,11 +146,11 @@ func (s *Server) ConfigOf(account string) awstokens.Config { return s.emulator.C
 // [Server.Config].
 //
 // Profiles and logins are those of the user's home directory. For a process that
-// uses them, append a HOME of its own; for a profile in
-// AWS_PROFILE, which the key would take precedence over, also an empty
-// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Another process has the machine's clock,
-// not the server's. For it to find something that has expired, make that while the
-// server's clock is behind, and then set the clock to time.Now.
+// uses them, append a HOME of its own; for a profile in AWS_PROFILE, which the key
+// would take precedence over, also an empty AWS_ACCESS_KEY_ID and
+// AWS_SECRET_ACCESS_KEY. Another process has the machine's clock, not the server's. For
+// it to find something that has expired, make that while the server's clock is behind,
+// and then set the clock to time.Now.
 //
 // Environ panics if the server does not listen.
 func (s *Server) Environ() []string {

@@ -26,11 +26,10 @@ func (TokenType) Values() []TokenType { return []TokenType{TokenTypeRefreshToken
 type CreateTokenInput struct {
 	// ClientToken makes the call idempotent: a call with the same value within
 	// 10 minutes returns the token that the first one created. Later, it creates
-	// another one. What the service
-	// does with the same value and other parameters is not published
-	// (awstokenstest responds with ValidationException): use another value for
-	// another token. At most 60 characters, no white space; a hexadecimal
-	// SHA-256 has 64 and is too long. See [NewClientToken]. Required.
+	// another one. What the service does with the same value and other parameters
+	// is not published (awstokenstest responds with ValidationException): use
+	// another value for another token. At most 60 characters, no white space; a
+	// hexadecimal SHA-256 has 64 and is too long. See [NewClientToken]. Required.
 	ClientToken string
 
 	// LicenseArn is the ARN of the license, which becomes the aud claim of the
@@ -40,7 +39,7 @@ type CreateTokenInput struct {
 
 	// ExpirationInDays is the life of the token in days. Nil means the service's
 	// default of one year. AWS publishes no range, and Validate checks none
-	// (awstokenstest accepts 1 to 36500).
+	// (awstokenstest accepts positive numbers, up to the year 9999).
 	ExpirationInDays *int32 `json:",omitzero"`
 
 	// RoleArns are the IAM roles that the token embeds: the holder of the token

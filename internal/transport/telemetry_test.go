@@ -163,7 +163,7 @@ func watched(cfg awstokens.Config) (awstokens.Config, *spanRecorder) {
 	return cfg, r
 }
 
-// tree returns the spans, a line each: parent, name and properties.
+// tree returns the spans, a line each: parent and name.
 func (r *spanRecorder) tree() []string {
 	var lines []string
 	for _, span := range r.spans {
