@@ -151,26 +151,27 @@ func (s settings) client() (*licensemanager.Client, error) {
 }
 
 // mint mints a token and writes it to the file out, or to stdout if out is empty.
-func mint(ctx context.Context, client *licensemanager.Client, in *licensemanager.CreateTokenInput, out string, stdout, stderr io.Writer) error {
+func mint(ctx context.Context, client *licensemanager.Client, in *licensemanager.CreateTokenInput, out string, stdout, stderr io.Writer) (err error) {
 	if err := in.Validate(); err != nil {
 		return explain(err)
 	}
 	// The file comes first: a token that could not be kept would be lost.
 	keep := stdout
 	if out != "" {
-		file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return err
+		file, openErr := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if openErr != nil {
+			return openErr
 		}
-		defer file.Close()
+		defer func() {
+			if err = errors.Join(err, file.Close()); err != nil {
+				err = errors.Join(err, os.Remove(out))
+			}
+		}()
 		keep = file
 	}
 	fmt.Fprintln(stderr, "client token:", in.ClientToken)
 	token, err := client.CreateToken(ctx, in)
 	if err != nil {
-		if out != "" {
-			err = errors.Join(err, os.Remove(out))
-		}
 		return explain(err)
 	}
 	fmt.Fprintf(stderr, "minted %s %s (request ID %s)\n", token.TokenType, token.TokenId, token.RequestID)
