@@ -69,7 +69,7 @@ func TestHosts(t *testing.T) {
 	}
 	regions = append(regions,
 		// Not listed, but of a partition's form.
-		"us-moon-12", "mx-east-1", "cn-moon-1", "eusc-de-west-2", "us-iso-moon-3", "us-isob-moon-3", "eu-isoe-moon-3", "us-isof-moon-3", "us-gov-moon-3",
+		"us-moon-12", "mx-east-1", "cn-moon-1", "cn-az09-90", "eusc-de-west-2", "us-iso-moon-3", "us-isob-moon-3", "eu-isoe-moon-3", "us-isof-moon-3", "us-gov-moon-3",
 		// Of no form: the first partition.
 		"moon-base-1", "moon", "us-east-1a", "cn-moon-1a", "cn--1", "us-east", "us--1", "xus-east-1", "eusc-fr-east-1", "us-gov-a-b-1", "global",
 		// What looks like two partitions.
