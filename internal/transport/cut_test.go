@@ -224,9 +224,9 @@ type doer func(*http.Request) (*http.Response, error)
 func (d doer) Do(req *http.Request) (*http.Response, error) { return d(req) }
 
 // A connection is cut at every byte of an exchange, in both directions, with
-// and without a reset, under a Retryer that wants everything repeated. An
+// and without a reset, under a Retryer that wants everything retried. An
 // operation that is not idempotent reaches the server once at most,
-// and unless it failed before it was sent, it is not repeated; the others
+// and unless it failed before it was sent, it is not retried; the others
 // succeed over the next connection. In the end nothing is left open.
 func TestCutAtEveryByte(t *testing.T) {
 	for _, x := range exchanges {
@@ -349,10 +349,10 @@ func (r result) check(t *testing.T, op operation, l *line, served int) {
 	requireOperationError(t, r.err)
 	assert.NotContains(t, r.err.Error(), "fake", point)
 	assert.NotContains(t, r.err.Error(), "not-a-real", point)
-	assert.EqualValues(t, 1, l.dialed.Load(), "nobody repeats it: %s", point)
+	assert.EqualValues(t, 1, l.dialed.Load(), "nobody retries it: %s", point)
 	var send *awstokens.SendError
 	if errors.As(r.err, &send) {
-		assert.True(t, send.Written, "what was not sent is repeated: %s", point)
+		assert.True(t, send.Written, "what was not sent is retried: %s", point)
 		return
 	}
 	assert.Equal(t, 200, responseError(t, r.err).StatusCode, point)

@@ -68,8 +68,8 @@ var ofPortal = operation{
 	open: opener(portal.New, (*portal.Client).ListAccounts, &portal.ListAccountsInput{AccessToken: awstokens.NewSecret("fake-access-token")}),
 }
 
-// eachKind are an operation that is safe to send twice, one that is not, and
-// one without a body.
+// eachKind are an operation that is idempotent, one that is not, and one without a
+// body.
 var eachKind = []operation{named("LM.GetAccessToken"), named("OIDC.CreateToken"), ofPortal}
 
 // drip writes a byte a second, until nobody reads it.
@@ -139,8 +139,8 @@ func TestSlowBytes(t *testing.T) {
 	}
 }
 
-// What nothing was sent to is safe to ask again, whatever the operation: a
-// server that does not get to the end of the handshake.
+// A request that was not written is retried, whatever the operation: the server
+// does not get to the end of the handshake.
 func TestSlowHandshake(t *testing.T) {
 	for _, op := range eachKind {
 		synctest.Test(t, func(t *testing.T) {

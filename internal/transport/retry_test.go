@@ -28,7 +28,7 @@ func TestRetries(t *testing.T) {
 	type failure struct {
 		name     string
 		response responder
-		tries    int // of an operation that is safe to send twice
+		tries    int // of an idempotent operation
 		single   int // of the others
 	}
 	failures := []failure{
@@ -212,7 +212,7 @@ func TestConnectionRefusedOnTheWire(t *testing.T) {
 	})
 }
 
-// eager repeats everything at once.
+// eager retries everything at once.
 type eager struct{}
 
 func (eager) IsErrorRetryable(error) bool                  { return true }
