@@ -102,6 +102,19 @@ func TestSecondRefusalIsFinal(t *testing.T) {
 	})
 }
 
+// A refusal of what was signed by the service's clock is not for the time.
+func TestKnownSkewIsNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := named("LM.CreateToken")
+		http := play(refuseClock("InvalidSignatureException", time.Hour), reply(200, op.response), refuseClock("InvalidSignatureException", 0))
+		call := op.open(t, config(http))
+		_, err := call(t.Context())
+		require.NoError(t, err)
+		_, err = call(t.Context())
+		assert.Equal(t, 1, responseError(t, err).Attempts)
+	})
+}
+
 // Calls that were under way when another call corrected the clock were signed
 // with the old time, and need their correction, too.
 func TestClockSkewOfConcurrentCalls(t *testing.T) {
