@@ -24,7 +24,7 @@ func refuseClock(code string, ahead time.Duration) responder {
 }
 
 func TestClockSkew(t *testing.T) {
-	for _, code := range []string{"InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "RequestInTheFuture"} {
+	for _, code := range []string{"InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "RequestInTheFuture", "AuthFailure"} {
 		for _, ahead := range []time.Duration{time.Hour, -time.Hour, 5 * time.Minute} {
 			for _, op := range operations {
 				if op.service == "" {
@@ -172,6 +172,21 @@ func TestClockCorrectionTakesNoToken(t *testing.T) {
 	_, err := op.open(t, cfg)(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"initial", "initial released, failed true"}, r.said)
+}
+
+// A service that accepts the local time gets it again, whatever its Date is.
+func TestGoodResponseAloneCorrectsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := named("LM.CreateToken")
+		now := time.Now().UTC()
+		http := play(reply(200, op.response, "Date", now.Add(time.Hour).Format(http.TimeFormat)))
+		call := op.open(t, config(http))
+		for range 2 {
+			_, err := call(t.Context())
+			require.NoError(t, err)
+		}
+		assert.Equal(t, []string{now.Format(amzDate), now.Format(amzDate)}, http.header("X-Amz-Date"))
+	})
 }
 
 // A good response undoes a correction that was wrong, or that the local clock
