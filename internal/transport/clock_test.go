@@ -192,19 +192,24 @@ func TestGoodResponseAloneCorrectsNothing(t *testing.T) {
 // A good response undoes a correction that was wrong, or that the local clock
 // no longer needs, and follows a clock that was set since.
 func TestGoodResponseCorrectsTheClock(t *testing.T) {
-	for name, ahead := range map[string]time.Duration{"the local clock is right": 0, "the local clock is off otherwise": -3 * time.Hour} {
+	const corrected, year = 300 * 24 * time.Hour, 365 * 24 * time.Hour
+	for name, test := range map[string]struct{ ahead, want time.Duration }{
+		"the local clock is right":         {0, 0},
+		"the local clock is off otherwise": {-3 * time.Hour, -3 * time.Hour},
+		"the date is wrong":                {2 * year, corrected},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				op := named("LM.CreateToken")
 				now := time.Now().UTC()
-				good := reply(200, op.response, "Date", now.Add(ahead).Format(http.TimeFormat))
-				http := play(refuseClock("InvalidSignatureException", 300*24*time.Hour), good)
+				good := reply(200, op.response, "Date", now.Add(test.ahead).Format(http.TimeFormat))
+				http := play(refuseClock("InvalidSignatureException", corrected), good)
 				call := op.open(t, config(http))
 				for range 2 {
 					_, err := call(t.Context())
 					require.NoError(t, err)
 				}
-				assert.Equal(t, []string{now.Format(amzDate), now.Add(300 * 24 * time.Hour).Format(amzDate), now.Add(ahead).Format(amzDate)}, http.header("X-Amz-Date"))
+				assert.Equal(t, []string{now.Format(amzDate), now.Add(corrected).Format(amzDate), now.Add(test.want).Format(amzDate)}, http.header("X-Amz-Date"))
 			})
 		})
 	}
