@@ -254,7 +254,7 @@ func passes(tuple *types.Tuple, seen map[types.Type]bool) bool {
 // inside are types behind an exported interface of which no program can have a
 // value: they are made for the configuration of a client in a tip.Provider or a
 // tip.Pool, where the client's function hides them. What has them is shown.
-var inside = map[string]bool{"ssooidc/tip.signer": true, "ssooidc/tip.singleUse": true}
+var inside = map[string]bool{"ssooidc/tip.signer": true, "ssooidc/tip.singleUse": true, "ssooidc/tip.limitedSingleUse": true}
 
 // secretTypes are the types that may hold a secret, and of which a program can
 // have a value: exported ones, and those behind an exported interface. Errors

@@ -116,7 +116,7 @@ func newExchanger(cfg awstokens.Config, app Application, o Options) (*exchanger,
 	if cfg.Retryer == nil {
 		cfg.Retryer = awstokens.NewStandardRetryer()
 	}
-	cfg.Retryer = singleUse{cfg.Retryer}
+	cfg.Retryer = forSingleUse(cfg.Retryer)
 	if x.tokens, err = ssooidc.New(cfg); err != nil {
 		return nil, err
 	}

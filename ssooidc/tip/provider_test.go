@@ -161,6 +161,52 @@ type eager struct{ awstokens.Retryer }
 
 func (eager) IsErrorRetryable(error) bool { return true }
 
+// The Retryer of the configuration limits the exchange of a JWT as it limits every
+// call: by initial tokens or, if it has them, by attempt tokens.
+func TestRetryerLimitsTheExchange(t *testing.T) {
+	for name, limits := range map[string]func(*counting) awstokens.Retryer{
+		"calls":    func(c *counting) awstokens.Retryer { return c },
+		"attempts": func(c *counting) awstokens.Retryer { return attempts{c} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				cfg := w.Config()
+				c := &counting{Retryer: awstokens.NewStandardRetryer()}
+				cfg.Retryer = limits(c)
+				p, err := tip.NewProvider(cfg, app, w.source)
+				require.NoError(t, err)
+				w.IdentityCenter().Next(1, "CreateTokenWithIAM").Refuse("ThrottlingException", "", nil)
+				w.good(t, p) // two attempts of the exchange, one of AssumeRole
+				if name == "calls" {
+					assert.Equal(t, counting{c.Retryer, 2, 0}, *c)
+				} else {
+					assert.Equal(t, counting{c.Retryer, 0, 3}, *c)
+				}
+			})
+		})
+	}
+}
+
+// counting counts the tokens that a Retryer is asked for.
+type counting struct {
+	awstokens.Retryer
+	initial, attempts int
+}
+
+func (c *counting) GetInitialToken() func(error) error {
+	c.initial++
+	return c.Retryer.GetInitialToken()
+}
+
+// attempts also limits attempts, as a retryer of an SDK may.
+type attempts struct{ *counting }
+
+func (a attempts) GetAttemptToken(context.Context) (func(error) error, error) {
+	a.counting.attempts++
+	return func(error) error { return nil }, nil
+}
+
 // The service asks for a slower pace, which the client leaves to its caller.
 func TestSlowDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -196,13 +196,20 @@ func (r singleUse) IsErrorRetryable(err error) bool {
 	return (isThrottled(err) || errors.As(err, &send) && !send.Written) && r.Retryer.IsErrorRetryable(err)
 }
 
-// GetAttemptToken passes on the limit of a Retryer that has one. A client takes no
-// initial token beside it.
-func (r singleUse) GetAttemptToken(ctx context.Context) (func(error) error, error) {
-	if limiter, ok := r.Retryer.(interface {
-		GetAttemptToken(context.Context) (func(error) error, error)
-	}); ok {
-		return limiter.GetAttemptToken(ctx)
+// limitedSingleUse is a singleUse of a Retryer that also limits attempts.
+type limitedSingleUse struct {
+	singleUse
+	limiter
+}
+
+// limiter is what aws.RetryerV2 of aws-sdk-go-v2 adds to a Retryer.
+type limiter interface {
+	GetAttemptToken(context.Context) (func(error) error, error)
+}
+
+func forSingleUse(r awstokens.Retryer) awstokens.Retryer {
+	if l, ok := r.(limiter); ok {
+		return limitedSingleUse{singleUse{r}, l}
 	}
-	return r.Retryer.GetInitialToken(), nil
+	return singleUse{r}
 }
