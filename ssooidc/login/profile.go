@@ -126,7 +126,7 @@ func (f *awsConfig) sessionOf(section string, settings map[string]string) (Sessi
 	case named:
 		return Session{}, fmt.Errorf("%s: sso_session of %s names %s, which does not exist", f.path, section, header(sessionKind, name))
 	case settings["sso_start_url"] == "" && settings["sso_region"] == "":
-		return Session{}, fmt.Errorf("%s: %s has no sso_session", f.path, section)
+		return Session{}, fmt.Errorf("%s: %s has no sso_session: awssdk.Load reads a profile of another kind", f.path, section)
 	}
 	if err := f.require(section, settings, "sso_start_url", "sso_region"); err != nil {
 		return Session{}, err

@@ -192,7 +192,7 @@ func TestLoadProfileErrors(t *testing.T) {
 	for name, want := range map[string]string{
 		"nobody":     "%s has no [profile nobody]: create it with aws configure sso",
 		"corp":       "%s has no [profile corp], but an sso-session of that name: use LoadSession",
-		"keys":       "%s: [profile keys] has no sso_session",
+		"keys":       "%s: [profile keys] has no sso_session: awssdk.Load reads a profile of another kind",
 		"half":       "%s: [profile half] has no sso_start_url",
 		"other half": `%s: [profile "other half"] has no sso_region`,
 		"unknown":    "%s: sso_session of [profile unknown] names [sso-session none], which does not exist",
