@@ -132,13 +132,13 @@ func (p *process) kill() {
 	_ = p.Wait() // the error is that it was killed
 }
 
-// newLoopback is a service on loopback with a number of seats, each for a minute.
-func newLoopback(t *testing.T, seats int) *service {
+// newLoopback is a service on loopback with a number of seats, each for some minutes.
+func newLoopback(t *testing.T, seats int, minutes int32) *service {
 	server := awstokenstest.NewServer(t)
 	s := &service{server, server.LicenseManager(), nil}
 	s.SetSeats(seats)
 	s.ChangeLicense(s.LicenseARN(), func(l *licensemanager.License) {
-		l.ConsumptionConfiguration.ProvisionalConfiguration.MaxTimeToLiveInMinutes = 1
+		l.ConsumptionConfiguration.ProvisionalConfiguration.MaxTimeToLiveInMinutes = minutes
 	})
 	s.OneIn(1, "").Delay(2 * time.Millisecond) // so that kills fall before, into and after calls
 	return s
@@ -158,7 +158,7 @@ func TestProcessesAreKilled(t *testing.T) {
 		if worker == workers-1 { // where a second one would be granted
 			seats = 2
 		}
-		s, path := newLoopback(t, seats), filepath.Join(t.TempDir(), "seat.json")
+		s, path := newLoopback(t, seats, 1), filepath.Join(t.TempDir(), "seat.json")
 		wg.Go(func() { s.killOften(t, path, kills/workers) })
 	}
 	wg.Wait()
@@ -223,7 +223,7 @@ func (s *service) killOnce(t *testing.T, p *process, path string, plan int) {
 // Of several processes with one store, one holds the seat. The others send
 // nothing, and after it was killed the next one has the same seat.
 func TestProcessesShareAStore(t *testing.T) {
-	s := newLoopback(t, 3)
+	s := newLoopback(t, 3, 60) // so that no renewal comes before the end
 	path := filepath.Join(t.TempDir(), "seat.json")
 	holder := s.start(t, "acquire", path)
 	holder.until("acquired", 15*time.Second)
