@@ -179,7 +179,7 @@ func TestNoSecretInProcessArguments(t *testing.T) {
 	}
 	dir := t.TempDir()
 	arguments := filepath.Join(dir, "arguments")
-	script := "#!/bin/sh\nprintf '%s\\n' \"$@\" >" + arguments + ".new && mv " + arguments + ".new " + arguments + "\n"
+	script := "#!/bin/sh\nprintf '%s\\n' \"$@\" >'" + arguments + ".new' && mv '" + arguments + ".new' '" + arguments + "'\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "xdg-open"), []byte(script), 0o700))
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if _, err := exec.LookPath("sh"); err != nil {
