@@ -21,7 +21,8 @@ import (
 
 var session = login.Session{Name: "test", StartURL: "https://example.awsapps.com/start", Region: "us-east-1"}
 
-// chromium starts a browser that the test's end closes.
+// chromium starts a browser that the test's end closes. What it writes, which is more
+// than its profile, goes with it.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	var path string
@@ -37,8 +38,12 @@ func chromium(t *testing.T) context.Context {
 	case path == "":
 		t.Skip("SKIPPED: THERE IS NO CHROMIUM, SO NO LOGIN WAS TESTED IN A BROWSER")
 	}
+	dir, err := os.MkdirTemp("", "browser") // a short path, as there is a socket below it
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),
+		chromedp.Env("HOME="+dir, "TMPDIR="+dir),
 		chromedp.NoFirstRun,
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),
@@ -172,13 +177,16 @@ func TestBrowserFlowDenied(t *testing.T) {
 func TestBrowserFlowClosed(t *testing.T) {
 	browser := chromium(t)
 	server := awstokenstest.NewServer(t)
+	walked := make(chan struct{})
 	_, err := login.Login(t.Context(), session, options(server, login.FlowBrowser), func(o *login.Options) {
 		o.Timeout = 5 * time.Second
 		o.OpenBrowser = func(url string) error {
+			defer close(walked)
 			walk(t, browser, url, see(t, "consent", "Allow access?"))
 			return chromedp.Cancel(browser)
 		}
 	})
+	<-walked
 	assert.ErrorIs(t, err, login.ErrTimedOut)
 }
 
