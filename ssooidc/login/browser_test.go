@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -254,7 +255,7 @@ func TestStrayRequestsDoNotEndTheLogin(t *testing.T) {
 
 func TestSecondCallbackChangesNothing(t *testing.T) {
 	server, options := browser(t)
-	server.IdentityCenter().Next(1, "CreateToken").Delay(300 * time.Millisecond)
+	server.IdentityCenter().Next(1, "CreateToken").Delay(time.Second) // in which the other callbacks arrive
 	u := newUser(t)
 	second := make(chan page, 2)
 	token, err := login.Login(t.Context(), session, options, open(func(address string) error {
@@ -304,14 +305,26 @@ func TestListensOnLoopbackOnly(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+// listenBelowEphemeral listens on a port that the system gives to nobody who does
+// not ask for it, so that it stays free afterwards.
+func listenBelowEphemeral(t *testing.T) net.Listener {
+	t.Helper()
+	for range 100 {
+		if listener, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000))); err == nil {
+			return listener
+		}
+	}
+	t.Fatal("no port is free")
+	return nil
+}
+
 func TestPortTaken(t *testing.T) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	require.NoError(t, err)
+	listener := listenBelowEphemeral(t)
 	defer listener.Close()
 	port := listener.Addr().(*net.TCPAddr).Port
 	for _, flow := range []login.Flow{login.FlowBrowser, login.FlowAuto} {
 		_, options := browser(t)
-		_, err = login.Login(t.Context(), session, options, open(func(string) error {
+		_, err := login.Login(t.Context(), session, options, open(func(string) error {
 			t.Error("the browser must not open")
 			return nil
 		}), func(o *login.Options) { o.CallbackPort, o.Flow = port, flow })
@@ -323,7 +336,7 @@ func TestPortTaken(t *testing.T) {
 	}
 	require.NoError(t, listener.Close())
 	_, options := browser(t)
-	_, err = login.Login(t.Context(), session, options, func(o *login.Options) {
+	_, err := login.Login(t.Context(), session, options, func(o *login.Options) {
 		o.CallbackPort = port
 		o.OpenBrowser = func(address string) error {
 			target, _ := redirectURI(t, address)
@@ -342,14 +355,15 @@ func TestClosedBrowser(t *testing.T) {
 		target, _ = redirectURI(t, address)
 		return nil
 	})
+	const soon = 250 * time.Millisecond // but not before the browser opens
 	start := time.Now()
-	_, err := login.Login(t.Context(), session, options, closed, func(o *login.Options) { o.Timeout = 50 * time.Millisecond })
+	_, err := login.Login(t.Context(), session, options, closed, func(o *login.Options) { o.Timeout = soon })
 	assert.ErrorIs(t, err, login.ErrTimedOut)
 	assert.Less(t, time.Since(start), 30*time.Second)
 	_, err = visit(http.MethodGet, target, "")
 	assert.Error(t, err, "nobody listens any more")
 
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
 	_, err = login.Login(ctx, session, options, closed)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
