@@ -19,6 +19,10 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc"
 )
 
+// underRace says that the race detector is on, which costs CPU time of its own, and
+// more of it the more memory is in use.
+var underRace bool
+
 var growthStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // loaded is an emulator that may hold very much, and its clients.
@@ -135,6 +139,9 @@ var calls = map[string]func(context.Context, *loaded) error{
 // one with nothing held. Both are measured in turns, in rounds of some calls, and
 // the fastest rounds are compared, so that garbage collection counts for neither.
 func TestCostDoesNotGrow(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector is on")
+	}
 	const held, rounds, most, perRound = 100_000, 10, 160, 10
 	empty, full := newLoaded(t, 0), newLoaded(t, held)
 	require.Equal(t, held, full.SeatsTaken(SeedCount))
@@ -227,6 +234,9 @@ func (p *paged) list(t *testing.T, tokens, perPage int) (client, emulator []time
 // much CPU time as the first ones. Medians are compared, so that garbage
 // collection counts for neither.
 func TestPagesCostTheSame(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector is on")
+	}
 	const tokens, perPage, some = 20_000, 20, 100 // small pages, of which what is passed over would be the most
 	p := newPaged(t, tokens)
 	runtime.GC()
