@@ -156,6 +156,7 @@ func printEnv(stdout io.Writer, server *awstokenstest.Server) error {
 	variables := slices.DeleteFunc(server.Environ(), func(variable string) bool { return !strings.HasPrefix(variable, "AWS_") })
 	license := server.LicenseManager()
 	variables = append(variables,
+		"AWS_SESSION_TOKEN=", // that of the shell belongs to another key
 		"LICENSE_ARN="+license.LicenseARN(),
 		"AWS_ROLE_ARN="+license.RoleARN(),
 		"PRODUCT_SKU="+license.ProductSKU(),

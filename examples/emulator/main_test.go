@@ -24,7 +24,11 @@ func start(t *testing.T, args ...string) map[string]string {
 	ctx, cancel := context.WithCancel(t.Context())
 	out, in := io.Pipe()
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, args, in, io.Discard) }()
+	go func() {
+		err := run(ctx, args, in, io.Discard)
+		in.Close() // or nobody would see that it has failed
+		done <- err
+	}()
 	t.Cleanup(func() {
 		cancel()
 		out.Close()
@@ -41,6 +45,7 @@ func start(t *testing.T, args ...string) map[string]string {
 }
 
 func TestExportedVariablesReachTheServer(t *testing.T) {
+	t.Setenv("AWS_SESSION_TOKEN", "of-another-key")
 	env := start(t, "-addr", "127.0.0.1:0", "-region", "eu-central-1")
 	for name, value := range env {
 		t.Setenv(name, value)
