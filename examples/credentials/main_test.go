@@ -42,7 +42,7 @@ func start(t *testing.T) *awstokenstest.Server {
 	require.NoError(t, err)
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": server.URL(), "AWS_REGION": server.Config().Region,
-		"AWS_ACCESS_KEY_ID": key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretAccessKey.Reveal(),
+		"AWS_ACCESS_KEY_ID": key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretAccessKey.Reveal(), "AWS_SESSION_TOKEN": "",
 		"AWS_ROLE_ARN": server.LicenseManager().RoleARN(),
 	} {
 		t.Setenv(name, value)
@@ -128,7 +128,11 @@ func TestEndpoint(t *testing.T) {
 	out, in := io.Pipe()
 	var log buffer
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, []string{"-serve", "127.0.0.1:0", "license"}, in, &log) }()
+	go func() {
+		err := run(ctx, []string{"-serve", "127.0.0.1:0", "license"}, in, &log)
+		in.Close() // or nobody would see that it has failed
+		done <- err
+	}()
 	env := map[string]string{}
 	for lines := bufio.NewScanner(out); len(env) < 2 && lines.Scan(); {
 		name, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")

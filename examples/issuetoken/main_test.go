@@ -25,6 +25,7 @@ func serve(t *testing.T) *awstokenstest.Server {
 	t.Setenv("AWS_REGION", server.Config().Region)
 	t.Setenv("AWS_ACCESS_KEY_ID", creds.AccessKeyID)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", creds.SecretAccessKey.Reveal())
+	t.Setenv("AWS_SESSION_TOKEN", "")
 	return server
 }
 
