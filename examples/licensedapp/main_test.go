@@ -175,6 +175,7 @@ func TestRunStopsWithItsContext(t *testing.T) {
 	var help strings.Builder
 	assert.Error(t, run(t.Context(), []string{"-h"}, &help))
 	assert.Contains(t, help.String(), "-live")
+	t.Setenv("AWS_LICENSE_ACCESS_FILE", "") // or it would serve
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_DEFAULT_REGION", "")
 	assert.Error(t, run(t.Context(), []string{"-live"}, io.Discard))
