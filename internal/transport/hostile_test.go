@@ -146,6 +146,7 @@ func TestSlowHandshake(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			dialed := 0
 			client := awstokens.DefaultHTTPClient()
+			client.Transport.(*http.Transport).Proxy = nil // the machine may have one
 			client.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
 				dialed++
 				near, far := net.Pipe()
