@@ -169,6 +169,8 @@ func TestFromEnv(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(token.Reveal()), 0o600))
 	t.Setenv("AWS_ROLE_ARN", server.LicenseManager().RoleARN())
 	t.Setenv("AWS_ROLE_SESSION_NAME", "from-the-environment")
+	t.Setenv("AWS_LICENSE_ACCESS_FILE", "")
+	t.Setenv("AWS_WEB_IDENTITY_REFRESH_TOKEN_FILE", "")
 
 	_, err := tokencreds.FromEnv(customer(server))
 	assert.ErrorContains(t, err, "AWS_WEB_IDENTITY_REFRESH_TOKEN_FILE and AWS_LICENSE_ACCESS_FILE")

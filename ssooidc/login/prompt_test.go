@@ -182,6 +182,7 @@ func TestNoSecretInProcessArguments(t *testing.T) {
 	script := "#!/bin/sh\nprintf '%s\\n' \"$@\" >'" + arguments + ".new' && mv '" + arguments + ".new' '" + arguments + "'\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "xdg-open"), []byte(script), 0o700))
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("BROWSER", "")
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("no shell")
 	}
