@@ -111,8 +111,9 @@ func ExampleKeep() {
 }
 
 // A service is not ready while it is denied a seat, or cannot use its store, which
-// another process may use. SIGTERM stops it within 8 seconds: it charges its usage,
-// then gives its seat back.
+// another process may use. It is also ready in an outage at its start, when it is not
+// licensed: a feature that is licensed asks whether Err returns nil. SIGTERM stops it
+// within 8 seconds: it charges its usage, then gives its seat back.
 func Example_service() {
 	server, err := awstokenstest.Start()
 	if err != nil {
