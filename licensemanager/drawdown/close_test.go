@@ -2,7 +2,9 @@ package drawdown_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,4 +71,99 @@ func TestCloseSurvivesAnOutage(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A batch that became unknown is reported once, also if Close interrupts the flush
+// in which it did, or retries after it.
+func TestCloseReportsWhatIsUnknown(t *testing.T) {
+	for name, state := range map[string]string{"hanging": "hangs", "lost": "loses", "down": "down"} {
+		for _, byItself := range []bool{true, false} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var reported error
+					w := newWorld(t, func(o *drawdown.Options) {
+						o.OnError = func(err error) { reported = errors.Join(reported, err) }
+						if !byItself {
+							o.Interval = -1
+						}
+					})
+					m := w.meter()
+					add(t, m, 7)
+					w.network.state.Store("loses")
+					require.Error(t, m.Flush(t.Context()))
+					add(t, m, 5)
+					w.network.state.Store(state)
+					if byItself {
+						for m.Totals()[seats].Unknown == 0 {
+							sleep(time.Second)
+						}
+					} else {
+						sleep(9 * time.Minute)
+					}
+					time.AfterFunc(10*time.Second, func() { w.network.state.Store("") })
+					reported = errors.Join(reported, m.Close(t.Context()))
+					assert.Equal(t, 1, strings.Count(reported.Error(), "nobody can know"), reported)
+					assert.Equal(t, drawdown.Total{Charged: 5, Unknown: 7}, m.Totals()[seats])
+					assert.EqualValues(t, 12, w.taken())
+				})
+			})
+		}
+	}
+}
+
+// Close does not retry what is denied in part.
+func TestCloseOfADenial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, byHand)
+		m := w.meter()
+		add(t, m, 7)
+		require.NoError(t, m.Add("Typo", 5))
+		start := time.Now()
+		assert.Len(t, denials(m.Close(t.Context())), 1)
+		assert.Zero(t, time.Since(start))
+		assert.Equal(t, map[string]drawdown.Total{seats: {Charged: 7}, "Typo": {Owed: 5}}, m.Totals())
+	})
+}
+
+// Close does not retry what is refused for good, though the batch, whose response
+// was lost before, stays open.
+func TestCloseOfARefusedBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, byHand)
+		m := w.meter()
+		add(t, m, 7)
+		w.network.state.Store("loses")
+		require.Error(t, m.Flush(t.Context()))
+		w.network.state.Store("")
+		w.manager.OneIn(1, "CheckoutLicense").Refuse("AccessDeniedException", "no", nil)
+		start := time.Now()
+		require.ErrorContains(t, m.Close(t.Context()), "no")
+		assert.Zero(t, time.Since(start))
+		assert.Equal(t, drawdown.Total{Owed: 7}, m.Totals()[seats])
+	})
+}
+
+// Nothing else waits for the retries of Close.
+func TestCallsBesideClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, byHand)
+		m := w.meter()
+		add(t, m, 7)
+		w.network.state.Store("down")
+		closed := make(chan error)
+		go func() { closed <- m.Close(t.Context()) }()
+		sleep(2 * time.Second)
+		start := time.Now()
+		for name, call := range map[string]func() error{
+			"Add":    func() error { return m.Add(seats, 1) },
+			"Flush":  func() error { return m.Flush(t.Context()) },
+			"Forget": func() error { return m.Forget(seats) },
+			"Sync":   m.Sync,
+		} {
+			assert.ErrorIs(t, call(), drawdown.ErrClosed, name)
+		}
+		assert.Zero(t, time.Since(start))
+		require.Error(t, <-closed)
+		assert.Equal(t, drawdown.Total{Owed: 7}, m.Totals()[seats])
+	})
 }

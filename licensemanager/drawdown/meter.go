@@ -97,10 +97,11 @@ type Meter struct {
 	stop    context.CancelFunc
 	stopped chan struct{} // closed when Close has ended
 
-	sending chan struct{} // holds a value while somebody sends, who owns journal, batch and service
+	sending chan struct{} // holds a value while somebody sends, who owns what follows
 	journal *journal
 	batch   batch
 	service clock.Service
+	reports error // the UnknownErrors and MismatchErrors that nobody has got yet
 
 	mu      sync.Mutex // guards also the state of the journal
 	pending ledger     // added, and not in the journal yet
@@ -246,7 +247,7 @@ func (m *Meter) run() {
 		pause = 0
 	}
 	for m.options.Clock.Sleep(m.life, pause) == nil {
-		if err := m.Flush(m.life); err != nil && m.life.Err() == nil && m.options.OnError != nil {
+		if err := m.flushOnce(context.Background(), true); err != nil && err != ErrClosed && m.options.OnError != nil {
 			m.options.OnError(err)
 		}
 		pause = m.options.Interval
@@ -278,10 +279,16 @@ func (m *Meter) isOpen() bool {
 //
 // Flushes wait for each other. When ctx ends, Flush returns, and the batch stays
 // as it is. After Close, Flush returns [ErrClosed].
-func (m *Meter) Flush(ctx context.Context) error {
+func (m *Meter) Flush(ctx context.Context) error { return m.flushOnce(ctx, false) }
+
+// flushOnce is Flush, also that of the Meter itself, whose reports Close returns if
+// it ends it.
+func (m *Meter) flushOnce(ctx context.Context, byItself bool) error {
 	select {
 	case m.sending <- struct{}{}:
 		defer func() { <-m.sending }()
+	case <-m.life.Done():
+		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -291,11 +298,17 @@ func (m *Meter) Flush(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(m.life, cancel)() // Close sends the rest
-	return m.ended(m.flush(ctx))
+	err := m.flush(ctx)
+	if byItself && m.life.Err() != nil {
+		return ErrClosed
+	}
+	return m.ended(err)
 }
 
-// ended keeps the error of a flush.
+// ended returns the reports and the error of a flush, and keeps them for Err. The
+// caller owns sending.
 func (m *Meter) ended(err error) error {
+	err, m.reports = join(m.reports, err), nil
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.err = err
@@ -323,8 +336,12 @@ func (m *Meter) Err() error {
 // journal cannot be written, and [ErrClosed] after Close. If it returns an error,
 // nothing was dropped.
 func (m *Meter) Forget(name string) error {
-	m.sending <- struct{}{}
-	defer func() { <-m.sending }()
+	select {
+	case m.sending <- struct{}{}:
+		defer func() { <-m.sending }()
+	case <-m.life.Done():
+		return ErrClosed
+	}
 	if m.isClosed() {
 		return ErrClosed
 	}
@@ -389,10 +406,9 @@ func (m *Meter) flushLast(ctx context.Context) error {
 }
 
 // mayFlushLater reports whether the call of a failed flush may succeed later.
-// Another flush would not report again what is unknown or a mismatch.
 func (m *Meter) mayFlushLater(err error) bool {
-	if err == nil || errors.As(err, new(*JournalError)) || errors.As(err, new(*UnknownError)) || errors.As(err, new(*MismatchError)) {
+	if err == nil || errors.As(err, new(*JournalError)) {
 		return false
 	}
-	return m.isOpen() || awstokens.NewStandardRetryer().IsErrorRetryable(err)
+	return m.isOpen() && mayHaveProcessed(err) || awstokens.NewStandardRetryer().IsErrorRetryable(err)
 }

@@ -238,10 +238,11 @@ func (m *Meter) charged(ctx context.Context, out *licensemanager.CheckoutLicense
 	if twice {
 		done.Unknown = done.Charged
 	}
-	err = join(mismatch, m.journal.note(done))
+	m.reports = join(m.reports, mismatch)
 	if twice {
-		err = join(&UnknownError{Amounts: done.Charged, Sent: sent.Time, Charged: true}, err)
+		m.reports = join(m.reports, &UnknownError{Amounts: done.Charged, Sent: sent.Time, Charged: true})
 	}
+	err = m.journal.note(done)
 	if lacks := lacking(sent.Amounts, done.Charged); len(lacks) > 0 && !probe {
 		err = join(m.explainAll(ctx, lacks, nil), err)
 	}
@@ -291,11 +292,11 @@ func (m *Meter) denied(ctx context.Context, denial error) error {
 	return join(m.explainAll(ctx, sent.Amounts, denial), err)
 }
 
-// giveUp notes that nobody can know whether the open batch was charged.
+// giveUp notes and reports that nobody can know whether the open batch was charged.
 func (m *Meter) giveUp() error {
 	sent := *m.journal.open
-	err := m.journal.note(record{Type: typeUnknown, Token: sent.Token})
-	return join(&UnknownError{Amounts: sent.Amounts, Sent: sent.Time}, err)
+	m.reports = join(m.reports, &UnknownError{Amounts: sent.Amounts, Sent: sent.Time})
+	return m.journal.note(record{Type: typeUnknown, Token: sent.Token})
 }
 
 // isDenial reports whether the service refused to charge the license. It may also
