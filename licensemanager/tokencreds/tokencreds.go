@@ -43,8 +43,9 @@ type Options struct {
 
 	// Patience is how long AssumeRoleWithWebIdentity is retried after an error
 	// that may be temporary: STS cannot reach the identity provider
-	// (IDPCommunicationError), or does not know a new role yet (AccessDenied).
-	// The default is 20 seconds; negative means no retry.
+	// (IDPCommunicationError) or get its keys (InvalidIdentityToken), or does not
+	// know a new role yet (AccessDenied). The default is 20 seconds; negative means
+	// no retry.
 	Patience time.Duration
 }
 
@@ -252,5 +253,5 @@ func (p *Provider) assumeRole(ctx context.Context, access awstokens.Secret) (*st
 // isTemporary reports whether an error of STS may be temporary.
 func isTemporary(err error) bool {
 	code := codeOf(err)
-	return code == "IDPCommunicationError" || code == "AccessDenied"
+	return code == "IDPCommunicationError" || code == "AccessDenied" || code == "InvalidIdentityToken"
 }

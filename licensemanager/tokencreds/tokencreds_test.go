@@ -474,9 +474,9 @@ func TestContextEnds(t *testing.T) {
 }
 
 // TestPatience: AssumeRoleWithWebIdentity is retried while STS cannot reach the
-// identity provider or does not know the role.
+// identity provider, cannot get its keys or does not know the role.
 func TestPatience(t *testing.T) {
-	for _, code := range []string{"IDPCommunicationError", "AccessDenied"} {
+	for _, code := range []string{"IDPCommunicationError", "InvalidIdentityToken", "AccessDenied"} {
 		t.Run(code, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := awstokenstest.NewServer(t, inProcess)
