@@ -102,7 +102,11 @@ func (l *loader) writeCache(c cached) error {
 		return err
 	}
 	text, err := json.Marshal(cacheFile{Version: cacheVersion, Sum: l.sum(data), Data: data})
-	if err == nil {
+	switch {
+	case err != nil:
+	case len(text) >= maxCache: // could not be read
+		err = atomicfile.ErrTooLong
+	default:
 		err = atomicfile.Write(l.options.CacheFile, append(text, '\n'))
 	}
 	if err != nil {

@@ -41,6 +41,10 @@
 // must be known, otherwise a customer could issue a license for the product to
 // themselves.
 //
+// A Watcher that misses a license in a response, or is told that it does not
+// exist, asks twice more, a second apart. The license is gone if all three
+// responses agree.
+//
 // # How licenses are merged
 //
 //   - A feature (unit None) is there if one usable license has it.

@@ -28,6 +28,10 @@ const (
 	// Options.Interval.
 	firstPause = 30 * time.Second
 
+	// A license that is not in a response is looked for again, this often.
+	confirmations = 2
+	confirmPause  = time.Second
+
 	// maxSleep is the longest sleep: a timer may stand still while the machine is
 	// suspended.
 	maxSleep = time.Minute
@@ -189,6 +193,11 @@ func (w *Watcher) refresh(ctx context.Context, timeout time.Duration) error {
 	defer cancel()
 	k := w.known // nobody else writes it
 	found, date, err := w.loader.load(ctx, &k.service)
+	for i := 0; i < confirmations && err == nil && lacks(found, k.licenses); i++ {
+		if err = w.loader.options.Clock.Sleep(ctx, confirmPause); err == nil {
+			found, date, err = w.loader.load(ctx, &k.service)
+		}
+	}
 	switch {
 	case err == nil:
 		k.licenses, k.date = found, date
@@ -207,6 +216,15 @@ func (w *Watcher) refresh(ctx context.Context, timeout time.Duration) error {
 		w.mu.Unlock()
 	}
 	return err
+}
+
+// lacks reports whether one of the known licenses was not found.
+func lacks(found, known []licensemanager.GrantedLicense) bool {
+	return slices.ContainsFunc(known, func(l licensemanager.GrantedLicense) bool { return !has(found, l.LicenseArn) })
+}
+
+func has(list []licensemanager.GrantedLicense, arn string) bool {
+	return slices.ContainsFunc(list, func(l licensemanager.GrantedLicense) bool { return l.LicenseArn == arn })
 }
 
 func (w *Watcher) learn(k known, err error) {

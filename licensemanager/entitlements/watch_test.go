@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -877,4 +878,90 @@ func (*noLicense) GetLicense(context.Context, *licensemanager.GetLicenseInput) (
 func TestNoLicenseInTheResponse(t *testing.T) {
 	_, err := entitlements.Load(t.Context(), &noLicense{}, sku, func(o *entitlements.Options) { o.LicenseARN = arn })
 	assert.ErrorContains(t, err, "has no license")
+}
+
+// forgetful is an API that denies the license in the next responses.
+type forgetful struct {
+	entitlements.API
+	next atomic.Int64
+}
+
+func (f *forgetful) ListReceivedLicenses(ctx context.Context, in *licensemanager.ListReceivedLicensesInput) (*licensemanager.ListReceivedLicensesOutput, error) {
+	out, err := f.API.ListReceivedLicenses(ctx, in)
+	if err == nil && f.next.Add(-1) >= 0 {
+		out.Licenses = nil
+	}
+	return out, err
+}
+
+func (f *forgetful) GetLicense(ctx context.Context, in *licensemanager.GetLicenseInput) (*licensemanager.GetLicenseOutput, error) {
+	if f.next.Add(-1) >= 0 {
+		return nil, &licensemanager.ResourceNotFoundException{}
+	}
+	return f.API.GetLicense(ctx, in)
+}
+
+// Two wrong responses in a row end no license, in memory or in the cache file.
+// Three end it.
+func TestLicenseThatIsMissed(t *testing.T) {
+	for _, one := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, inFile(t))
+			if one {
+				w.options = append(w.options, func(o *entitlements.Options) { o.LicenseARN = w.manager.LicenseARN() })
+			}
+			api := &forgetful{API: w.client}
+			watch := func() *entitlements.Watcher {
+				watcher, err := entitlements.Watch(t.Context(), api, w.manager.ProductSKU(), w.options...)
+				require.NoError(t, err)
+				return watcher
+			}
+			for missed, seatsLeft := range []int64{10, 10, 10, 0} {
+				watcher := watch()
+				assert.EqualValues(t, 10, seats(watcher))
+				w.take()
+				api.next.Store(int64(missed))
+				sleep(15 * time.Minute)
+				assert.Equal(t, seatsLeft, seats(watcher), missed)
+				assert.Equal(t, seatsLeft == 0, len(w.take()) > 0, missed)
+				watcher.Close()
+
+				w.network.set("down")
+				watcher = w.watch()
+				assert.Equal(t, seatsLeft, seats(watcher), missed)
+				watcher.Close()
+				w.network.set("")
+			}
+		})
+	}
+}
+
+// A set that is too large for the cache file, which could not be read, leaves the
+// file as it was.
+func TestCacheTooLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(date))
+		api := &service{licenses: []licensemanager.GrantedLicense{license(with(count("Users", 10)))}, date: date}
+		file := inFile(t)
+		watch := func() *entitlements.Watcher {
+			w, err := entitlements.Watch(t.Context(), api, sku, file)
+			require.NoError(t, err)
+			return w
+		}
+		users := func(w *entitlements.Watcher) int64 {
+			set, _ := w.Current()
+			n, _ := set.Limit("Users")
+			return n
+		}
+		watch().Close()
+		api.licenses[0] = license(with(count("Users", 20)), func(l *licensemanager.GrantedLicense) { l.Beneficiary = strings.Repeat("b", 16<<20) })
+		w := watch()
+		assert.EqualValues(t, 20, users(w))
+		assert.ErrorContains(t, w.Err(), "too long")
+		w.Close()
+		api.err = errNoNetwork
+		w = watch()
+		defer w.Close()
+		assert.EqualValues(t, 10, users(w))
+	})
 }
