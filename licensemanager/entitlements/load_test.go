@@ -3,6 +3,7 @@ package entitlements_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -29,8 +30,8 @@ func of(server *awstokenstest.Server) func(*entitlements.Options) {
 
 func TestLoadReadsAllPages(t *testing.T) {
 	api := &service{date: date}
-	for range 5 {
-		api.licenses = append(api.licenses, license(with(count("Users", 2))))
+	for i := range 5 {
+		api.licenses = append(api.licenses, license(created(fmt.Sprintf("2026-01-0%dT00:00:00Z", i+1)), with(count("Users", 2))))
 	}
 	set, err := entitlements.Load(t.Context(), api, sku, atDate)
 	require.NoError(t, err)

@@ -129,7 +129,9 @@ func evaluate(o *Options, productSKU string, found []licensemanager.GrantedLicen
 			s.unusable = append(s.unusable, UnusableLicense{found[i].LicenseArn, reason})
 			continue
 		}
-		s.licenses = append(s.licenses, found[i])
+		if arn := found[i].LicenseArn; arn == "" || !has(s.licenses, arn) { // else listed twice, on two pages or by two grants
+			s.licenses = append(s.licenses, found[i])
+		}
 	}
 	if o.LicenseARN != "" && len(found) == 0 {
 		s.unusable = []UnusableLicense{{o.LicenseARN, ReasonNoLicense}}

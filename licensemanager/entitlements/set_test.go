@@ -167,6 +167,10 @@ func TestLicensesAreMerged(t *testing.T) {
 		assert.Error(t, err)
 	}
 
+	twice := load(t, old, old) // because pages shift, or it has two grants
+	assert.Equal(t, limit{10, true}, limitOf(twice, "Users"))
+	assert.Len(t, twice.Licenses(), 1)
+
 	set := load(t, old)
 	set.Licenses()[0] = last
 	assert.Equal(t, []licensemanager.GrantedLicense{old}, set.Licenses(), "the list is the caller's")
@@ -229,7 +233,7 @@ func TestErrorsAreOneLine(t *testing.T) {
 
 func TestExpires(t *testing.T) {
 	ending := func(end string) licensemanager.GrantedLicense {
-		return license(created("2026-01-01T00:00:00Z"), func(l *licensemanager.GrantedLicense) { l.Validity.End = end })
+		return license(created("2026-01-01T00:00:00Z"), func(l *licensemanager.GrantedLicense) { l.Validity.End, l.LicenseArn = end, arn+end })
 	}
 	first, last := ending("2026-04-01T00:00:00Z"), ending(" 2026-05-01T00:00:00 ")
 	assert.Equal(t, time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC), load(t, first).Expires())
