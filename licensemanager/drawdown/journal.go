@@ -21,9 +21,12 @@ import (
 
 const (
 	// maxJournal is the size from which on a journal is rewritten with its
-	// totals alone, and maxRead the size up to which one is read.
-	maxJournal = 1 << 20
-	maxRead    = 16 << 20
+	// totals alone, and maxAppended the size up to which one that cannot be
+	// rewritten takes records. maxRead, up to which one is read, is far more than
+	// the totals of a license take.
+	maxJournal  = 1 << 20
+	maxAppended = 8 << 20
+	maxRead     = 256 << 20
 )
 
 // journal is a file of records, each with a checksum that covers those before
@@ -227,7 +230,7 @@ func (j *journal) save() error {
 	}
 	if j.size > maxJournal {
 		// Without space for a new file, the old one may still take records.
-		if err := j.rewrite(); err != nil && j.size > maxRead/2 {
+		if err := j.rewrite(); err != nil && j.size > maxAppended {
 			return err
 		}
 	}

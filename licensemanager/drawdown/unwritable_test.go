@@ -142,3 +142,16 @@ func TestWriteOverAFailedOne(t *testing.T) {
 	assert.Equal(t, Total{Charged: 7}, m.Totals()["n"])
 	require.NoError(t, m.Close(t.Context()))
 }
+
+// A journal whose totals are large can be read again.
+func TestLargeJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal")
+	name := strings.Repeat("n", 3*maxAppended)
+	for run := range int64(2) {
+		m, err := New(&counting{}, Request{ProductSKU: "sku"}, path, func(o *Options) { o.Interval = -1 })
+		require.NoError(t, err)
+		assert.Equal(t, run, m.Totals()[name].Charged)
+		require.NoError(t, m.Add(name, 1))
+		require.NoError(t, m.Close(t.Context()))
+	}
+}
