@@ -54,7 +54,8 @@ type Options struct {
 	// CacheFile, if set, is the path of a file that keeps the last known
 	// licenses, for a start without the service. The file is replaced as a
 	// whole, and only its owner may read it. Its directory is created if
-	// needed. Processes may share it.
+	// needed. Processes may share it: one that cannot reach the service takes what
+	// another has saved since.
 	CacheFile string
 
 	// Key, if set, gives the cache file a MAC (HMAC-SHA-256) instead of a

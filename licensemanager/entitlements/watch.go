@@ -203,6 +203,11 @@ func (w *Watcher) refresh(ctx context.Context, timeout time.Duration) error {
 		k.licenses, k.date = found, date
 	case k.date.IsZero():
 		return err
+	case w.useCache:
+		// Another process may have reached the service.
+		if c, _ := w.loader.readCache(); c != nil && c.Date.After(k.date) {
+			k.licenses, k.date = c.Licenses, c.Date
+		}
 	}
 	w.learn(k, err)
 	// An empty set creates no file: the issuer may be a mistake, and the file

@@ -346,6 +346,28 @@ func TestSharedCacheFile(t *testing.T) {
 	})
 }
 
+// A process that cannot reach the service takes the newer licenses of another from
+// the file that they share, and leaves them there.
+func TestNewerSharedCacheFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, inFile(t))
+		offline := w.watch()
+		w.network.set("down")
+		sleep(15 * time.Minute)
+		w.manager.SetSeats(20)
+		online, err := entitlements.Watch(t.Context(), client(t, w.server.Config()), w.manager.ProductSKU(), w.options...)
+		require.NoError(t, err)
+		online.Close()
+		sleep(15 * time.Minute)
+		require.ErrorIs(t, offline.Err(), errNoNetwork)
+		assert.EqualValues(t, 20, seats(offline))
+		offline.Close()
+		watcher := w.watch()
+		assert.EqualValues(t, 20, seats(watcher))
+		watcher.Close()
+	})
+}
+
 func TestWatchEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
