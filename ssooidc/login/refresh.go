@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -165,7 +166,9 @@ func (p *Provider) request(ctx context.Context, t *Token) (*held, error) {
 	}
 	life := lifeOf(out.ExpiresIn)
 	next := *t
-	next.StartURL, next.Region = p.session.StartURL, p.session.Region
+	// The service has found the token in the session's Region. It cannot know whether
+	// the session has got another start URL since the login.
+	next.StartURL, next.Region = cmp.Or(t.StartURL, p.session.StartURL), p.session.Region
 	next.AccessToken = out.AccessToken
 	next.ExpiresAt = asked.wall.Add(life).UTC().Truncate(time.Second)
 	if !out.RefreshToken.IsZero() {

@@ -144,6 +144,22 @@ func TestLoginThatCannotRefresh(t *testing.T) {
 	}
 }
 
+// The session has got another start URL in the same Region. A Provider refreshes the
+// token of the old one, as the AWS CLI does, and Login still asks the user.
+func TestARefreshKeepsTheStartURLOfTheLogin(t *testing.T) {
+	expiredLogin(t, func(t *testing.T, server *awstokenstest.Server, store *MemoryStore, loginAgain loginFunc) {
+		change(t, store, func(token *Token) { token.StartURL = "https://before.awsapps.com/start" })
+		provider, _ := newProvider(t, server, store)
+		refreshed := get(t, provider)
+		assert.Equal(t, refreshed, load(t, store).AccessToken)
+		token, asked, err := loginAgain(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 1, asked)
+		assert.NotEqual(t, refreshed, token.AccessToken)
+		assert.Equal(t, mySSO.StartURL, token.StartURL)
+	})
+}
+
 // The user gives up while the response with the next refresh token is under way.
 func TestLoginThatIsCancelledDuringTheRefresh(t *testing.T) {
 	expiredLogin(t, func(t *testing.T, server *awstokenstest.Server, store *MemoryStore, loginAgain loginFunc) {
