@@ -124,9 +124,9 @@ type HTTPClient interface {
 //   - AWS_MAX_ATTEMPTS, the attempts of the standard retryer, at least 1
 //   - AWS_SDK_UA_APP_ID, as AppID
 //
-// It reads no configuration file and no profile. If AWS_PROFILE is set and there
-// are no keys, Credentials is a provider whose error names the functions that
-// read a profile. ConfigFromEnv returns an error that names each variable whose value
+// It reads no configuration file and no profile. If AWS_PROFILE or
+// AWS_DEFAULT_PROFILE is set and there are no keys, Credentials is a provider whose
+// error names the functions that read a profile. ConfigFromEnv returns an error that names each variable whose value
 // it cannot use. Region and endpoints are checked when a client is made.
 func ConfigFromEnv() (Config, error) {
 	cfg := Config{
@@ -137,7 +137,7 @@ func ConfigFromEnv() (Config, error) {
 	if firstEnv("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") != "" {
 		cfg.Credentials = EnvCredentials()
 		_, err = envCredentials()
-	} else if os.Getenv("AWS_PROFILE") != "" {
+	} else if envProfile() != "" {
 		cfg.Credentials = EnvCredentials() // for its error
 	}
 	ignoreEndpoints := envBool("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", &err)

@@ -35,7 +35,7 @@ func setEnv(t *testing.T, env map[string]string) {
 		"AWS_ACCOUNT_ID":   "",
 		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_LICENSE_MANAGER": "", "AWS_ENDPOINT_URL_SSO_OIDC": "", "AWS_ENDPOINT_URL_SSO": "",
 		"AWS_ENDPOINT_URL_STS": "", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "", "AWS_USE_FIPS_ENDPOINT": "", "AWS_USE_DUALSTACK_ENDPOINT": "",
-		"AWS_CA_BUNDLE": "", "AWS_MAX_ATTEMPTS": "", "AWS_SDK_UA_APP_ID": "", "AWS_PROFILE": "",
+		"AWS_CA_BUNDLE": "", "AWS_MAX_ATTEMPTS": "", "AWS_SDK_UA_APP_ID": "", "AWS_PROFILE": "", "AWS_DEFAULT_PROFILE": "",
 	}
 	for name, value := range env {
 		require.Contains(t, known, name)

@@ -76,11 +76,14 @@ func StaticCredentials(accessKeyID, secretAccessKey, sessionToken string) Creden
 // EnvCredentials returns a provider that reads AWS_ACCESS_KEY_ID,
 // AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_ACCOUNT_ID from the
 // environment on every call. Without the first two, Retrieve returns
-// [ErrNoCredentials]. It reads no profile; if AWS_PROFILE is set, the error names
-// the functions that do.
+// [ErrNoCredentials]. It reads no profile; if AWS_PROFILE or AWS_DEFAULT_PROFILE is
+// set, the error names the functions that do.
 func EnvCredentials() CredentialsProvider {
 	return CredentialsFunc(func(context.Context) (Credentials, error) { return envCredentials() })
 }
+
+// envProfile returns the name of the profile in the environment, or "".
+func envProfile() string { return firstEnv("AWS_PROFILE", "AWS_DEFAULT_PROFILE") }
 
 func envCredentials() (Credentials, error) {
 	var err error
@@ -97,8 +100,8 @@ func envCredentials() (Credentials, error) {
 		SessionToken:    NewSecret(os.Getenv("AWS_SESSION_TOKEN")),
 		AccountID:       os.Getenv("AWS_ACCOUNT_ID"),
 	}
-	if err != nil && os.Getenv("AWS_PROFILE") != "" {
-		err = fmt.Errorf("%w (for the profile that AWS_PROFILE names, use ssooidc/login.LoadProfile and ssooidc/portal.ProfileCredentials)", err)
+	if err != nil && envProfile() != "" {
+		err = fmt.Errorf("%w (for the profile that the environment names, use ssooidc/login.LoadProfile and ssooidc/portal.ProfileCredentials)", err)
 	}
 	if err != nil {
 		return Credentials{}, err

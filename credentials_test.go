@@ -98,17 +98,20 @@ func TestEnvCredentials(t *testing.T) {
 
 // With a profile and no keys, the error names the functions that read profiles.
 func TestProfileInTheEnvironment(t *testing.T) {
-	setEnv(t, map[string]string{"AWS_PROFILE": "dev"})
-	cfg, err := awstokens.ConfigFromEnv()
-	require.NoError(t, err)
-	for _, provider := range []awstokens.CredentialsProvider{awstokens.EnvCredentials(), cfg.Credentials} {
-		_, err = provider.Retrieve(t.Context())
-		assert.ErrorIs(t, err, awstokens.ErrNoCredentials)
-		assert.ErrorContains(t, err, "ssooidc/login.LoadProfile and ssooidc/portal.ProfileCredentials")
+	for _, name := range []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE"} {
+		setEnv(t, map[string]string{name: "dev"})
+		cfg, err := awstokens.ConfigFromEnv()
+		require.NoError(t, err)
+		require.NotNil(t, cfg.Credentials)
+		for _, provider := range []awstokens.CredentialsProvider{awstokens.EnvCredentials(), cfg.Credentials} {
+			_, err = provider.Retrieve(t.Context())
+			assert.ErrorIs(t, err, awstokens.ErrNoCredentials)
+			assert.ErrorContains(t, err, "ssooidc/login.LoadProfile and ssooidc/portal.ProfileCredentials")
+		}
 	}
 
 	setEnv(t, map[string]string{"AWS_PROFILE": "dev", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": fake})
-	cfg, err = awstokens.ConfigFromEnv()
+	cfg, err := awstokens.ConfigFromEnv()
 	require.NoError(t, err)
 	_, err = cfg.Credentials.Retrieve(t.Context())
 	assert.NoError(t, err)

@@ -53,7 +53,7 @@ func expiration(credentials Credentials) time.Time {
 // AWS_CONTAINER_AUTHORIZATION_TOKEN or in the file that
 // AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names, and get new ones before they expire.
 // Other credentials take precedence: for such a program, unset AWS_ACCESS_KEY_ID,
-// AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE and
+// AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_DEFAULT_PROFILE and
 // AWS_WEB_IDENTITY_TOKEN_FILE. A default profile with credentials takes precedence,
 // too.
 //

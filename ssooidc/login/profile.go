@@ -36,8 +36,9 @@ type Profile struct {
 }
 
 // LoadProfile reads a profile of the AWS config file that [LoadSession] reads. The
-// empty name means the profile that the environment variable AWS_PROFILE names, or
-// else default. LoadProfile does not read the AWS credentials file.
+// empty name means the profile that the environment variable AWS_PROFILE names, else
+// AWS_DEFAULT_PROFILE, or else default. LoadProfile does not read the AWS credentials
+// file.
 //
 // It returns an error if there is no such profile, if the session is missing,
 // unknown or not complete, if the profile has an account without a role or a role
@@ -48,7 +49,7 @@ func LoadProfile(name string) (Profile, error) {
 	if err != nil {
 		return Profile{}, err
 	}
-	return file.profile(cmp.Or(name, os.Getenv("AWS_PROFILE"), defaultProfile))
+	return file.profile(cmp.Or(name, os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), defaultProfile))
 }
 
 // Profiles returns the profiles of the AWS config file that have a setting whose

@@ -168,14 +168,21 @@ const goodProfiles = "[sso-session corp]\nsso_start_url = https://corp.example/s
 func TestProfileOfTheEnvironment(t *testing.T) {
 	configFile(t, goodProfiles)
 	session := Session{Name: "corp", StartURL: "https://corp.example/start", Region: "us-east-1"}
-	for env, want := range map[string]Profile{
-		"":    {Name: "default", Session: session},
-		"dev": {Name: "dev", Session: session, AccountID: "111122223333", RoleName: "Reader", Region: "eu-west-1"},
+	dev := Profile{Name: "dev", Session: session, AccountID: "111122223333", RoleName: "Reader", Region: "eu-west-1"}
+	for _, test := range []struct {
+		env, second string
+		want        Profile
+	}{
+		{"", "", Profile{Name: "default", Session: session}},
+		{"dev", "", dev},
+		{"", "dev", dev},
+		{"dev", "default", dev},
 	} {
-		t.Setenv("AWS_PROFILE", env)
+		t.Setenv("AWS_PROFILE", test.env)
+		t.Setenv("AWS_DEFAULT_PROFILE", test.second)
 		got, err := LoadProfile("")
 		require.NoError(t, err)
-		assert.Equal(t, want, got)
+		assert.Equal(t, test.want, got)
 		named, err := LoadProfile("dev")
 		require.NoError(t, err)
 		assert.Equal(t, "dev", named.Name)
