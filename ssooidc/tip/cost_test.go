@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -145,4 +146,48 @@ func BenchmarkPool(b *testing.B) {
 			b.ReportMetric(perUser, "B/user")
 		})
 	}
+}
+
+// While the identity provider of many users hangs, the Pool has more of them than it
+// may, and can forget none. A call costs what it costs without them.
+func TestPoolOfBusyUsers(t *testing.T) {
+	pool := cannedPool(t, func(o *tip.PoolOptions) { o.MaxUsers = 10 })
+	one := pool.For("one", userJWT("one"))
+	fastest := func() time.Duration {
+		best := time.Hour
+		for range 100 {
+			start := time.Now()
+			for range 10 {
+				_, err := one.Retrieve(t.Context())
+				require.NoError(t, err)
+			}
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	alone := fastest()
+
+	const users = 10_000
+	hangs := make(chan struct{})
+	var calls sync.WaitGroup
+	for i := range users {
+		calls.Go(func() {
+			_, err := pool.For(userName(i), func(context.Context) (awstokens.Secret, error) {
+				<-hangs
+				return awstokens.Secret{}, errAway
+			}).Retrieve(context.Background())
+			assert.ErrorIs(t, err, errAway)
+		})
+	}
+	for pool.Users() < users {
+		time.Sleep(time.Millisecond)
+	}
+	busy := fastest()
+	t.Logf("%v for 10 calls alone, %v beside %d busy users", alone, busy, users)
+	assert.Less(t, busy, 20*alone+20*time.Microsecond)
+	close(hangs)
+	calls.Wait()
+	_, err := one.Retrieve(t.Context())
+	require.NoError(t, err)
+	assert.LessOrEqual(t, pool.Users(), 10)
 }

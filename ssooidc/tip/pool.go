@@ -155,18 +155,27 @@ func (p *Pool) leave(u *pooled) {
 	u.used = time.Now()
 }
 
+// maxBusy is how many users whose credentials are being renewed evict comes upon
+// before it gives up, so that its cost does not grow with their number. The next call
+// goes on with others.
+const maxBusy = 16
+
 // evict forgets users that are idle, and the least recently used ones beyond the
 // limit.
 func (p *Pool) evict(now time.Time) {
-	for e := p.recent.Back(); e != nil; {
-		u, next := e.Value.(*pooled), e.Prev()
+	for busy := 0; busy < maxBusy && p.recent.Len() > 0; {
+		e := p.recent.Back()
+		u := e.Value.(*pooled)
 		if now.Sub(u.used) < p.idle && len(p.users) <= p.maxUsers {
 			return
 		}
-		if u.callers == 0 && !u.provider.cache.Renewing() { // otherwise, the user could get a second exchange at once
-			p.remove(e)
+		if u.callers > 0 || u.provider.cache.Renewing() { // the user could get a second exchange at once
+			u.used = now
+			p.recent.MoveToFront(e)
+			busy++
+			continue
 		}
-		e = next
+		p.remove(e)
 	}
 }
 
