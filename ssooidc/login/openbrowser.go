@@ -132,7 +132,9 @@ func openBrowser(url string) error {
 		for i := range command[1:] {
 			command[1+i] = strings.ReplaceAll(command[1+i], "%s", url)
 		}
-		if err = exec.Command(command[0], command[1:]...).Run(); err == nil {
+		launcher := exec.Command(command[0], command[1:]...)
+		launcher.SysProcAttr = ownSession
+		if err = launcher.Run(); err == nil {
 			return nil
 		}
 	}

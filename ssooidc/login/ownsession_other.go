@@ -1,0 +1,7 @@
+//go:build !unix
+
+package login
+
+import "syscall"
+
+var ownSession *syscall.SysProcAttr
