@@ -191,8 +191,12 @@ func (f *FileStore) save(ctx context.Context, path string, from interface{ Cache
 		} // the temporary file may have been removed
 	}
 	err = atomicfile.Write(path, data)
-	if errors.Is(err, syscall.EBUSY) {
-		err = atomicfile.Overwrite(path, data)
+	if errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EROFS) { // the file itself may be mounted
+		inPlace := atomicfile.Overwrite(path, data)
+		if inPlace == nil {
+			return nil
+		}
+		err = fmt.Errorf("%w; in place: %w", err, inPlace)
 	}
 	return readOnly(err)
 }

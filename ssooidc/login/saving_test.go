@@ -248,11 +248,20 @@ func makeReadOnly(t *testing.T, dir string) {
 // A token file that is mounted by itself cannot be replaced. The new token goes to
 // the file of the host, or that would have a spent one.
 func TestAMountedFile(t *testing.T) {
+	for name, readOnlyRoot := range map[string]bool{"in a container": false, "in a read-only container": true} {
+		t.Run(name, func(t *testing.T) { testAMountedFile(t, readOnlyRoot) })
+	}
+}
+
+func testAMountedFile(t *testing.T, readOnlyRoot bool) {
 	synctest.Test(t, func(t *testing.T) {
 		server, host, container := newService(t), newFiles(t), newFiles(t)
 		token := logIn(t, server, host)
 		require.NoError(t, container.SaveToken(t.Context(), mySSO, token))
 		path := container.TokenPath(mySSO)
+		if readOnlyRoot {
+			makeReadOnly(t, container.dir)
+		}
 		if out, err := exec.CommandContext(t.Context(), "mount", "--bind", host.TokenPath(mySSO), path).CombinedOutput(); err != nil {
 			t.Skipf("no mount of a file: %s", out)
 		}
@@ -291,6 +300,7 @@ func TestAReadOnlyDirectory(t *testing.T) {
 				require.Len(t, errs, 1)
 				assert.ErrorIs(t, errs[0], ErrReadOnly)
 
+				assert.ErrorIs(t, store.SaveRegistration(t.Context(), mySSO, new(Registration)), ErrReadOnly, "there is no file")
 				_, err := loginTo(t, server, store)
 				require.ErrorIs(t, err, ErrReadOnly)
 				assert.Equal(t, 1, server.IdentityCenter().Requests("StartDeviceAuthorization"), "nobody is asked")
