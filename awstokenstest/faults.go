@@ -2,6 +2,7 @@ package awstokenstest
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"time"
 
@@ -83,17 +84,21 @@ func (f Faults) FailUntyped(status int) {
 // InvalidGrantException or IDPCommunicationError. Members, which may be nil,
 // are the error's members besides its message, such as Location or reason. Any
 // code will do: for credentials that have expired it is ExpiredTokenException.
+// Refuse panics if the code is empty.
 //
 // A provider may retry a refusal, as tokencreds does while a role is new. To
 // refuse every request, script the fault with OneIn.
 func (f Faults) Refuse(code, message string, members map[string]string) {
-	f.script(emulator.Fault{Code: code, Message: message, Members: members})
+	if code == "" {
+		panic("awstokenstest: a refusal must have a code")
+	}
+	f.script(emulator.Fault{Code: code, Message: message, Members: maps.Clone(members)})
 }
 
 // Answer responds with the given status, header and body. The header may be nil.
 // It panics if the status is not in the range of 200 to 599.
 func (f Faults) Answer(status int, header http.Header, body string) {
-	f.script(emulator.Fault{Answer: &emulator.Answer{Status: status, Header: header, Body: body}})
+	f.script(emulator.Fault{Answer: &emulator.Answer{Status: status, Header: header.Clone(), Body: body}})
 }
 
 // Delay processes the request after d, or not at all if the client has given

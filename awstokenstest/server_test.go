@@ -276,6 +276,31 @@ func TestInvalidScripts(t *testing.T) {
 		assert.Panics(t, func() { server.STS().OneIn(1, "").FailUntyped(status) }, status)
 		assert.Panics(t, func() { server.STS().OneIn(1, "").Answer(status, nil, "") }, status)
 	}
+	assert.Panics(t, func() { server.STS().OneIn(1, "").Refuse("", "no fault at all", nil) })
+}
+
+// A script is what it was when it was written, whatever becomes of its map.
+func TestScriptsAreCopied(t *testing.T) {
+	t.Parallel()
+	server := awstokenstest.NewServer(t, inProcess)
+	client, faults := newClient(t, server), server.LicenseManager().Next(1, "CreateToken")
+	members, header := map[string]string{}, http.Header{}
+	for _, region := range []string{"eu-west-1", "us-west-2"} {
+		members["Location"] = region
+		faults.Refuse("RedirectException", "elsewhere", members)
+	}
+	for _, code := range []string{"FirstException", "SecondException"} {
+		header.Set("X-Amzn-Errortype", code)
+		faults.Answer(http.StatusBadRequest, header, "{}")
+	}
+	for _, region := range []string{"eu-west-1", "us-west-2"} {
+		var redirect *licensemanager.RedirectException
+		require.ErrorAs(t, create(t, client, server.LicenseManager().LicenseARN()), &redirect)
+		assert.Equal(t, region, redirect.Location)
+	}
+	for _, code := range []string{"FirstException", "SecondException"} {
+		assert.Equal(t, code, codeOf(create(t, client, server.LicenseManager().LicenseARN())))
+	}
 }
 
 // A fault that is scripted for one service does not happen to another, and
