@@ -94,7 +94,7 @@ func New(options Options) (*Server, error) {
 	}
 	s := &Server{
 		options:  options,
-		clock:    clock{frozen: options.FrozenAt.UTC()},
+		clock:    newClock(options.FrozenAt),
 		requests: map[operationID]int{},
 	}
 	var err error

@@ -111,6 +111,26 @@ func TestClock(t *testing.T) {
 	assert.Equal(t, stands.Add(time.Second), running.Now())
 }
 
+// The clock can be set to any date, such as the end of a license that is to last
+// for ever: a Duration is too short for the difference.
+func TestClockFarAway(t *testing.T) {
+	t.Parallel()
+	running, err := emulator.New(emulator.Options{})
+	require.NoError(t, err)
+	for _, far := range []time.Time{time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), {}} {
+		running.SetTime(far)
+		assert.WithinDuration(t, far, running.Now(), time.Minute)
+		const years = 200 * 365 * 24 * time.Hour
+		running.Advance(years)
+		running.Advance(years)
+		assert.WithinDuration(t, far.Add(years).Add(years), running.Now(), time.Minute)
+	}
+	frozen, err := emulator.New(emulator.Options{FrozenAt: startTime})
+	require.NoError(t, err)
+	frozen.SetTime(time.Time{})
+	assert.Equal(t, time.Time{}, frozen.Now(), "it still stands")
+}
+
 func TestInvalidOptions(t *testing.T) {
 	t.Parallel()
 	_, err := emulator.New(emulator.Options{Algorithm: "none"})

@@ -38,15 +38,15 @@ type row struct {
 // time changes.
 func (v *window) state() (now time.Time, text []byte) {
 	v.clock.mu.Lock()
-	now, step, frozen := v.clock.read(), v.clock.step, v.clock.frozen
+	now, at, since, frozen := v.clock.read(), v.clock.at, v.clock.since, v.clock.frozen
 	v.clock.mu.Unlock()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.licenses.seats.endExpired(now)
 	licenses, seats := v.licenseRows(now)
 	text, err := json.Marshal(object{
-		"Frozen": !frozen.IsZero(),
-		"Clock":  fmt.Sprint(step, frozen), // so that moving the clock is a change
+		"Frozen": frozen,
+		"Clock":  fmt.Sprint(at, since), // so that moving the clock is a change
 		"Sections": []section{
 			v.waitingRows(now), licenses, seats, v.grantRows(), v.tokenRows(),
 			rowsOf("Logins", &v.identity.accessTokens, func(t *oidcToken) (row, bool) {
