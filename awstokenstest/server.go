@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -143,7 +144,8 @@ func (s *Server) ConfigOf(account string) awstokens.Config { return s.emulator.C
 // Environ returns the environment for another process, as [os/exec.Cmd].Env: that
 // of this process, without its AWS_ variables and with those that point this
 // module, the AWS CLI and other SDKs at the server, with the key of
-// [Server.Config].
+// [Server.Config]. NO_PROXY names the server's host, too: the AWS CLI would send
+// even requests to this machine through a proxy.
 //
 // Profiles and logins are those of the user's home directory. For a process that
 // uses them, append a HOME of its own; for a profile in AWS_PROFILE, which the key
@@ -165,7 +167,10 @@ func (s *Server) Environ() []string {
 	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		return strings.HasPrefix(strings.ToUpper(variable), "AWS_") // in lower case on Windows, perhaps
 	})
+	noProxy := s.noProxy()
 	return append(env,
+		"NO_PROXY="+noProxy, // programs differ in which of the two precedes
+		"no_proxy="+noProxy,
 		"AWS_ENDPOINT_URL="+s.URL(),
 		// Where aws-sdk-go-v2 gets credentials, it reads no more than these.
 		"AWS_ENDPOINT_URL_STS="+s.URL(),
@@ -177,6 +182,20 @@ func (s *Server) Environ() []string {
 		"AWS_ACCESS_KEY_ID="+key.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY="+key.SecretAccessKey.Reveal(),
 	)
+}
+
+// noProxy returns the value of NO_PROXY with the server's host.
+func (s *Server) noProxy() string {
+	u, _ := url.Parse(s.URL())
+	host := strings.TrimSuffix(u.Host, ":"+u.Port()) // of IPv6 in brackets, as Python wants it
+	switch others := cmp.Or(os.Getenv("NO_PROXY"), os.Getenv("no_proxy")); others {
+	case "":
+		return host
+	case "*":
+		return others
+	default:
+		return others + "," + host
+	}
 }
 
 // ClearFaults removes all scripted faults of all services.

@@ -366,6 +366,22 @@ func TestEnviron(t *testing.T) {
 	assert.Panics(t, func() { awstokenstest.NewServer(t, inProcess).Environ() })
 }
 
+// Where a proxy is set, programs in Python would send it what is for the server.
+func TestEnvironBehindAProxy(t *testing.T) {
+	for _, tt := range []struct{ name, value, want string }{
+		{"NO_PROXY", "", "127.0.0.1"},
+		{"NO_PROXY", "corp.example", "corp.example,127.0.0.1"},
+		{"no_proxy", "corp.example", "corp.example,127.0.0.1"},
+		{"NO_PROXY", "*", "*"},
+	} {
+		t.Setenv("NO_PROXY", "")
+		t.Setenv("no_proxy", "")
+		t.Setenv(tt.name, tt.value)
+		cmd := exec.Cmd{Env: awstokenstest.NewServer(t).Environ()}
+		assert.Subset(t, cmd.Environ(), []string{"NO_PROXY=" + tt.want, "no_proxy=" + tt.want})
+	}
+}
+
 // tb is a testing.TB that records its calls.
 type tb struct {
 	failed   []any
