@@ -25,6 +25,9 @@
 //
 // The other flags, which -h lists, choose between what real services may do.
 //
+// The AWS CLI sends even requests to this machine through a proxy. Where
+// HTTP_PROXY is set, also export NO_PROXY=127.0.0.1.
+//
 // Version 1 of the AWS CLI fetches a parameter that looks like a URL, such as
 // --start-url, unless it is told not to: aws configure set cli_follow_urlparam false
 package main
