@@ -145,7 +145,10 @@ func parseCustom(custom string, cfg awstokens.Config) (*url.URL, error) {
 	case u.Scheme == "http" && !cfg.AllowInsecureEndpoint && !isLoopback(u.Hostname()):
 		return nil, awstokens.ErrInsecureEndpoint
 	}
-	u.Host = strings.ToLower(u.Host)                   // in upper case, net/http sends a request for localhost to the proxy
+	u.Host = strings.ToLower(u.Host) // in upper case, net/http sends a request for localhost to the proxy
+	if port := u.Port(); port == "" || port == defaultPorts[u.Scheme] {
+		u.Host = strings.TrimSuffix(u.Host, ":"+port)
+	}
 	escaped := strings.TrimRight(u.EscapedPath(), "/") // an escaped slash is part of a name
 	u.Path, _ = url.PathUnescape(escaped)
 	u.RawPath = ""
@@ -154,6 +157,10 @@ func parseCustom(custom string, cfg awstokens.Config) (*url.URL, error) {
 	}
 	return u, nil
 }
+
+// defaultPorts are left out of the header Host, which is signed: what a proxy
+// passes on has none either.
+var defaultPorts = map[string]string{"https": "443", "http": "80"}
 
 // isLoopback reports whether a host can only be this machine. A name other than
 // localhost could resolve to any address.

@@ -136,6 +136,12 @@ func TestCustomEndpoint(t *testing.T) {
 		"https://example.test":             "https://example.test",
 		"https://example.test/":            "https://example.test",
 		"https://example.test:8443":        "https://example.test:8443",
+		"https://example.test:443/x":       "https://example.test/x", // as AWS's SDKs sign it
+		"https://[2001:db8::1]:443":        "https://[2001:db8::1]",
+		"http://localhost:80":              "http://localhost",
+		"https://example.test:80":          "https://example.test:80",
+		"http://localhost:443":             "http://localhost:443",
+		"https://example.test:":            "https://example.test",
 		"https://example.test/prefix":      "https://example.test/prefix",
 		"https://example.test/a/b/":        "https://example.test/a/b",
 		"https://example.test//a//":        "https://example.test//a",
