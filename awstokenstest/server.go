@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"slices"
@@ -115,13 +116,15 @@ func Start(options ...func(*Options)) (*Server, error) {
 		RoleClaim: o.RoleClaim,
 		Window:    o.Window,
 	})
-	if err != nil {
-		return nil, err
-	}
-	if o.InProcess {
+	switch {
+	case err != nil:
+	case o.InProcess:
 		e.ServeInProcess(prefix)
-	} else if err := e.Listen(cmp.Or(o.Addr, "127.0.0.1:0"), prefix); err != nil {
-		return nil, err
+	default:
+		err = e.Listen(cmp.Or(o.Addr, "127.0.0.1:0"), prefix)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("awstokenstest: %w", err)
 	}
 	return &Server{e}, nil
 }

@@ -102,7 +102,7 @@ func TestInvalidOptions(t *testing.T) {
 		"page and no IO": func(o *awstokenstest.Options) { o.Window, o.InProcess = true, true },
 	} {
 		_, err := awstokenstest.Start(option)
-		assert.Error(t, err, name)
+		assert.ErrorContains(t, err, "awstokenstest: ", name)
 	}
 }
 

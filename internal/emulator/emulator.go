@@ -90,7 +90,7 @@ var isAccountID = regexp.MustCompile(`^[0-9]{12}$`)
 func New(options Options) (*Server, error) {
 	options.setDefaults()
 	if !isAccountID.MatchString(options.AccountID) {
-		return nil, fmt.Errorf("emulator: account ID %q is not 12 digits", options.AccountID)
+		return nil, fmt.Errorf("account ID %q is not 12 digits", options.AccountID)
 	}
 	s := &Server{
 		options:  options,
@@ -99,7 +99,7 @@ func New(options Options) (*Server, error) {
 	}
 	var err error
 	if s.issuer, err = newIssuer(options); err != nil {
-		return nil, fmt.Errorf("emulator: %w", err)
+		return nil, err
 	}
 	s.addKey(options.AccessKeyID, options.SecretAccessKey, options.AccountID)
 	s.licenseManager = newLicenseManager(s)
@@ -146,11 +146,11 @@ func (s *Server) Listen(addr, prefix string) error {
 func checkLoopback(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return fmt.Errorf("emulator: %w", err)
+		return err
 	}
 	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
 		if strings.ToLower(host) != "localhost" { // EqualFold would admit other letters
-			return fmt.Errorf("emulator: %q is not a loopback address: the emulator's keys are public", addr)
+			return fmt.Errorf("%q is not a loopback address: the emulator's keys are public", addr)
 		}
 	}
 	return nil
