@@ -23,7 +23,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/signal"
 	"slices"
@@ -68,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 type settings struct {
 	inputJSON, license, clientToken string
 	roles, properties               []string
-	days                            int
+	days                            *int32 // nil without the flag
 	region, endpoint, out           string
 }
 
@@ -79,7 +78,15 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 	flags.StringVar(&s.license, "license", "", "`ARN` of the license")
 	listVar(flags, &s.roles, "role", "`ARN` of an IAM role that the token embeds; may be repeated")
 	listVar(flags, &s.properties, "property", "`string` that the token has in its amr claim; up to 3 times")
-	flags.IntVar(&s.days, "days", 0, "life of the token in `days`; by default, the service makes it one year")
+	flags.Func("days", "life of the token in `days`; by default, the service makes it one year", func(value string) error {
+		n, err := strconv.ParseInt(value, 10, 32)
+		if err != nil || n < 1 {
+			return errors.New("not a number of days")
+		}
+		days := int32(n)
+		s.days = &days
+		return nil
+	})
 	flags.StringVar(&s.clientToken, "client-token", "", "idempotency `token`; to retry a failed command, use the one that it printed")
 	flags.StringVar(&s.region, "region", "", "the license's home `Region`")
 	flags.StringVar(&s.endpoint, "endpoint", "", "`URL` of another endpoint")
@@ -115,13 +122,7 @@ func (s settings) input() (*licensemanager.CreateTokenInput, error) {
 	}
 	in.LicenseArn = cmp.Or(s.license, in.LicenseArn)
 	in.ClientToken = cmp.Or(s.clientToken, in.ClientToken, licensemanager.NewClientToken())
-	if s.days < 0 || s.days > math.MaxInt32 {
-		return nil, fmt.Errorf("-days: %d is not a number of days", s.days)
-	}
-	if s.days > 0 {
-		days := int32(s.days)
-		in.ExpirationInDays = &days
-	}
+	in.ExpirationInDays = cmp.Or(s.days, in.ExpirationInDays)
 	if len(s.roles) > 0 {
 		in.RoleArns = s.roles
 	}

@@ -134,6 +134,7 @@ func TestInvalidArguments(t *testing.T) {
 		{args: []string{"-input-json", "no such file"}, want: "no such file"},
 		{args: []string{"-days", "99999999999"}, want: "-days"},
 		{args: []string{"-days", "-1"}, want: "-days"},
+		{args: []string{"-days", "0", "-license", license}, want: "-days"}, // or the token would live for a year
 		{args: []string{"-endpoint", "http://example.com"}, want: "the endpoint is not https"},
 		{args: []string{"-license", license}, env: "AWS_REGION", want: "-region or set AWS_REGION"},
 		{args: []string{"-license", license}, env: "AWS_ACCESS_KEY_ID", want: "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"},
