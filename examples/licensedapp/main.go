@@ -63,7 +63,16 @@ func parse(args []string, stderr io.Writer) (s settings, err error) {
 	flags.StringVar(&s.sku, "sku", "", "with -live: the product's `SKU`")
 	flags.StringVar(&s.fingerprint, "fingerprint", "", "with -live: the issuer's key `fingerprint`; AWS Marketplace's by default")
 	flags.StringVar(&s.entitlement, "entitlement", "", "with -live: the `name` of the counted entitlement to take one of")
-	return s, flags.Parse(args)
+	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	if flags.NArg() > 0 {
+		return s, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if !s.live && s.sku+s.fingerprint+s.entitlement != "" {
+		return s, errors.New("-sku, -fingerprint and -entitlement are for -live")
+	}
+	return s, nil
 }
 
 func run(ctx context.Context, args []string, stderr io.Writer) error {

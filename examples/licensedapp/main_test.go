@@ -176,6 +176,10 @@ func TestRunStopsWithItsContext(t *testing.T) {
 	assert.Error(t, run(t.Context(), []string{"-h"}, &help))
 	assert.Contains(t, help.String(), "-live")
 	t.Setenv("AWS_LICENSE_ACCESS_FILE", "") // or it would serve
+	for _, args := range [][]string{{"live"}, {"-live", "true", "-sku", "s"}, {"-sku", "s"}, {"-fingerprint", "f"}, {"-entitlement", "e"}} {
+		_, err := parse(args, io.Discard)
+		assert.Error(t, err, "nobody gets a license in memory by mistake: %s", args)
+	}
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_DEFAULT_REGION", "")
 	assert.Error(t, run(t.Context(), []string{"-live"}, io.Discard))
