@@ -92,7 +92,11 @@ var sources = map[string]func(awstokens.Config, settings) (awstokens.Credentials
 }
 
 func readJWT(context.Context) (awstokens.Secret, error) {
-	text, err := os.ReadFile(os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"))
+	const file = "AWS_WEB_IDENTITY_TOKEN_FILE"
+	if os.Getenv(file) == "" {
+		return awstokens.Secret{}, errors.New(file + " is not set")
+	}
+	text, err := os.ReadFile(os.Getenv(file))
 	return awstokens.NewSecret(string(bytes.TrimSpace(text))), err
 }
 

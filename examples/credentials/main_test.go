@@ -181,6 +181,9 @@ func TestArguments(t *testing.T) {
 	}
 	t.Setenv("AWS_LICENSE_ACCESS_FILE", "")
 	assert.ErrorContains(t, run(t.Context(), []string{"license"}, io.Discard, io.Discard), "AWS_LICENSE_ACCESS_FILE")
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "")
+	_, err := readJWT(t.Context())
+	assert.ErrorContains(t, err, "AWS_WEB_IDENTITY_TOKEN_FILE is not set")
 	t.Setenv("AWS_MAX_ATTEMPTS", "none")
 	assert.ErrorContains(t, run(t.Context(), []string{"license"}, io.Discard, io.Discard), "AWS_MAX_ATTEMPTS")
 }
