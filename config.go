@@ -126,8 +126,9 @@ type HTTPClient interface {
 //
 // It reads no configuration file and no profile. If AWS_PROFILE or
 // AWS_DEFAULT_PROFILE is set and there are no keys, Credentials is a provider whose
-// error names the functions that read a profile. ConfigFromEnv returns an error that names each variable whose value
-// it cannot use. Region and endpoints are checked when a client is made.
+// error names the functions that read a profile. ConfigFromEnv returns an error that
+// names each variable whose value it cannot use. Region and endpoints are checked
+// when a client is made.
 func ConfigFromEnv() (Config, error) {
 	cfg := Config{
 		Region: firstEnv("AWS_REGION", "AWS_DEFAULT_REGION"),
