@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-25f54b62/awstokens"
 	"github.com/seed-25f54b62/awstokens/awstokenstest"
 	"github.com/seed-25f54b62/awstokens/licensemanager"
 	"github.com/seed-25f54b62/awstokens/licensemanager/lease"
@@ -357,6 +359,38 @@ func TestCloseAfterTheExpiry(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An extension that waited for credentials is processed late in its call. Without
+// its response, the seat counts as expired only when that extension has expired.
+func TestCloseBeforeALateExtensionExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		cfg := s.Config()
+		inner, late := cfg.Credentials, new(atomic.Bool)
+		cfg.Credentials = awstokens.CredentialsFunc(func(ctx context.Context) (awstokens.Credentials, error) {
+			if late.Load() {
+				time.Sleep(25 * time.Second)
+			}
+			return inner.Retrieve(ctx)
+		})
+		client, err := licensemanager.New(cfg)
+		require.NoError(t, err)
+		k := lease.Keep(t.Context(), client, s.seats(1), lease.Jitter(func() float64 { return 0 }))
+		require.NoError(t, k.Wait(t.Context()))
+		time.Sleep(35 * time.Minute)
+		late.Store(true)
+		s.Next(1, "ExtendLicenseConsumption").LoseAnswer()
+		time.Sleep(90 * time.Second) // it is due after 36 minutes
+		s.ClearFaults()
+		s.OneIn(1, "").Throttle()
+		late.Store(false)
+		time.Sleep(59*time.Minute + 40*time.Second)
+		require.Equal(t, 1, s.taken())
+		s.ClearFaults()
+		require.NoError(t, k.Close(t.Context()))
+		assert.Zero(t, s.taken())
+	})
 }
 
 // A record whose time has passed, in an outage: nothing but a Date of the service

@@ -118,12 +118,13 @@ func (t *turn) age() time.Duration {
 	return math.MaxInt64
 }
 
-// latestExpiry is when a seat that is extended now expires, at the latest.
+// latestExpiry is when a seat that is extended by a call that begins now expires,
+// at the latest: the call may be processed just before it ends.
 func (t *turn) latestExpiry() time.Time {
 	if t.service.date.IsZero() || t.Life <= 0 {
 		return endless
 	}
-	return t.service.date.Add(t.e.now.since(t.service.when)).Add(t.Life)
+	return t.service.date.Add(t.e.now.since(t.service.when)).Add(t.Life + t.c.call)
 }
 
 // life is how long the seat of a response lives from now; zero: unreadable or
