@@ -114,13 +114,16 @@ func classify(do task, err error) response {
 	if failure == nil {
 		return r
 	}
-	r.date, r.retryAfter = failure.Date, max(failure.RetryAfter, failure.AmzRetryAfter)
+	r.retryAfter = max(failure.RetryAfter, failure.AmzRetryAfter)
 	var api smithy.APIError
-	if failure.StatusCode < 400 || failure.StatusCode > 499 || failure.Throttled() || !errors.As(failure.Err, &api) {
+	if !errors.As(failure.Err, &api) || api.ErrorCode() == unknownCode { // of a proxy or gateway, with its own clock
+		return r
+	}
+	r.date = failure.Date
+	if failure.StatusCode < 400 || failure.StatusCode > 499 || failure.Throttled() {
 		return r
 	}
 	switch code := api.ErrorCode(); {
-	case code == unknownCode: // of a proxy or gateway
 	case do == taskCheckout:
 		r.verdict = verdictRefused
 	case slices.Contains(goneCodes, code):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -267,4 +268,19 @@ func (o *odd) ExtendLicenseConsumption(ctx context.Context, in *licensemanager.E
 		out.Expiration = o.expiration(time.Now())
 	}
 	return out, err
+}
+
+// The clock of a proxy, whose responses are not those of the service, ends no seat.
+func TestDateOfAProxy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		k := lease.Keep(t.Context(), s.client, s.seats(1))
+		require.NoError(t, k.Wait(t.Context()))
+		date := http.Header{"Date": {time.Now().AddDate(0, 0, 1).UTC().Format(http.TimeFormat)}}
+		s.OneIn(1, "ExtendLicenseConsumption").Answer(http.StatusForbidden, date, "<html>log in to the network first</html>")
+		time.Sleep(40 * time.Minute)
+		s.ClearFaults()
+		require.NoError(t, k.Close(t.Context()))
+		assert.Zero(t, s.taken())
+	})
 }
