@@ -130,9 +130,15 @@ func classify(do task, err error) response {
 		r.verdict = verdictRefused
 	case do == taskCheckIn && code == "ConflictException":
 		r.verdict = verdictConflict
+	default:
+		r.forbidden = slices.Contains(forbiddenCodes, code)
 	}
 	return r
 }
+
+// forbiddenCodes are the codes by which the service refuses a call for which
+// there is no permission.
+var forbiddenCodes = []string{"AccessDeniedException", "AuthorizationException"}
 
 // unknownCode is that of an error without a code.
 const unknownCode = "UnknownError"

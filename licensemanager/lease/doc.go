@@ -80,7 +80,8 @@
 // renewal is retried after 5 seconds, then after twice as long, up to a minute.
 // It is lost at the first attempt that fails after its expiry plus
 // Options.Grace, within 30 seconds of that time. If the service no longer knows
-// the seat at its expiry, the lease takes another.
+// the seat at its expiry, or denies the permission to extend it, the lease takes
+// another.
 //
 // AWS asks sellers to avoid a hard stop: tell the customer when a lease
 // degrades, and let a lost lease disable what is licensed, not the product.

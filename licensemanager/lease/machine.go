@@ -161,6 +161,7 @@ type response struct {
 	sent       reading // before the call
 	verdict    verdict
 	maybe      bool      // the service may have processed an attempt before the one with the verdict
+	forbidden  bool      // there is no permission for the call, which says nothing about the seat
 	date       time.Time // the Date header; zero: none
 	retryAfter time.Duration
 

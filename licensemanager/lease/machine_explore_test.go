@@ -457,7 +457,7 @@ func (x *explorer) call(w *world) {
 	n = *w
 	x.fault(*respond(&n, n.refusal()), w, callsPlain, refused)
 	n = *w
-	x.fault(*respond(&n, response{verdict: verdictNotDone, date: n.serviceNow()}), w, callsPlain, notSent)
+	x.fault(*respond(&n, response{verdict: verdictNotDone, forbidden: true, date: n.serviceNow()}), w, callsPlain, notSent)
 }
 
 // ---- the key ----

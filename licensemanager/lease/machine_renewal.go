@@ -35,6 +35,10 @@ func (t *turn) extended() {
 	switch {
 	case t.e.verdict == verdictRefused:
 		t.extensionRefused()
+	case t.e.forbidden && t.over(t.Hi) && t.resumed:
+		t.replace()
+	case t.e.forbidden && t.over(t.Hi):
+		t.ask()
 	case t.e.verdict == verdictNotDone && t.acquiring():
 		t.finish()
 	default:
@@ -143,7 +147,7 @@ func (t *turn) replaced() {
 		return
 	}
 	switch verdict := t.e.verdict; {
-	case verdict == verdictNotDone && !t.e.date.IsZero() && t.over(t.Hi): // expired, and perhaps no permission to check it in
+	case t.e.forbidden && t.over(t.Hi): // expired anyway
 	case verdict == verdictNotDone && t.acquiring():
 		t.finish()
 		return

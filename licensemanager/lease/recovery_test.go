@@ -300,3 +300,37 @@ func TestResumedWithoutPermissionToCheckIn(t *testing.T) {
 		})
 	}
 }
+
+// Without the permission to extend, a seat is replaced as soon as it has expired.
+func TestWithoutPermissionToExtend(t *testing.T) {
+	type holder interface {
+		State() lease.State
+		Close(context.Context) error
+	}
+	for name, start := range map[string]func(*service, context.Context, func(*lease.Options)) (holder, error){
+		"Keep": func(s *service, ctx context.Context, o func(*lease.Options)) (holder, error) {
+			k := lease.Keep(ctx, s.client, s.seats(1), o)
+			return k, k.Wait(ctx)
+		},
+		"Acquire": func(s *service, ctx context.Context, o func(*lease.Options)) (holder, error) {
+			return lease.Acquire(ctx, s.client, s.seats(1), o)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inSeats(t, 2, func(t *testing.T, s *service, p *place) {
+				s.OneIn(1, "ExtendLicenseConsumption").Refuse("AccessDeniedException", "not authorized", nil)
+				s.run(t, p, nil).kill()
+				time.Sleep(2 * time.Hour)
+				l, err := start(s, t.Context(), keptIn(p.next()))
+				require.NoError(t, err, "resumed after the expiry")
+				for range 5 {
+					require.Equal(t, 1, s.mostTaken(time.Hour+10*time.Second))
+					require.Equal(t, lease.StateActive, l.State())
+				}
+				assert.Equal(t, 7, s.Requests("CheckoutLicense"))
+				require.NoError(t, l.Close(t.Context()))
+				assert.Zero(t, s.taken())
+			})
+		})
+	}
+}
