@@ -77,7 +77,8 @@ type Options struct {
 	Grace time.Duration
 
 	// OnEvent is called with each event, one at a time. The lease waits for it,
-	// so it must not call Close or Wait.
+	// also with the next renewal, so it must return soon, and not call Close or
+	// Wait.
 	OnEvent func(Event)
 
 	// Store, if set, keeps the record of the seat, so that a program that was
