@@ -95,6 +95,10 @@ func operationOf(r *http.Request) string {
 	return "AssumeRoleWithWebIdentity"
 }
 
+func isOfSeat(operation string) bool {
+	return operation == "CheckoutLicense" || operation == "ExtendLicenseConsumption" || operation == "CheckInLicense"
+}
+
 // change sets what goes wrong from now on.
 func (n *network) change(set func()) {
 	n.mu.Lock()
@@ -113,8 +117,7 @@ func (n *network) fault(operation string) int {
 	} else if (n.only == "" || n.only == operation) && n.random.Float64() < n.rate {
 		kind = n.random.IntN(faultKinds)
 	}
-	consumption := operation == "CheckoutLicense" || operation == "ExtendLicenseConsumption" || operation == "CheckInLicense"
-	if consumption && kind == refused || operation == "CheckoutLicense" && (kind == accessDenied || kind == tokenExpired) {
+	if isOfSeat(operation) && kind == refused || operation == "CheckoutLicense" && (kind == accessDenied || kind == tokenExpired) {
 		if n.wrong >= 2 { // three in a row excuse everything: Z3
 			kind = throttled
 		} else {
@@ -248,7 +251,7 @@ func (n *network) note(operation string, resp *http.Response, client, token stri
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := time.Now()
-	if resp.StatusCode == 200 && delivers {
+	if resp.StatusCode == 200 && delivers && isOfSeat(operation) {
 		n.wrong = 0
 	}
 	if operation == "CheckoutLicense" {
