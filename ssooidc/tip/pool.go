@@ -157,7 +157,7 @@ func (p *Pool) leave(u *pooled) {
 
 // maxBusy is how many users whose credentials are being renewed evict comes upon
 // before it gives up, so that its cost does not grow with their number. The next call
-// goes on with others.
+// continues with others.
 const maxBusy = 16
 
 // evict forgets users that are idle, and the least recently used ones beyond the
