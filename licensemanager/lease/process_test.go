@@ -150,7 +150,7 @@ func TestProcessesAreKilled(t *testing.T) {
 	t.Parallel()
 	workers, kills := 2, 8
 	if exhaustive() {
-		workers, kills = 4, 300
+		workers, kills = 4, 200
 	}
 	var wg sync.WaitGroup // no parallel subtests: the workers wait most of the time
 	for worker := range workers {

@@ -40,12 +40,12 @@ import (
 // on before its response; no login is replaced by what was there before; no user is
 // asked while the token can be refreshed; and the refreshes are few.
 //
-// AWSTOKENS_EXHAUSTIVE=1 runs 2,500 schedules, and AWSTOKENS_SEED=n the one of
+// AWSTOKENS_EXHAUSTIVE=1 runs 1,500 schedules, and AWSTOKENS_SEED=n the one of
 // that seed, with what happened in it.
 func TestSimulation(t *testing.T) {
 	first, schedules := uint64(1), uint64(60)
 	if os.Getenv("AWSTOKENS_EXHAUSTIVE") != "" {
-		schedules = 2500
+		schedules = 1500
 	}
 	if seed, err := strconv.ParseUint(os.Getenv("AWSTOKENS_SEED"), 10, 64); err == nil {
 		first, schedules = seed, 1
