@@ -114,8 +114,10 @@ func (s *Server) authorizePage(w http.ResponseWriter, r *request) {
 		refusal = checkResponse(query)
 	}
 	target, err := url.Parse(asked.RedirectURI)
-	if refusal == nil && (err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https") {
-		refusal = &authorizationRefusal{"", "the redirect URI is not an http or https URL"}
+	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
+		if refusal == nil || refusal.oauthError != "" { // which is sent there
+			refusal = &authorizationRefusal{"", "the redirect URI is not an http or https URL"}
+		}
 	}
 	sendBack := func(response url.Values) {
 		s.window.decided(query)

@@ -29,6 +29,7 @@ func FuzzServeHTTP(f *testing.F) {
 	f.Add("/device_authorization", "", "application/json", "", `{"clientId":"c","clientSecret":"s","startUrl":"u"}`)
 	f.Add("/token?aws_iam=t", "", "application/json", signature, `{"clientId":"c","grantType":"g"}`)
 	f.Add("/authorize?response_type=code&client_id=arn:aws:sso::1:application/a&redirect_uri=http://[::1]:1/", "", "application/x-www-form-urlencoded", "", "decision=approve")
+	f.Add("/authorize?response_type=token&client_id=arn:aws:sso::1:application/a&redirect_uri=http://[", "", "", "", "")
 	f.Add("/logout", "", "", "", "")
 	f.Add("/device", "", "application/x-www-form-urlencoded", "", "user_code=ABCD-EFGH")
 	server, err := emulator.New(emulator.Options{FrozenAt: startTime})
