@@ -138,7 +138,7 @@ func parseCustom(custom string, cfg awstokens.Config) (*url.URL, error) {
 		return nil, errors.New("the custom endpoint is not a URL")
 	}
 	switch {
-	case u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "":
+	case u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "", u.Host[0] != '[' && strings.ContainsAny(u.Hostname(), "[]:"):
 		return nil, errors.New("the custom endpoint must be an http or https URL with a host")
 	case u.User != nil, u.RawQuery != "", u.ForceQuery, u.Fragment != "":
 		return nil, errors.New("the custom endpoint must have no user, query or fragment")

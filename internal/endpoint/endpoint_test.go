@@ -283,7 +283,7 @@ func TestErrors(t *testing.T) {
 // repeats what may hold a password.
 func FuzzCustomEndpoint(f *testing.F) {
 	for _, seed := range []string{
-		"https://example.test/a/b//", "HTTPS://[2001:db8::1]:8443/a%2Fb%2F/", "http://localhost:4010", "http://LOCALHOST/%20", "http://[::1%25lo]:1/", "http://[::1%25\x80o]", "https://:1]:8443/\x80%2F",
+		"https://example.test/a/b//", "HTTPS://[2001:db8::1]:8443/a%2Fb%2F/", "http://localhost:4010", "http://LOCALHOST/%20", "http://[::1%25lo]:1/", "http://[::1%25\x80o]", "https://:1]:8443/\x80%2F", "https://:1]:844ps:",
 		"http://[::ffff:127.0.0.1]", "http://127.0.0.1.example.test", "http://localho\u017ft", "http://10.0.0.1", "https://example.test:", "https://a%C3%BC.test/\u2028",
 		"https://user:not-a-real-password@example.test", "https://example.test?", "https://example.test#", "https:example.test", "//example.test", "https://[::1", "http://%31", "",
 	} {
