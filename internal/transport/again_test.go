@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"sync/atomic"
 	"testing"
 
@@ -66,4 +67,33 @@ func TestClientThatRetriesByItself(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Over HTTP/2, net/http may report that a request was written after its response
+// has come, and the client has begun to send it again.
+func TestResponseBeforeTheRequestWasWritten(t *testing.T) {
+	eachOperation(t, func(t *testing.T, op operation) {
+		canceled := false
+		cfg := config(doer(roundTripper(func(req *http.Request) (*http.Response, error) {
+			trace := httptrace.ContextClientTrace(req.Context())
+			send := func() {
+				trace.WroteHeaderField(":authority", []string{req.Host})
+				trace.WroteHeaderField("amz-sdk-invocation-id", req.Header["Amz-Sdk-Invocation-Id"])
+			}
+			send()
+			_, err := io.Copy(io.Discard, req.Body)
+			require.NoError(t, err)
+			if trace.GotFirstResponseByte != nil {
+				trace.GotFirstResponseByte()
+			}
+			send()
+			canceled = req.Context().Err() != nil
+			trace.WroteRequest(httptrace.WroteRequestInfo{})
+			return nil, io.ErrUnexpectedEOF
+		})))
+		cfg.Retryer = once(nil).Retryer
+		_, err := op.open(t, cfg)(t.Context())
+		require.Error(t, err)
+		assert.Equal(t, op.single, canceled)
+	})
 }

@@ -29,7 +29,12 @@ func (a *attempt) doWatched(req *http.Request) (*http.Response, error) {
 	watched := req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn:          func(info httptrace.GotConnInfo) { w.conn.Store(&info.Conn) },
 		WroteHeaderField: w.wroteHeaderField,
-		WroteRequest:     w.wroteRequest,
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			if info.Err == nil {
+				w.wroteRequest()
+			}
+		},
+		GotFirstResponseByte: w.wroteRequest, // HTTP/2 may report it before WroteRequest
 	}))
 	if _, ok := a.http.(*http.Client); !ok { // whose RoundTripper needs GetBody when a connection turns out to be closed
 		watched.GetBody = nil
@@ -87,8 +92,8 @@ func (w *watch) wroteHeaderField(name string, value []string) {
 	}
 }
 
-func (w *watch) wroteRequest(info httptrace.WroteRequestInfo) {
-	if info.Err == nil && w.begun.Load() {
+func (w *watch) wroteRequest() {
+	if w.begun.Load() {
 		w.written.Store(true)
 	}
 }
