@@ -39,15 +39,15 @@ type client struct {
 	userAgent []string
 	prototype http.Request // what all requests have in common
 	signer    sigv4.Signer
-	limiter   attemptLimiter // the Retryer, if it is one
+	limiter   AttemptLimiter // the Retryer, if it is one
 
 	isNetHTTP     bool // the HTTP client is an *http.Client over net/http's own transport
 	mayRedirect   bool // the HTTP client may follow redirects
 	serviceAheads atomic.Int64
 }
 
-// attemptLimiter is what aws.RetryerV2 of aws-sdk-go-v2 adds to a Retryer.
-type attemptLimiter interface {
+// AttemptLimiter is what aws.RetryerV2 of aws-sdk-go-v2 adds to a Retryer.
+type AttemptLimiter interface {
 	GetAttemptToken(context.Context) (func(error) error, error)
 }
 
@@ -93,7 +93,7 @@ func New(cfg awstokens.Config, service endpoint.Service, format wire.Format) (*C
 		prototype: http.Request{Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: url.Host},
 		signer:    sigv4.Signer{Service: service.SigningName, Region: cfg.Region},
 	}
-	c.limiter, _ = cfg.Retryer.(attemptLimiter)
+	c.limiter, _ = cfg.Retryer.(AttemptLimiter)
 	c.setHTTPClient()
 	switch cfg.Credentials.(type) {
 	case awstokens.AnonymousCredentials, *awstokens.AnonymousCredentials:

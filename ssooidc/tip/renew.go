@@ -199,16 +199,11 @@ func (r singleUse) IsErrorRetryable(err error) bool {
 // limitedSingleUse is a singleUse of a Retryer that also limits attempts.
 type limitedSingleUse struct {
 	singleUse
-	limiter
-}
-
-// limiter is what aws.RetryerV2 of aws-sdk-go-v2 adds to a Retryer.
-type limiter interface {
-	GetAttemptToken(context.Context) (func(error) error, error)
+	transport.AttemptLimiter
 }
 
 func forSingleUse(r awstokens.Retryer) awstokens.Retryer {
-	if l, ok := r.(limiter); ok {
+	if l, ok := r.(transport.AttemptLimiter); ok {
 		return limitedSingleUse{singleUse{r}, l}
 	}
 	return singleUse{r}
