@@ -1,7 +1,6 @@
 package awstokens_test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -16,7 +15,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -198,57 +196,4 @@ func TestDefaultHTTPClient(t *testing.T) {
 	assert.Equal(t, 30*time.Second, transport.HTTP2.SendPingTimeout+transport.HTTP2.PingTimeout)
 	assert.NotSame(t, client, awstokens.DefaultHTTPClient())
 	assert.NotSame(t, transport, awstokens.DefaultHTTPClient().Transport)
-}
-
-// deadConn is a connection whose peer gets nothing any more once it is dead, as
-// after a suspension of the machine or a change of the network.
-type deadConn struct {
-	net.Conn
-	dead *atomic.Bool
-}
-
-func (c deadConn) Write(b []byte) (int, error) {
-	if c.dead.Load() {
-		return len(b), nil
-	}
-	return c.Conn.Write(b)
-}
-
-// TestDeadHTTP2Connection: a dead connection is closed, so that the next call uses
-// another one.
-func TestDeadHTTP2Connection(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusTeapot)
-	}))
-	server.EnableHTTP2 = true
-	server.StartTLS()
-	defer server.Close()
-
-	client := awstokens.DefaultHTTPClient()
-	transport := client.Transport.(*http.Transport)
-	transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	transport.HTTP2.SendPingTimeout /= 1000
-	transport.HTTP2.PingTimeout /= 1000
-	defer client.CloseIdleConnections()
-	dead := new(atomic.Bool) // the connections that were made before
-	dial := transport.DialContext
-	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dial(ctx, network, address)
-		if dead.Load() {
-			return conn, err
-		}
-		return deadConn{conn, dead}, err
-	}
-	get := func() error {
-		resp, err := client.Get(server.URL)
-		if err != nil {
-			return err
-		}
-		assert.Equal(t, 2, resp.ProtoMajor)
-		return resp.Body.Close()
-	}
-	require.NoError(t, get())
-	dead.Store(true)
-	require.ErrorContains(t, get(), "connection lost")
-	require.NoError(t, get())
 }

@@ -326,3 +326,49 @@ func TestSlowHTTP2(t *testing.T) {
 		})
 	}
 }
+
+// deadConn is a connection whose peer gets nothing any more once it is dead, as
+// after a suspension of the machine or a change of the network.
+type deadConn struct {
+	net.Conn
+	dead *atomic.Bool
+}
+
+func (c deadConn) Write(b []byte) (int, error) {
+	if c.dead.Load() {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}
+
+// The default client closes a dead connection, so that the next attempt uses
+// another one.
+func TestDeadHTTP2Connection(t *testing.T) {
+	for _, op := range eachKind {
+		synctest.Test(t, func(t *testing.T) {
+			client, served, _ := pipe2(func(p *peer, stream uint32, _ int) { p.respond(stream, "", op.response) })
+			defer client.CloseIdleConnections()
+			transport := client.Transport.(*http.Transport)
+			dial := transport.DialContext
+			var dead *atomic.Bool // the last connection
+			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := dial(ctx, network, address)
+				dead = new(atomic.Bool)
+				return deadConn{conn, dead}, err
+			}
+			call := op.open(t, local(client))
+			_, err := call(t.Context())
+			require.NoError(t, err)
+			dead.Store(true)
+			start := time.Now()
+			_, err = call(t.Context())
+			assert.Equal(t, 30*time.Second, time.Since(start).Truncate(time.Second))
+			if op.single {
+				require.ErrorContains(t, err, "connection lost")
+				_, err = call(t.Context())
+			}
+			require.NoError(t, err)
+			assert.EqualValues(t, 2, served.Load())
+		})
+	}
+}
