@@ -32,22 +32,17 @@ import (
 	"github.com/seed-25f54b62/awstokens/ssooidc/portal"
 )
 
-// clearEnv removes the machine's configuration, and sets variables given as names
-// and values.
-func clearEnv(t *testing.T, variables ...string) {
-	t.Helper()
+// TestMain removes the machine's configuration, also for the examples.
+func TestMain(m *testing.M) {
 	for _, entry := range os.Environ() {
-		name, value, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "AWS_") {
-			t.Setenv(name, value) // which restores it
-			require.NoError(t, os.Unsetenv(name))
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") {
+			os.Unsetenv(name)
 		}
 	}
-	t.Setenv("HOME", t.TempDir())
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	for i := 0; i < len(variables); i += 2 {
-		t.Setenv(variables[i], variables[i+1])
-	}
+	os.Setenv("AWS_CONFIG_FILE", os.DevNull)
+	os.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
+	os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	os.Exit(m.Run())
 }
 
 // file writes a file that a variable names.
@@ -63,7 +58,7 @@ func TestLoad(t *testing.T) {
 	server := awstokenstest.NewServer(t)
 	keys, err := server.Config().Credentials.Retrieve(t.Context())
 	require.NoError(t, err)
-	clearEnv(t, "AWS_PROFILE", "seller")
+	t.Setenv("AWS_PROFILE", "seller")
 	file(t, "AWS_CONFIG_FILE", "[profile seller]\nregion = us-east-1\nendpoint_url = "+server.URL()+"\nmax_attempts = 2\nsdk_ua_app_id = shop\n"+
 		"aws_access_key_id = "+keys.AccessKeyID+"\naws_secret_access_key = "+keys.SecretAccessKey.Reveal()+"\n")
 	cfg, err := awssdk.Load(t.Context())
@@ -89,7 +84,6 @@ func TestLoad(t *testing.T) {
 }
 
 func TestEmptyConfig(t *testing.T) {
-	clearEnv(t)
 	cfg, err := awssdk.FromConfig(aws.Config{})
 	require.NoError(t, err)
 	assert.Equal(t, awstokens.Config{}, cfg)
@@ -134,7 +128,10 @@ func TestEndpoints(t *testing.T) {
 		"option":               {env: []string{"AWS_ENDPOINT_URL_LICENSE_MANAGER", "https://lm.example"}, options: []func(*config.LoadOptions) error{config.WithBaseEndpoint("https://option.example")}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			clearEnv(t, append([]string{"AWS_REGION", "us-east-1", "AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY", "not-a-real-secret-key"}, test.env...)...)
+			env := append([]string{"AWS_REGION", "us-east-1", "AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY", "not-a-real-secret-key"}, test.env...)
+			for i := 0; i < len(env); i += 2 {
+				t.Setenv(env[i], env[i+1])
+			}
 			file(t, "AWS_CONFIG_FILE", "[default]\n"+test.profile+"\n")
 			options := append(test.options, config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
 			sdk, err := config.LoadDefaultConfig(t.Context(), options...)
@@ -296,7 +293,7 @@ func TestLogger(t *testing.T) {
 
 // Load needs no context that lasts, because it retrieves nothing.
 func TestLoadCanceled(t *testing.T) {
-	clearEnv(t, "AWS_REGION", "us-east-1")
+	t.Setenv("AWS_REGION", "us-east-1")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	cfg, err := awssdk.Load(ctx)

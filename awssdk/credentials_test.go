@@ -190,7 +190,6 @@ func sdkClient(server *awstokenstest.Server, creds aws.CredentialsProvider) *sts
 // cache in series with that of this module.
 func withCache(t *testing.T, provider aws.CredentialsProvider) aws.CredentialsProvider {
 	t.Helper()
-	clearEnv(t)
 	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithCredentialsProvider(provider), config.WithRegion("us-east-1"),
 		config.WithSharedConfigFiles([]string{}), config.WithSharedCredentialsFiles([]string{}))
 	require.NoError(t, err)
