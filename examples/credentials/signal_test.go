@@ -23,11 +23,17 @@ import (
 
 const envMain = "AWSTOKENS_TEST_MAIN"
 
-// TestMain runs the command instead of the tests in a process of TestSignal.
+// TestMain runs the command instead of the tests in a process of TestSignal. The
+// machine's AWS environment has no part in the tests.
 func TestMain(m *testing.M) {
 	if os.Getenv(envMain) != "" {
 		main()
 		return
+	}
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "AWS_") {
+			os.Unsetenv(name)
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -80,10 +86,14 @@ func TestSignal(t *testing.T) {
 	command := exec.CommandContext(t.Context(), os.Args[0], "profile")
 	command.Env, command.Stderr = append(os.Environ(), envMain+"=1"), &stderr
 	require.NoError(t, command.Start())
-	<-held
-	require.NoError(t, command.Process.Signal(os.Interrupt))
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
+	select {
+	case <-held:
+	case err := <-ended:
+		require.NoError(t, err, stderr.String())
+	}
+	require.NoError(t, command.Process.Signal(os.Interrupt))
 	select {
 	case <-ended:
 		t.Error("the command does not wait for the refresh")
