@@ -28,7 +28,6 @@ import (
 // The environment variables of the processes that these tests start.
 const (
 	envTask        = "AWSTOKENS_TEST_TASK"
-	envURL         = "AWSTOKENS_TEST_URL"
 	envStore       = "AWSTOKENS_TEST_STORE"
 	envSKU         = "AWSTOKENS_TEST_SKU"
 	envFingerprint = "AWSTOKENS_TEST_FINGERPRINT"
@@ -43,7 +42,6 @@ func TestTask(t *testing.T) {
 	}
 	cfg, err := awstokens.ConfigFromEnv()
 	require.NoError(t, err)
-	cfg.BaseEndpoint = os.Getenv(envURL)
 	client, err := licensemanager.New(cfg)
 	require.NoError(t, err)
 	request := lease.Request{
@@ -83,11 +81,9 @@ type process struct {
 func (s *service) start(t *testing.T, task, path string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTask$"), t: t, lines: make(chan string, 1000)}
-	creds, err := s.Config().Credentials.Retrieve(t.Context())
-	require.NoError(t, err)
-	p.Env = append(os.Environ(), envTask+"="+task, envURL+"="+s.URL(), envStore+"="+path, envSKU+"="+s.ProductSKU(), envFingerprint+"="+s.KeyFingerprint(),
-		"AWS_REGION="+s.Config().Region, "AWS_ACCESS_KEY_ID="+creds.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+creds.SecretAccessKey.Reveal(), "AWS_SESSION_TOKEN=")
+	p.Env = append(s.Environ(), envTask+"="+task, envStore+"="+path, envSKU+"="+s.ProductSKU(), envFingerprint+"="+s.KeyFingerprint())
 	p.Stderr = &p.stderr
+	var err error
 	p.stdin, err = p.StdinPipe()
 	require.NoError(t, err)
 	stdout, err := p.StdoutPipe()

@@ -546,7 +546,7 @@ func TestOneBrowserForAllProcesses(t *testing.T) {
 	for range 6 {
 		all.Go(func() {
 			helper := exec.Command(os.Args[0], "-test.run=^TestOneBrowserForAllProcesses$")
-			helper.Env = append(os.Environ(), helperVariable+"="+dir, "AWS_ENDPOINT_URL="+server.URL())
+			helper.Env = append(server.Environ(), helperVariable+"="+dir)
 			out, err := helper.CombinedOutput()
 			assert.NoError(t, err, "%s", out)
 		})
