@@ -191,7 +191,7 @@ func (f *FileStore) save(ctx context.Context, path string, from interface{ Cache
 		} // the temporary file may have been removed
 	}
 	err = atomicfile.Write(path, data)
-	if errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EROFS) { // the file itself may be mounted
+	if errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EACCES) { // the file itself may be mounted
 		inPlace := atomicfile.Overwrite(path, data)
 		if inPlace == nil {
 			return nil

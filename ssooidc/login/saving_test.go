@@ -279,6 +279,26 @@ func testAMountedFile(t *testing.T, readOnlyRoot bool) {
 	})
 }
 
+// In a container without root, the directory of a mounted file is often root's, and
+// only the file can be written. A second link stands for the mount.
+func TestAMountedFileInADirectoryOfRoot(t *testing.T) {
+	if os.Getuid() <= 0 {
+		t.Skip("root may write to every directory, and Windows knows no user ID")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		server, host, container := newService(t), newFiles(t), newFiles(t)
+		logIn(t, server, host)
+		require.NoError(t, os.MkdirAll(container.dir, 0o755))
+		require.NoError(t, os.Link(host.TokenPath(mySSO), container.TokenPath(mySSO)))
+		makeReadOnly(t, container.dir)
+		provider, reported := newProvider(t, server, container)
+		time.Sleep(tokenLife)
+		second := get(t, provider)
+		assert.Empty(t, reported.take())
+		assert.Equal(t, second, load(t, host).AccessToken)
+	})
+}
+
 func TestAReadOnlyDirectory(t *testing.T) {
 	for name, withLock := range map[string]bool{"no lock file": false, "a lock file": true} {
 		t.Run(name, func(t *testing.T) {
