@@ -214,9 +214,13 @@ func TestErrorsNameTheirStep(t *testing.T) {
 	var denied *portal.Error
 	require.ErrorAs(t, err, &denied)
 	assert.Equal(t, [2]string{account, "NotMine"}, [2]string{denied.AccountID, denied.RoleName})
+
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err = creds.Retrieve(ctx)
+	_, err = readOnly(t, server, bearer.TokenProviderFunc(func(context.Context) (bearer.Token, error) {
+		cancel()
+		<-t.Context().Done() // so that only the end of the caller's context can end the call
+		return bearer.Token{}, t.Context().Err()
+	}), inRegion("us-east-1")).Retrieve(ctx)
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
