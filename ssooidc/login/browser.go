@@ -56,7 +56,7 @@ func (l *login) byBrowser(ctx context.Context, r *Registration) (token *Token, e
 		// If the endpoint does not know the client, it says so in the browser only.
 		// The next login registers another client.
 		_ = l.Store.DeleteRegistration(context.WithoutCancel(ctx), l.session)
-		return nil, context.Cause(ctx)
+		return nil, unapproved(ctx)
 	}
 }
 

@@ -372,6 +372,7 @@ func TestClosedBrowser(t *testing.T) {
 	}))
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.NotErrorIs(t, err, login.ErrTimedOut)
+	assert.ErrorContains(t, err, "nobody approved the login yet")
 	// It may have been the page of a client that the endpoint does not know.
 	assert.Equal(t, registered+1, server.IdentityCenter().Requests("RegisterClient"))
 }

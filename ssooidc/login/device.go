@@ -68,14 +68,14 @@ func (l *login) poll(ctx context.Context, r *Registration, device *ssooidc.Start
 	var fault error // of the last request, if that says nothing about the code
 	for {
 		if transport.Sleep(ctx, interval) != nil {
-			return nil, after(fault, context.Cause(ctx))
+			return nil, after(fault, unapproved(ctx))
 		}
 		token, err := l.exchange(ctx, r, in)
 		switch {
 		case token != nil:
 			return token, err
 		case ctx.Err() != nil:
-			return nil, after(cmp.Or(fault, err), context.Cause(ctx))
+			return nil, after(cmp.Or(fault, err), unapproved(ctx))
 		case has[*ssooidc.AuthorizationPendingException](err):
 			fault = nil
 		case has[*ssooidc.SlowDownException](err):

@@ -372,6 +372,18 @@ func TestLoginIsBoundedByTimeoutAndContext(t *testing.T) {
 		_, err = login.Login(ctx, session, options)
 		assert.ErrorIs(t, err, context.Canceled)
 		assert.NotErrorIs(t, err, login.ErrTimedOut)
+		assert.ErrorContains(t, err, "nobody approved the login yet")
+
+		var o login.Options
+		options(&o)
+		unlock, err := o.Store.Lock(t.Context(), session, login.LockPrompt)
+		require.NoError(t, err)
+		defer unlock()
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err = login.Login(ctx, session, options)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorContains(t, err, "wait for the lock of logins")
 	})
 }
 

@@ -178,6 +178,15 @@ func (l *login) failure(ctx context.Context, err error) error {
 	return &Error{Session: l.session, Err: err}
 }
 
+// unapproved returns why a login no longer waits for its user.
+func unapproved(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if cause == ctx.Err() { // which alone does not say what it has ended
+		return fmt.Errorf("nobody approved the login yet: %w", cause)
+	}
+	return cause
+}
+
 // mayBeOfAnotherRegion reports whether an error is one with which the service
 // refuses a start URL that it does not know.
 func mayBeOfAnotherRegion(err error) bool {

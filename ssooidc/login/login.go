@@ -176,7 +176,7 @@ func (l *login) run(ctx context.Context) (*Token, error) {
 	}
 	unlock, err := l.Store.Lock(ctx, l.session, LockPrompt)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("wait for the lock of logins: %w", err)
 	}
 	defer unlock()
 	if token := l.stored(ctx); token != nil {
@@ -264,7 +264,7 @@ func (l *login) refresh(ctx context.Context) (*Token, error) {
 		select {
 		case <-done:
 		case <-time.After(refreshPatience):
-			return nil, ctx.Err()
+			return nil, fmt.Errorf("wait for the refresh: %w", ctx.Err())
 		}
 	}
 	switch {

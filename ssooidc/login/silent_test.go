@@ -182,6 +182,7 @@ func TestLoginThatIsCancelledDuringTheRefresh(t *testing.T) {
 		begun = time.Now()
 		_, asked, err = loginAgain(ctx, slow(30*time.Second))
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.ErrorContains(t, err, "wait for the refresh")
 		assert.Zero(t, asked)
 		assert.Equal(t, time.Second+refreshPatience, time.Since(begun))
 		time.Sleep(time.Minute)
