@@ -114,6 +114,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if !ok || flags.NArg() != 1 {
 		return fmt.Errorf("the argument must be one of %s; see -h", strings.Join(slices.Sorted(maps.Keys(sources)), ", "))
 	}
+	if s != (settings{}) && flags.Arg(0) != "user" {
+		return errors.New("-application and -bootstrap-role are of user")
+	}
 	cfg, err := awstokens.ConfigFromEnv()
 	if err != nil {
 		return err

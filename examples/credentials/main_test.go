@@ -179,6 +179,9 @@ func TestArguments(t *testing.T) {
 	for _, args := range [][]string{nil, {"nonsense"}, {"license", "user"}, {"-unknown"}, {"user"}, {"-serve", "0.0.0.0:0", "license"}, {"-serve", "nonsense", "license"}} {
 		assert.Error(t, run(t.Context(), args, io.Discard, io.Discard), args)
 	}
+	for _, option := range []string{"-application", "-bootstrap-role"} {
+		assert.ErrorContains(t, run(t.Context(), []string{option, "any", "profile"}, io.Discard, io.Discard), "of user")
+	}
 	t.Setenv("AWS_LICENSE_ACCESS_FILE", "")
 	assert.ErrorContains(t, run(t.Context(), []string{"license"}, io.Discard, io.Discard), "AWS_LICENSE_ACCESS_FILE")
 	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "")
