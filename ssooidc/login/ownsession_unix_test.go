@@ -25,7 +25,7 @@ func TestBrowserHasItsOwnProcessGroup(t *testing.T) {
 	program, err := os.Executable()
 	require.NoError(t, err)
 	t.Setenv(child, path)
-	t.Setenv("BROWSER", program+" -test.run=^TestBrowserHasItsOwnProcessGroup$")
+	t.Setenv("BROWSER", "'"+program+"' -test.run=^TestBrowserHasItsOwnProcessGroup$")
 	require.NoError(t, openBrowser("https://example.awsapps.com/start"))
 	group, err := os.ReadFile(path)
 	require.NoError(t, err)

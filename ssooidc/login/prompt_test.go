@@ -182,7 +182,9 @@ func TestNoSecretInProcessArguments(t *testing.T) {
 	script := "#!/bin/sh\nprintf '%s\\n' \"$@\" >'" + arguments + ".new' && mv '" + arguments + ".new' '" + arguments + "'\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "xdg-open"), []byte(script), 0o700))
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	t.Setenv("BROWSER", "")
+	for _, name := range []string{"BROWSER", "WSL_DISTRO_NAME", "WSL_INTEROP"} {
+		t.Setenv(name, "")
+	}
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("no shell")
 	}
