@@ -40,11 +40,6 @@ func start(t *testing.T) *awstokenstest.Server {
 		ClientToken: licensemanager.NewClientToken(), LicenseArn: server.LicenseManager().LicenseARN(), RoleArns: []string{server.LicenseManager().RoleARN()},
 	})
 	require.NoError(t, err)
-	for _, variable := range os.Environ() { // of the machine
-		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "AWS_") {
-			t.Setenv(name, "")
-		}
-	}
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": server.URL(), "AWS_REGION": server.Config().Region,
 		"AWS_ACCESS_KEY_ID": key.AccessKeyID, "AWS_SECRET_ACCESS_KEY": key.SecretAccessKey.Reveal(),
