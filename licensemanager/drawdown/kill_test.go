@@ -27,12 +27,14 @@ var exhaustive = os.Getenv("AWSTOKENS_EXHAUSTIVE") != ""
 const (
 	endpointVariable = "DRAWDOWN_TEST_ENDPOINT" // of the server, for the program that is killed
 	journalVariable  = "DRAWDOWN_TEST_JOURNAL"
+	endlessVariable  = "DRAWDOWN_TEST_ENDLESS" // if it is set, the program adds until it is killed
 
 	goroutines, addsOfEach = 50, 200
 )
 
 // TestMain is the program that is killed if the environment says so: it adds
-// 10,000 times, sends as often as it can, and prints its totals at the end.
+// 10,000 times or for ever, sends as often as it can, and prints its totals at
+// the end.
 func TestMain(m *testing.M) {
 	if os.Getenv(endpointVariable) == "" {
 		os.Exit(m.Run())
@@ -44,7 +46,7 @@ func TestMain(m *testing.M) {
 	var wg sync.WaitGroup
 	for range goroutines {
 		wg.Go(func() {
-			for range addsOfEach {
+			for i := 0; i < addsOfEach || os.Getenv(endlessVariable) != ""; i++ {
 				if err := meter.Add(seats, 1); err != nil {
 					panic(err)
 				}
@@ -93,17 +95,17 @@ func TestChargedExactlyOnceThroughKills(t *testing.T) {
 	manager.OneIn(11, "CheckoutLicense").Cut()
 	manager.OneIn(13, "CheckoutLicense").Fail(http.StatusInternalServerError)
 	journal := filepath.Join(t.TempDir(), "usage.journal")
-	start := func() (*exec.Cmd, *bytes.Buffer) {
+	start := func(endless string) (*exec.Cmd, *bytes.Buffer) {
 		output := new(bytes.Buffer)
 		program := exec.CommandContext(t.Context(), os.Args[0])
-		program.Env = append(os.Environ(), endpointVariable+"="+server.URL(), journalVariable+"="+journal)
+		program.Env = append(os.Environ(), endpointVariable+"="+server.URL(), journalVariable+"="+journal, endlessVariable+"="+endless)
 		program.Stdout, program.Stderr = output, output
 		require.NoError(t, program.Start())
 		return program, output
 	}
 	for range kills {
 		target := manager.Requests("CheckoutLicense") + 1 + rand.IntN(20)
-		program, output := start()
+		program, output := start("yes")
 		require.Eventually(t, func() bool { return manager.Requests("CheckoutLicense") >= target }, time.Minute, time.Millisecond)
 		time.Sleep(rand.N(5 * time.Millisecond)) // to kill it at any point after a request
 		require.NoError(t, program.Process.Kill())
@@ -113,7 +115,7 @@ func TestChargedExactlyOnceThroughKills(t *testing.T) {
 
 	// Another process is not killed, and charges all that it adds.
 	before := settled(t, server, journal)
-	program, output := start()
+	program, output := start("")
 	require.NoError(t, program.Wait(), "%s", output)
 	var printed drawdown.Total
 	require.NoError(t, json.Unmarshal(output.Bytes(), &printed), "%s", output)
