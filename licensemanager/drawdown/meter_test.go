@@ -785,6 +785,27 @@ func TestErrorsOfAnotherAPI(t *testing.T) {
 	})
 }
 
+// A batch that cannot be encoded is not sent, so it stays owed.
+func TestNodeIDThatCannotBeSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, byHand)
+		named := w.request()
+		named.NodeID = "caf\xe9" // as a host in Latin-1 may be called
+		m, err := drawdown.New(w.client, named, w.path, w.options...)
+		require.NoError(t, err)
+		add(t, m, 7)
+		for range 2 {
+			require.ErrorContains(t, m.Flush(t.Context()), "NodeId")
+			time.Sleep(10 * time.Minute)
+		}
+		require.Error(t, m.Close(t.Context()))
+		m = w.meter()
+		assert.Equal(t, drawdown.Total{Owed: 7}, m.Totals()[seats])
+		require.NoError(t, m.Close(t.Context()))
+		assert.EqualValues(t, 7, w.taken())
+	})
+}
+
 // Text of the service in an error is one line.
 func TestErrorsAreOneLine(t *testing.T) {
 	const hostile = "Count\nforged\x1b[2J"

@@ -313,11 +313,12 @@ func isDenial(err error) bool {
 func mayHaveProcessed(err error) bool {
 	var call interface{ MayHaveProcessed() bool }
 	var invalid smithy.InvalidParamsError
+	var unencodable *smithy.SerializationError
 	var exception smithy.APIError
 	switch {
 	case errors.As(err, &call):
 		return awstokens.MayHaveProcessed(err) // also if err joins the errors of several calls
-	case errors.As(err, &invalid):
+	case errors.As(err, &invalid), errors.As(err, &unencodable): // nothing was sent
 		return false
 	case errors.As(err, &exception):
 		return exception.ErrorFault() == smithy.FaultServer
