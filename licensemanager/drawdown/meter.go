@@ -56,7 +56,8 @@ type Options struct {
 	// Count. They are those of the license, which the seller of the product
 	// chooses: in another unit, usage is denied. They cannot change while the
 	// Meter is open, so a program that learns them from package entitlements
-	// does that first.
+	// does that first. New returns an error if one is not of
+	// [licensemanager.EntitlementUnit.Values].
 	Units map[string]licensemanager.EntitlementUnit
 
 	// LicenseARN, if set, is the license that a denial is explained by. Set it
@@ -140,6 +141,11 @@ func New(api API, request Request, journal string, options ...func(*Options)) (*
 		return nil, errors.New("drawdown: the path of the journal is empty")
 	case o.Window < time.Second:
 		return nil, errors.New("drawdown: Window must be at least a second")
+	}
+	for name, unit := range o.Units {
+		if unit != "" && !slices.Contains(unit.Values(), unit) { // no batch with it could be sent
+			return nil, fmt.Errorf("drawdown: Options.Units: %q of %q is not a unit", unit, name)
+		}
 	}
 	m := &Meter{
 		api: api, request: request, options: o, pending: ledger{},

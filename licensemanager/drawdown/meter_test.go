@@ -214,6 +214,11 @@ func TestBadArguments(t *testing.T) {
 		assert.Error(t, err, name)
 		assert.NoFileExists(t, path, name)
 	}
+	_, err := drawdown.New(w.client, w.request(), path, func(o *drawdown.Options) {
+		o.Units = map[string]licensemanager.EntitlementUnit{"Documents": "count"}
+	})
+	assert.ErrorContains(t, err, `"count" of "Documents"`)
+	assert.NoFileExists(t, path)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, m.Add("Documents", 1))
