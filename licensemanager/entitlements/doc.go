@@ -74,7 +74,8 @@
 //		}
 //	}
 //
-// If there is no usable license yet, Watch returns a Watcher with an empty set. To
+// If there is no usable license yet, Watch returns a Watcher with an empty set, which
+// asks again after 30 seconds, then after twice as long, up to Options.Interval. To
 // wait until the customer buys one:
 //
 //	set, _ := w.Current()

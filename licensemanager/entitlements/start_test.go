@@ -67,3 +67,27 @@ func TestFirstStart(t *testing.T) {
 		assert.InDelta(t, 3*time.Hour, time.Since(begun), float64(16*time.Minute))
 	})
 }
+
+// A first response without a license, which may be wrong or older than a purchase,
+// is not believed for an interval. A customer without a license costs no more
+// requests than that in the long run.
+func TestFirstResponseWithoutALicense(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		api := &forgetful{API: w.client}
+		api.next.Store(1)
+		watcher, err := entitlements.Watch(t.Context(), api, w.manager.ProductSKU(), w.options...)
+		require.NoError(t, err)
+		assert.Zero(t, seats(watcher))
+		sleep(30 * time.Second)
+		assert.EqualValues(t, 10, seats(watcher))
+		watcher.Close()
+
+		w.manager.SuspendLicense(w.manager.LicenseARN())
+		watcher = w.watch()
+		defer watcher.Close()
+		before := w.manager.Requests("ListReceivedLicenses")
+		sleep(24 * time.Hour)
+		assert.InDelta(t, 24*4+5, w.manager.Requests("ListReceivedLicenses")-before, 11)
+	})
+}

@@ -24,8 +24,8 @@ const (
 	refreshTimeout = time.Minute
 	startTimeout   = 10 * time.Second
 
-	// firstPause is the pause after a failed refresh. It doubles up to
-	// Options.Interval.
+	// firstPause is the pause after a failed refresh, and until there has been a
+	// usable license. It doubles up to Options.Interval.
 	firstPause = 30 * time.Second
 
 	// A license that is not in a response is looked for again, this often.
@@ -159,7 +159,7 @@ func (w *Watcher) run(ctx context.Context, start time.Duration, err error) {
 	for {
 		w.report()
 		wait := w.loader.options.Interval
-		if err == nil {
+		if err == nil && w.wasEntitled() {
 			pause = firstPause
 		} else {
 			wait = min(pause, wait)
