@@ -521,6 +521,29 @@ func TestCacheFromTheFuture(t *testing.T) {
 	})
 }
 
+// A machine without a battery for its clock starts in 1970, without the service.
+// Its clock is set before the next start, also without the service. No license ends.
+func TestCacheFromThePast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := setBy(0)
+		w := newWorld(t, inFile(t), func(o *entitlements.Options) { o.Clock = clock })
+		w.endIn(10 * 24 * time.Hour)
+		w.watch().Close()
+		w.network.set("down")
+		clock.by.Store(int64(time.Unix(0, 0).Sub(time.Now())))
+		watcher := w.watch()
+		sleep(time.Hour)
+		watcher.Close()
+		clock.by.Store(0)
+		time.Sleep(24 * time.Hour)
+		watcher = w.watch()
+		defer watcher.Close()
+		assert.EqualValues(t, 10, seats(watcher))
+		_, age := watcher.Current()
+		assert.InDelta(t, 25*time.Hour, age, float64(15*time.Minute))
+	})
+}
+
 // A test may end its goroutine in OnChange, by t.FailNow. The Watcher ends.
 func TestGoexitInOnChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
