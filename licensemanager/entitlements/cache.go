@@ -39,7 +39,7 @@ type cached struct {
 	LicenseARN     string    `json:"licenseArn,omitzero"`
 	Date           time.Time `json:"date"`  // of the last refresh that succeeded
 	Seen           time.Time `json:"seen"`  // when this was written
-	Saved          time.Time `json:"saved"` // the same by the local clock, unless that is more than a day behind
+	Saved          time.Time `json:"saved"` // the same by the local clock
 
 	Licenses []licensemanager.GrantedLicense `json:"licenses"`
 }
@@ -97,9 +97,6 @@ func (l *loader) readCache() (*cached, error) {
 func (l *loader) writeCache(c cached) error {
 	c.ProductSKU, c.KeyFingerprint, c.LicenseARN = l.productSKU, l.options.KeyFingerprint, l.options.LicenseARN
 	c.Saved = l.options.Clock.Now().UTC()
-	if c.Seen.Sub(c.Saved) > maxOdd { // a clock that starts in 1970: when it is set, that is no time that has passed
-		c.Saved = c.Seen
-	}
 	data, err := json.Marshal(c)
 	if err != nil {
 		return err

@@ -143,8 +143,13 @@ func (w *Watcher) restore() {
 	}
 	w.restored = true
 	// The local clock says how long ago that was. If it was set back, the time in
-	// between does not count.
-	passed := max(0, w.loader.options.Clock.Now().Sub(c.Saved))
+	// between does not count; nor do the years by which a clock that starts in 1970
+	// was set.
+	now, saved := w.loader.options.Clock.Now(), c.Saved
+	if c.Seen.Sub(saved) > maxOdd && now.After(c.Seen) {
+		saved = c.Seen
+	}
+	passed := max(0, now.Sub(saved))
 	k := known{licenses: c.Licenses, date: c.Date}
 	k.service.Guess(w.loader.options.Clock, c.Seen.Add(passed))
 	w.learn(k, nil)

@@ -537,10 +537,21 @@ func TestCacheFromThePast(t *testing.T) {
 		clock.by.Store(0)
 		time.Sleep(24 * time.Hour)
 		watcher = w.watch()
-		defer watcher.Close()
 		assert.EqualValues(t, 10, seats(watcher))
 		_, age := watcher.Current()
 		assert.InDelta(t, 25*time.Hour, age, float64(15*time.Minute))
+		watcher.Close()
+
+		// One that stays days behind counts the time between two runs.
+		clock.by.Store(int64(-5 * 24 * time.Hour))
+		for hours := 25; hours <= 25+3*24; hours += 24 {
+			watcher = w.watch()
+			_, age = watcher.Current()
+			assert.InDelta(t, time.Duration(hours)*time.Hour, age, float64(time.Hour))
+			sleep(time.Minute) // which writes the file
+			watcher.Close()
+			time.Sleep(24 * time.Hour)
+		}
 	})
 }
 
