@@ -62,8 +62,8 @@
 // fails:
 //
 //  1. The token is a compact JWS of at most 64 KiB with one signature, in
-//     canonical base64url. White space around it is ignored: a file may end in a
-//     newline.
+//     canonical base64url. A byte order mark and white space around it, which a
+//     file may have, are ignored.
 //  2. Its algorithm is PS384, it requires no extension (crit, b64), and the
 //     signature is the issuer's. A key in the token (jwk, x5c, jku) is never
 //     used.

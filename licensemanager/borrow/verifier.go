@@ -162,9 +162,12 @@ func (v *Verifier) verifySignature(token string) ([]byte, *RefusedError) {
 	if len(token) > maxToken {
 		return nil, &RefusedError{Reason: ErrTooLarge}
 	}
-	token = strings.TrimSpace(token)
-	if token == "" {
+	token = strings.TrimSpace(strings.TrimPrefix(token, "\ufeff"))
+	switch {
+	case token == "":
 		return nil, &RefusedError{Reason: ErrEmpty}
+	case strings.HasPrefix(token, "\xff\xfe"), strings.HasPrefix(token, "\xfe\xff"):
+		return nil, &RefusedError{Reason: ErrMalformed, detail: "it is in UTF-16; store it in UTF-8"}
 	}
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" {

@@ -11,6 +11,7 @@ import (
 	"crypto/sha512"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -409,6 +410,7 @@ func TestGoodTokens(t *testing.T) {
 			token: jws(`{"alg":"PS384","jwk":`+jwkOf(&attacker().PublicKey)+`,"jku":"https://attacker.example/keys"}`, good().String(), pss(key, crypto.SHA384)),
 		},
 		"white space around": {token: "\n " + borrowed(good()) + "\r\n"},
+		"byte order mark":    {token: "\ufeff" + borrowed(good()) + "\r\n"},
 		"white space in the payload": {
 			token: text("\n" + strings.ReplaceAll(good().String(), `,"`, ",\n \"") + "\n"),
 		},
@@ -493,6 +495,19 @@ func TestKnownAnswer(t *testing.T) {
 	license, err := v.Verify(awstokens.NewSecret(token), wanted())
 	require.NoError(t, err)
 	assert.Equal(t, nodeID, license.NodeID)
+}
+
+// The shell of Windows may write a file in UTF-16.
+func TestTokenInUTF16(t *testing.T) {
+	for mark, order := range map[string]binary.AppendByteOrder{"\xff\xfe": binary.LittleEndian, "\xfe\xff": binary.BigEndian} {
+		token := []byte(mark)
+		for _, b := range []byte(borrowed(good())) {
+			token = order.AppendUint16(token, uint16(b))
+		}
+		_, err := newVerifier(t, borrow.Options{}).Verify(awstokens.NewSecret(string(token)), wanted())
+		refusal(t, err, borrow.ErrMalformed, string(token))
+		assert.ErrorContains(t, err, "it is in UTF-16; store it in UTF-8")
+	}
 }
 
 func TestUnexpectedMetadata(t *testing.T) {
@@ -699,7 +714,7 @@ func TestNewVerifier(t *testing.T) {
 func FuzzVerify(f *testing.F) {
 	whole := borrowed(good())
 	for _, token := range []string{
-		"", "..", "{}", whole, whole + "\n", whole[:len(whole)-1],
+		"", "..", "{}", whole, whole + "\n", "\ufeff" + whole, whole[:len(whole)-1],
 		borrowed(good().with("expiration", "never")),
 		text("[]"), text("null"), text(`{"nodeId":{}}`),
 		jws(`{"alg":"none"}`, good().String(), unsigned),
@@ -721,7 +736,7 @@ func FuzzVerify(f *testing.F) {
 			require.Nil(t, license)
 			return
 		}
-		token = strings.TrimSpace(token)
+		token = strings.TrimSpace(strings.TrimPrefix(token, "\ufeff"))
 		dot := strings.LastIndexByte(token, '.')
 		signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
 		require.NoError(t, err)
