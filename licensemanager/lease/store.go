@@ -186,7 +186,7 @@ func (s *openStore) save(ctx context.Context, r stored) error {
 		return nil
 	}
 	// The call that succeeded had credentials, so this does not wait for any.
-	if s.accountID == "" && s.account != nil && r.Phase == phaseHeld {
+	if s.accountID == "" && s.account != nil && r.Phase == phaseHeld && !r.Pending {
 		s.accountID, _ = s.account(ctx)
 	}
 	r.Account = s.accountID

@@ -171,6 +171,35 @@ func (s *service) with(t *testing.T, retrieve func(context.Context) error) *lice
 	return client
 }
 
+// Credentials that do not tell their account, and then hang, do not delay the loss.
+func TestSaveWaitsForNoCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		hangs := make(chan struct{})
+		cfg := s.Config()
+		inner := cfg.Credentials
+		cfg.Credentials = awstokens.CredentialsFunc(func(ctx context.Context) (awstokens.Credentials, error) {
+			select {
+			case <-hangs:
+				<-ctx.Done()
+				return awstokens.Credentials{}, ctx.Err()
+			default:
+				return inner.Retrieve(ctx)
+			}
+		})
+		client, err := licensemanager.New(cfg)
+		require.NoError(t, err)
+		l, err := lease.Acquire(t.Context(), client, s.seats(1), keptIn(filepath.Join(t.TempDir(), "seat.json")))
+		require.NoError(t, err)
+		close(hangs)
+		<-l.Done()
+		var lost *lease.LostError
+		require.ErrorAs(t, l.Err(), &lost)
+		assert.WithinRange(t, lost.At, l.Expires(), l.Expires().Add(30*time.Second))
+		_ = l.Close(t.Context())
+	})
+}
+
 // A Keeper takes its seat as soon as the store can be used.
 func TestKeeperWaitsForItsStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
