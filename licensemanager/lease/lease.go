@@ -76,9 +76,9 @@ type Options struct {
 	// seat to somebody else.
 	Grace time.Duration
 
-	// OnEvent is called with each event, one at a time. The lease waits for it,
-	// also with the next renewal, so it must return soon, and not call Close or
-	// Wait.
+	// OnEvent is called with each event, one at a time. Until it returns, the
+	// lease renews nothing and is not lost: after its expiry it stays
+	// StateDegraded. So OnEvent must return soon, and not call Close or Wait.
 	OnEvent func(Event)
 
 	// Store, if set, keeps the record of the seat, so that a program that was
