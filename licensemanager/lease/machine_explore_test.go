@@ -456,8 +456,10 @@ func (x *explorer) call(w *world) {
 	}
 	n = *w
 	x.fault(*respond(&n, n.refusal()), w, callsPlain, refused)
-	n = *w
-	x.fault(*respond(&n, response{verdict: verdictNotDone, forbidden: true, date: n.serviceNow()}), w, callsPlain, notSent)
+	for _, forbidden := range []bool{false, true} {
+		n = *w
+		x.fault(*respond(&n, response{verdict: verdictNotDone, forbidden: forbidden, date: n.serviceNow()}), w, callsPlain, notSent)
+	}
 }
 
 // ---- the key ----
