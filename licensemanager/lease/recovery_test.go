@@ -40,6 +40,7 @@ const (
 	killsBefore
 	killsAfter
 	isRefused
+	isForbidden
 )
 
 func (s *service) run(t *testing.T, p *place, fates map[string]fate) *program {
@@ -73,6 +74,8 @@ func (p *program) Do(r *http.Request) (*http.Response, error) {
 		p.kill()
 	case fate == isRefused && !p.dead.Load():
 		return respond(r, 400, "ResourceNotFoundException"), nil
+	case fate == isForbidden && !p.dead.Load():
+		return respond(r, 400, "AccessDeniedException"), nil
 	}
 	if p.dead.Load() {
 		return nil, &net.OpError{Op: "dial", Err: errKilled}
@@ -131,20 +134,22 @@ func TestKilledAfterTheCheckout(t *testing.T) {
 }
 
 func TestKilledAfterAnExtensionThatWasNotNoted(t *testing.T) {
-	inSeats(t, 2, func(t *testing.T, s *service, p *place) {
-		first := s.run(t, p, map[string]fate{"ExtendLicenseConsumption 1": killsAfter})
-		time.Sleep(25 * time.Minute)
-		p.fail(true)
-		time.Sleep(15 * time.Minute)
-		require.True(t, first.dead.Load())
-		p.fail(false)
-		time.Sleep(25 * time.Minute) // past the expiry that the record knows
-		next := s.run(t, p, map[string]fate{"ExtendLicenseConsumption 1": isRefused})
-		assert.Equal(t, 1, s.mostTaken(time.Minute))
-		assert.Equal(t, lease.StateActive, next.State())
-		assert.Equal(t, 1, s.Requests("CheckoutLicense"), "the same seat")
-		require.NoError(t, next.Close(t.Context()))
-	})
+	for refusal, checkouts := range map[fate]int{isRefused: 1, isForbidden: 2} { // the same seat, or another after it was given back
+		inSeats(t, 2, func(t *testing.T, s *service, p *place) {
+			first := s.run(t, p, map[string]fate{"ExtendLicenseConsumption 1": killsAfter})
+			time.Sleep(25 * time.Minute)
+			p.fail(true)
+			time.Sleep(15 * time.Minute)
+			require.True(t, first.dead.Load())
+			p.fail(false)
+			time.Sleep(25 * time.Minute) // past the expiry that the record knows
+			next := s.run(t, p, map[string]fate{"ExtendLicenseConsumption 1": refusal})
+			assert.Equal(t, 1, s.mostTaken(time.Minute))
+			assert.Equal(t, lease.StateActive, next.State())
+			assert.Equal(t, checkouts, s.Requests("CheckoutLicense"))
+			require.NoError(t, next.Close(t.Context()))
+		})
+	}
 }
 
 func TestKilledAfterACheckInThatWasNotNoted(t *testing.T) {
@@ -299,6 +304,18 @@ func TestResumedWithoutPermissionToCheckIn(t *testing.T) {
 			require.ErrorAs(t, l.Close(t.Context()), &taken)
 		})
 	}
+}
+
+// One wrong denial of the permission to extend does not end a seat that lives.
+func TestResumedWithAWrongDenial(t *testing.T) {
+	inSeats(t, 2, func(t *testing.T, s *service, p *place) {
+		s.run(t, p, nil).kill()
+		next := s.run(t, p, map[string]fate{"ExtendLicenseConsumption 1": isForbidden})
+		assert.Equal(t, 1, s.mostTaken(time.Minute))
+		assert.Equal(t, lease.StateActive, next.State())
+		assert.Equal(t, 1, s.Requests("CheckoutLicense"), "the same seat")
+		require.NoError(t, next.Close(t.Context()))
+	})
 }
 
 // Without the permission to extend, a seat is replaced as soon as it has expired.
