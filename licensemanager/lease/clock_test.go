@@ -58,7 +58,7 @@ func TestWallClockIsSet(t *testing.T) {
 						return
 					}
 					assert.Equal(t, lease.StateActive, l.State())
-					assert.WithinDuration(t, c.Now().Add(45*time.Minute), l.Expires(), 20*time.Minute)
+					assert.WithinRange(t, l.Expires(), c.Now().Add(23*time.Minute), c.Now().Add(61*time.Minute)) // 0.4 of the life, or all of it
 					assert.Equal(t, 1, s.Requests("CheckoutLicense"))
 					require.NoError(t, l.Close(t.Context()))
 				})
