@@ -31,7 +31,7 @@ func (l *licenseManager) createToken(r *request, in *licensemanager.CreateTokenI
 	if in.ExpirationInDays != nil {
 		days = *in.ExpirationInDays
 	}
-	expires := r.now.Truncate(time.Second).AddDate(0, 0, int(days))
+	expires := time.Unix(r.now.Unix()+24*60*60*int64(days), 0).UTC() // AddDate overflows an int of 32 bits
 	switch {
 	case days < 1 || expires.Year() > maxYear: // the service's limits are not published
 		return nil, fail("ValidationException", "ExpirationInDays must be positive and end by the year %d.", maxYear)
