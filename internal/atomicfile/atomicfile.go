@@ -34,8 +34,8 @@ func Read(path string, limit int64) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
 	}
-	file, err := os.Open(path)
-	if err != nil {
+	var file *os.File
+	if err := retry(func() error { file, err = os.Open(path); return err }); err != nil {
 		return nil, err
 	}
 	defer file.Close()
@@ -120,7 +120,7 @@ func (r *Reservation) Write(data []byte) error {
 	if err := r.fill(data); err != nil {
 		return err
 	}
-	if err := rename(r.temporary, r.target); err != nil {
+	if err := retry(func() error { return os.Rename(r.temporary, r.target) }); err != nil {
 		return err
 	}
 	syncDir(filepath.Dir(r.target))
@@ -144,7 +144,7 @@ func Remove(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(target); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := retry(func() error { return os.Remove(target) }); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	Clean(path, 0)
@@ -224,13 +224,14 @@ func syncDir(dir string) {
 	}
 }
 
-// rename is os.Rename. On Windows it retries for half a second, because that
-// fails while a reader has the old file open.
-func rename(from, to string) error {
-	err := os.Rename(from, to)
-	for retries := 0; err != nil && runtime.GOOS == "windows" && retries < 50; retries++ {
+// retry calls do. On Windows it retries for half a second unless there is no such
+// file: a file can be neither replaced nor removed while a reader has it open, and
+// not opened while it is replaced.
+func retry(do func() error) error {
+	err := do()
+	for retries := 0; runtime.GOOS == "windows" && err != nil && !errors.Is(err, fs.ErrNotExist) && retries < 50; retries++ {
 		time.Sleep(10 * time.Millisecond)
-		err = os.Rename(from, to)
+		err = do()
 	}
 	return err
 }
