@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -378,7 +379,10 @@ func TestEnvironBehindAProxy(t *testing.T) {
 		t.Setenv("no_proxy", "")
 		t.Setenv(tt.name, tt.value)
 		cmd := exec.Cmd{Env: awstokenstest.NewServer(t).Environ()}
-		assert.Subset(t, cmd.Environ(), []string{"NO_PROXY=" + tt.want, "no_proxy=" + tt.want})
+		assert.Contains(t, cmd.Environ(), "no_proxy="+tt.want)
+		if runtime.GOOS != "windows" { // where they are one variable
+			assert.Contains(t, cmd.Environ(), "NO_PROXY="+tt.want)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -101,7 +102,10 @@ func TestWithoutALicense(t *testing.T) {
 func TestStopsWhileTheServiceHangs(t *testing.T) {
 	service := awstokenstest.NewServer(t)
 	service.LicenseManager().SetSeats(1)
-	store := filepath.Join(t.TempDir(), "seat.json")
+	dir, err := os.MkdirTemp("", "") // TempDir would fail on Windows, where the lease keeps its lock open
+	require.NoError(t, err)
+	defer os.RemoveAll(dir)
+	store := filepath.Join(dir, "seat.json")
 	url, stop := start(t, service, store)
 	eventually(t, func() bool { status, _ := get(t, url+"/feature"); return status == http.StatusOK })
 	service.LicenseManager().OneIn(1, "").Delay(time.Hour)

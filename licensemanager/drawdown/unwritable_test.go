@@ -54,6 +54,7 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 		assert.Empty(t, api.tokens, "nothing is sent")
 		assert.Equal(t, Total{Owed: 7}, m.Totals()["n"])
 	}
+	m.journal.close()
 	require.NoError(t, m.journal.reopen())
 	require.NoError(t, m.Flush(t.Context()))
 	assert.Len(t, api.tokens, 1)

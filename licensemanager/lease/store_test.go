@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,7 +43,9 @@ func TestStoreIsOneFileAndALock(t *testing.T) {
 		require.NoError(t, err)
 		info, err := os.Stat(path)
 		require.NoError(t, err)
-		assert.Equal(t, os.FileMode(0o600), info.Mode())
+		if runtime.GOOS != "windows" { // which has no such modes
+			assert.Equal(t, os.FileMode(0o600), info.Mode())
+		}
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
 		assert.True(t, json.Valid(data))
@@ -273,6 +276,9 @@ type place struct {
 }
 
 func newPlace(t *testing.T) *place {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not remove the directory of an open file, which stands for a kill here")
+	}
 	p := &place{t: t, dir: t.TempDir()}
 	require.NoError(t, os.Mkdir(filepath.Join(p.dir, "disk"), 0o700))
 	p.next()
@@ -316,7 +322,9 @@ func TestLinkedStoreHasTheLockOfItsTarget(t *testing.T) {
 		s := newService(t)
 		dir := t.TempDir()
 		path, link := filepath.Join(dir, "seat.json"), filepath.Join(dir, "link.json")
-		require.NoError(t, os.Symlink(path, link))
+		if err := os.Symlink(path, link); err != nil {
+			t.Skip(err)
+		}
 		l, err := lease.Acquire(t.Context(), s.client, s.seats(1), keptIn(link))
 		require.NoError(t, err)
 		_, err = lease.Acquire(t.Context(), s.client, s.seats(1), keptIn(path))

@@ -66,7 +66,8 @@ func TestBrowserCommands(t *testing.T) {
 		"more than one BROWSER": {"linux", "mine %s&x:yours", "", "mine yours", [][]string{{"mine", "%s&x"}, {"yours", "%s"}}, true},
 	} {
 		getenv := func(variable string) string {
-			return map[string]string{"BROWSER": test.browser, "WSL_DISTRO_NAME": test.wsl}[variable]
+			browser := strings.ReplaceAll(test.browser, ":", string(os.PathListSeparator))
+			return map[string]string{"BROWSER": browser, "WSL_DISTRO_NAME": test.wsl}[variable]
 		}
 		canRun := func(program string) bool {
 			return program != "" && slices.Contains(strings.Fields(test.programs), program)
