@@ -42,6 +42,7 @@ func home(t *testing.T, server *awstokenstest.Server) {
 	}
 	path := filepath.Join(dir, ".aws", "config")
 	t.Setenv("AWS_CONFIG_FILE", path) // the SDK has looked for HOME before
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(dir, ".aws", "credentials"))
 	require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
 	require.NoError(t, os.WriteFile(path, []byte(`[profile dev]
 sso_session = peer
