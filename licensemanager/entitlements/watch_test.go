@@ -532,7 +532,7 @@ func TestCacheFromThePast(t *testing.T) {
 		w.endIn(10 * 24 * time.Hour)
 		w.watch().Close()
 		w.network.set("down")
-		clock.by.Store(int64(time.Unix(0, 0).Sub(time.Now())))
+		clock.by.Store(int64(time.Until(time.Unix(0, 0))))
 		watcher := w.watch()
 		sleep(time.Hour)
 		watcher.Close()
